@@ -1,0 +1,379 @@
+//! Readings into the usage table. Shards merge in any order to the same table.
+//!
+//! Duplicates are told by a set that all shards share; everything else a shard keeps for itself until [`Shard::merge`].
+
+pub mod collapse;
+pub mod dedup;
+pub mod intern;
+pub mod line;
+mod table;
+
+pub use table::Usage;
+
+use crate::cloud::Sink;
+use crate::config::Filter;
+use crate::model::identity::{Kind, Vouched};
+use crate::model::tally::{Skip, Tally};
+use crate::model::time::{Day, Timestamp};
+use crate::model::usage::{Basis, Join, Level, Outcome, Reading, Seen, Target, Use};
+use collapse::Family;
+use dedup::Dedup;
+use intern::{Interner, Sym, translate};
+use line::Line;
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::sync::Arc;
+
+/// What makes two uses one row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    cloud: &'static str,
+    principal: Sym,
+    action: Sym,
+    level: Level,
+    target: Sym,
+    /// The family's own name, for object-like targets; the empty text otherwise.
+    family: Sym,
+    scope: Sym,
+    context: Sym,
+    outcome: Outcome,
+    basis: Basis,
+    via: Sym,
+    rule: Sym,
+    exempt: Option<&'static str>,
+    day: Day,
+}
+
+/// What is known of a principal beside its uses.
+#[derive(Clone, Debug)]
+struct Known {
+    cloud: &'static str,
+    kind: Kind,
+    home: Sym,
+    vouched: Vouched,
+}
+
+/// A reading that waits for its leading copy.
+#[derive(Debug)]
+struct Pending {
+    key: u64,
+    why: Skip,
+    principal: Sym,
+    session: u64,
+    at: Timestamp,
+    rows: Vec<(Key, String)>,
+    lines: Vec<Line>,
+    event: String,
+}
+
+/// What one worker has read.
+#[derive(Debug)]
+pub struct Shard {
+    filter: Arc<Filter>,
+    dedup: Arc<Dedup>,
+    cloud: &'static str,
+    texts: Interner,
+    rows: FxHashMap<Key, Seen>,
+    families: FxHashMap<(Sym, Sym, Sym), Family>,
+    principals: FxHashMap<Sym, Known>,
+    days: FxHashMap<(Sym, Day), u64>,
+    sessions: FxHashMap<(Sym, u64), (Timestamp, Timestamp)>,
+    links: FxHashMap<Sym, Vouched>,
+    leading: FxHashSet<u64>,
+    pending: Vec<Pending>,
+    unmapped: FxHashMap<Sym, u64>,
+    lines: Option<Vec<Line>>,
+    /// Where every record went.
+    pub tally: Tally,
+}
+
+impl Shard {
+    /// An empty shard; with `lines`, it also keeps every use on its own.
+    #[must_use]
+    pub fn new(filter: Arc<Filter>, dedup: Arc<Dedup>, lines: bool) -> Self {
+        Self {
+            filter,
+            dedup,
+            cloud: "",
+            texts: Interner::default(),
+            rows: FxHashMap::default(),
+            families: FxHashMap::default(),
+            principals: FxHashMap::default(),
+            days: FxHashMap::default(),
+            sessions: FxHashMap::default(),
+            links: FxHashMap::default(),
+            leading: FxHashSet::default(),
+            pending: Vec::new(),
+            unmapped: FxHashMap::default(),
+            lines: lines.then(Vec::new),
+            tally: Tally::default(),
+        }
+    }
+
+    fn key(&mut self, reading: &Reading<'_>, principal: Sym, used: &Use<'_>) -> Key {
+        let context = line::context_text(&used.context);
+        let family = used.family.and_then(|at| used.target.text.get(..at)).unwrap_or("");
+        Key {
+            cloud: self.cloud,
+            principal,
+            action: self.texts.sym(&used.action),
+            level: used.target.level,
+            target: self.texts.sym(&used.target.text),
+            family: self.texts.sym(family),
+            scope: self.texts.sym(&used.scope),
+            context: self.texts.sym(&context),
+            outcome: used.outcome,
+            basis: used.basis,
+            via: self.texts.sym(reading.via.as_deref().unwrap_or("")),
+            rule: self.texts.sym(&used.rule),
+            exempt: line::exempt(reading, used),
+            day: reading.at.day(),
+        }
+    }
+
+    fn count(&mut self, key: Key, at: Timestamp, event: &str) {
+        let key = self.in_family(key);
+        match self.rows.get_mut(&key) {
+            Some(seen) => seen.add(at, event),
+            None => {
+                self.rows.insert(key, Seen::once(at, event));
+            }
+        }
+    }
+
+    /// The key, with its target replaced where the family's names are no longer kept apart.
+    fn in_family(&mut self, key: Key) -> Key {
+        let family = self.texts.text(key.family);
+        if family.is_empty() || key.level != Level::Named {
+            return key;
+        }
+        let name = self.texts.text(key.target).get(family.len()..).unwrap_or("").to_owned();
+        let of = (key.principal, key.action, key.family);
+        let names = self.families.entry(of).or_default();
+        let before = std::mem::discriminant(names);
+        names.add(&name);
+        if std::mem::discriminant(names) != before {
+            self.collapse(of);
+        }
+        self.collapsed(key)
+    }
+
+    fn collapsed(&mut self, key: Key) -> Key {
+        let family = self.texts.text(key.family);
+        let Some(names) = self.families.get(&(key.principal, key.action, key.family)) else { return key };
+        let target = self.texts.text(key.target);
+        let name = match key.level {
+            Level::Named => target.get(family.len()..).unwrap_or("").to_owned(),
+            // A prefix pattern of a family that is now taken whole.
+            _ if *names == Family::Whole => String::new(),
+            _ => return key,
+        };
+        let Some(pattern) = names.pattern(&name) else { return key };
+        let text = format!("{}{pattern}", crate::model::pattern::escape(family));
+        Key { level: Level::Partial, target: self.texts.sym(&text), ..key }
+    }
+
+    /// Rewrites the rows of a family that has just become coarser.
+    fn collapse(&mut self, of: (Sym, Sym, Sym)) {
+        let fine: Vec<Key> = self.rows.keys().filter(|k| (k.principal, k.action, k.family) == of).copied().collect();
+        for key in fine {
+            let coarse = self.collapsed(key);
+            if coarse != key
+                && let Some(seen) = self.rows.remove(&key)
+            {
+                self.rows.entry(coarse).and_modify(|known| known.merge(&seen)).or_insert(seen);
+            }
+        }
+    }
+
+    fn principal(&mut self, reading: &Reading<'_>) -> Sym {
+        let actor = &reading.actor;
+        let principal = self.texts.sym(&actor.principal);
+        let home = self.texts.sym(&actor.home);
+        let fresh = Known { cloud: self.cloud, kind: actor.kind, home, vouched: actor.vouched };
+        self.learn(principal, fresh);
+        principal
+    }
+
+    fn learn(&mut self, principal: Sym, fresh: Known) {
+        let texts = &self.texts;
+        self.principals
+            .entry(principal)
+            .and_modify(|known| {
+                known.vouched = known.vouched.or(fresh.vouched);
+                // Deterministic whatever came first: the smaller home in text order.
+                if texts.text(fresh.home) < texts.text(known.home) {
+                    known.home = fresh.home;
+                }
+            })
+            .or_insert(fresh);
+    }
+
+    fn session(&mut self, principal: Sym, session: u64, at: Timestamp) {
+        *self.days.entry((principal, at.day())).or_default() += 1;
+        let span = self.sessions.entry((principal, session)).or_insert((at, at));
+        *span = (span.0.min(at), span.1.later(at));
+    }
+
+    /// Joins another shard.
+    pub fn merge(&mut self, other: Self) {
+        let map = self.texts.adopt(&other.texts);
+        let t = |sym: Sym| translate(&map, sym);
+        let re_key = |key: Key| Key {
+            principal: t(key.principal),
+            action: t(key.action),
+            target: t(key.target),
+            family: t(key.family),
+            scope: t(key.scope),
+            context: t(key.context),
+            via: t(key.via),
+            rule: t(key.rule),
+            ..key
+        };
+        other.families.into_iter().for_each(|((p, a, f), names)| {
+            let of = (t(p), t(a), t(f));
+            let mine = self.families.entry(of).or_default();
+            let before = std::mem::discriminant(mine);
+            mine.merge(names);
+            if std::mem::discriminant(mine) != before {
+                self.collapse(of);
+            }
+        });
+        other.rows.into_iter().for_each(|(key, seen)| {
+            let key = self.collapsed(re_key(key));
+            self.rows.entry(key).and_modify(|known| known.merge(&seen)).or_insert(seen);
+        });
+        other.principals.into_iter().for_each(|(sym, known)| {
+            self.learn(t(sym), Known { home: t(known.home), ..known });
+        });
+        other.days.into_iter().for_each(|((sym, day), n)| *self.days.entry((t(sym), day)).or_default() += n);
+        other.sessions.into_iter().for_each(|((sym, session), (first, last))| {
+            let span = self.sessions.entry((t(sym), session)).or_insert((first, last));
+            *span = (span.0.min(first), span.1.later(last));
+        });
+        other.links.into_iter().for_each(|(sym, vouched)| {
+            let known = self.links.entry(t(sym)).or_default();
+            *known = known.or(vouched);
+        });
+        self.leading.extend(other.leading);
+        self.pending.extend(other.pending.into_iter().map(|mut one| {
+            one.principal = t(one.principal);
+            one.rows = one.rows.into_iter().map(|(key, event)| (re_key(key), event)).collect();
+            one
+        }));
+        other.unmapped.into_iter().for_each(|(sym, n)| *self.unmapped.entry(t(sym)).or_default() += n);
+        if let (Some(mine), Some(theirs)) = (&mut self.lines, other.lines) {
+            mine.extend(theirs);
+        }
+        self.tally.merge(other.tally);
+    }
+
+    /// Lets readings count whose leading copy never came; skips the others.
+    fn settle(&mut self) {
+        let mut pending = std::mem::take(&mut self.pending);
+        pending.sort_by(|a, b| (a.key, a.at, &a.event).cmp(&(b.key, b.at, &b.event)));
+        for one in pending {
+            let day = Some(one.at.day());
+            if self.leading.contains(&one.key) {
+                self.tally.skip(day, one.why, 1);
+                if let Some(lines) = &mut self.lines {
+                    lines.push(Line::skipped(Some(one.at), Some(&one.event), one.why.as_str()));
+                }
+                continue;
+            }
+            self.tally.used(day);
+            self.session(one.principal, one.session, one.at);
+            for (key, event) in one.rows {
+                self.count(key, one.at, &event);
+            }
+            if let Some(lines) = &mut self.lines {
+                lines.extend(one.lines);
+            }
+        }
+    }
+}
+
+/// One shard at work on the files of one cloud.
+pub struct Worker<'s>(pub &'s mut Shard);
+
+impl Sink for Worker<'_> {
+    fn is_new(&mut self, id: Option<u64>, content: &dyn Fn() -> u64, event: Option<&str>) -> bool {
+        let Some(id) = id else { return true };
+        match self.0.dedup.add(id, content()) {
+            dedup::Found::New => true,
+            dedup::Found::Reused => {
+                self.0.tally.id_reused += 1;
+                true
+            }
+            dedup::Found::Copy => {
+                self.0.tally.duplicate += 1;
+                if let Some(lines) = &mut self.0.lines {
+                    lines.push(Line::skipped(None, event, "duplicate"));
+                }
+                false
+            }
+        }
+    }
+
+    fn reading(&mut self, cloud: &'static str, reading: &Reading<'_>) {
+        let shard = &mut *self.0;
+        shard.cloud = cloud;
+        let day = Some(reading.at.day());
+        let event = reading.event.as_deref().unwrap_or("");
+        if !shard.filter.takes(cloud, &reading.actor.principal, &reading.account, &reading.region) {
+            return self.skip(Some(reading.at), reading.event.as_deref(), Skip::Filtered, "");
+        }
+        let principal = shard.principal(reading);
+        let keys: Vec<Key> = reading.uses.iter().map(|used| shard.key(reading, principal, used)).collect();
+        let lines = if shard.lines.is_some() { Line::of(cloud, reading) } else { Vec::new() };
+        if let Some(Join::Leads(key)) = reading.join {
+            shard.leading.insert(key);
+        }
+        if let Some(Join::Follows(key, why)) = reading.join {
+            let rows = keys.into_iter().map(|key| (key, event.to_owned())).collect();
+            let (session, at, event) = (reading.actor.session, reading.at, event.to_owned());
+            return shard.pending.push(Pending { key, why, principal, session, at, rows, lines, event });
+        }
+        shard.tally.used(day);
+        shard.session(principal, reading.actor.session, reading.at);
+        for key in keys {
+            shard.count(key, reading.at, event);
+        }
+        if let Some(all) = &mut shard.lines {
+            all.extend(lines);
+        }
+    }
+
+    fn skip(&mut self, at: Option<Timestamp>, event: Option<&str>, why: Skip, detail: &str) {
+        let shard = &mut *self.0;
+        shard.tally.skip(at.map(Timestamp::day), why, 1);
+        if why == Skip::Unmapped {
+            let what = shard.texts.sym(detail);
+            *shard.unmapped.entry(what).or_default() += 1;
+        }
+        if let Some(lines) = &mut shard.lines {
+            lines.push(Line::skipped(at, event, why.as_str()));
+        }
+    }
+
+    fn stranger(&mut self, event: Option<&str>) {
+        self.skip(None, event, Skip::NotAnEvent, "");
+    }
+
+    fn malformed(&mut self, event: Option<&str>) {
+        self.0.tally.malformed += 1;
+        if let Some(lines) = &mut self.0.lines {
+            lines.push(Line::skipped(None, event, "malformed"));
+        }
+    }
+
+    fn link(&mut self, principal: &str, vouched: Vouched) {
+        let sym = self.0.texts.sym(principal);
+        let known = self.0.links.entry(sym).or_default();
+        *known = known.or(vouched);
+    }
+}
+
+/// A target of its own.
+fn owned(level: Level, text: &str) -> Target<'static> {
+    Target { level, text: text.to_owned().into() }
+}

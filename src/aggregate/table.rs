@@ -1,0 +1,125 @@
+//! The finished usage table: owned, sorted by text, cut to the window.
+
+use super::{Shard, line::Line, owned};
+use crate::model::identity::{Kind, PrincipalUse};
+use crate::model::note::{Code, Note};
+use crate::model::tally::Tally;
+use crate::model::time::{Day, Timestamp};
+use crate::model::usage::{Row, Seen};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// All that was learned.
+#[derive(Clone, Debug, Default)]
+pub struct Usage {
+    /// Rows, sorted.
+    pub rows: Vec<Row>,
+    /// Principals, sorted by cloud and id.
+    pub principals: Vec<PrincipalUse>,
+    /// Where every record went.
+    pub tally: Tally,
+    /// Events that no rule maps, with counts.
+    pub unmapped: BTreeMap<String, u64>,
+    /// Single uses, sorted, where they were asked for.
+    pub lines: Vec<Line>,
+    /// Things to tell.
+    pub notes: Vec<Note>,
+}
+
+impl Shard {
+    /// Settles what waits, cuts the window, sorts.
+    #[must_use]
+    pub fn finish(mut self) -> Usage {
+        self.settle();
+        let newest = self.tally.newest().unwrap_or_default();
+        let filter = std::sync::Arc::clone(&self.filter);
+        let keeps = |day: Day| filter.in_window(day, newest);
+        self.tally.cut(keeps);
+        self.rows.retain(|key, _| keeps(key.day));
+        self.days.retain(|(_, day), _| keeps(*day));
+        self.sessions.retain(|_, (first, last)| keeps(first.day()) || keeps(last.day()));
+        let mut lines = self.lines.take().unwrap_or_default();
+        lines.retain(|line| line.at().is_none_or(|at| keeps(at.day())));
+        lines.sort();
+        let rows = self.sorted_rows();
+        let principals = self.principal_uses(&rows);
+        let mut unmapped: BTreeMap<String, u64> = BTreeMap::new();
+        self.unmapped.iter().for_each(|(sym, count)| {
+            unmapped.insert(self.texts.text(*sym).to_owned(), *count);
+        });
+        let notes = notes(&self.tally, &principals, &unmapped);
+        Usage { rows, principals, tally: self.tally, unmapped, lines, notes }
+    }
+
+    /// Rows by text; what differs only in its day or rule is one row.
+    fn sorted_rows(&self) -> Vec<Row> {
+        let mut all: BTreeMap<Row, Seen> = BTreeMap::new();
+        self.rows.iter().for_each(|(key, seen)| {
+            let text = |sym| self.texts.text(sym).to_owned();
+            let row = Row {
+                cloud: key.cloud,
+                principal: text(key.principal),
+                action: text(key.action),
+                target: owned(key.level, self.texts.text(key.target)),
+                scope: text(key.scope),
+                context: serde_json::from_str(self.texts.text(key.context)).unwrap_or_default(),
+                outcome: key.outcome,
+                basis: key.basis,
+                via: Some(text(key.via)).filter(|via| !via.is_empty()),
+                rule: text(key.rule),
+                exempt: key.exempt,
+                seen: Seen { count: 0, first: Timestamp::UNKNOWN, last: Timestamp::UNKNOWN, sample: (Timestamp::UNKNOWN, String::new()) },
+            };
+            all.entry(row).and_modify(|known| known.merge(seen)).or_insert_with(|| seen.clone());
+        });
+        all.into_iter().map(|(row, seen)| Row { seen, ..row }).collect()
+    }
+
+    fn principal_uses(&self, rows: &[Row]) -> Vec<PrincipalUse> {
+        let mut actions: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        let mut spans: BTreeMap<&str, (Timestamp, Timestamp)> = BTreeMap::new();
+        for row in rows {
+            actions.entry(&row.principal).or_default().insert(&row.action);
+            let span = spans.entry(&row.principal).or_insert((row.seen.first, row.seen.last));
+            *span = (span.0.min(row.seen.first), span.1.later(row.seen.last));
+        }
+        let mut all: Vec<PrincipalUse> = Vec::new();
+        self.principals.iter().for_each(|(sym, known)| {
+            let id = self.texts.text(*sym);
+            let Some(span) = spans.get(id) else { return };
+            let counts: Vec<u64> = self.days.iter().filter(|((p, _), _)| p == sym).map(|(_, n)| *n).collect();
+            let linked = self.links.get(sym).copied().unwrap_or_default();
+            all.push(PrincipalUse {
+                id: id.to_owned(),
+                cloud: known.cloud,
+                kind: known.kind,
+                home: self.texts.text(known.home).to_owned(),
+                vouched: known.vouched.or(linked),
+                events: counts.iter().sum(),
+                actions: actions.get(id).map_or(0, BTreeSet::len),
+                days: counts.len(),
+                sessions: self.sessions.keys().filter(|(p, _)| p == sym).count(),
+                span: *span,
+            });
+        });
+        all.sort_by(|a, b| (a.cloud, &a.id).cmp(&(b.cloud, &b.id)));
+        all
+    }
+}
+
+fn notes(tally: &Tally, principals: &[PrincipalUse], unmapped: &BTreeMap<String, u64>) -> Vec<Note> {
+    let mut all = Vec::new();
+    if tally.id_reused > 0 {
+        let text = format!("{} records share an id with another record but not its content; all were counted", tally.id_reused);
+        all.push(Note { code: Code::IdReused, text });
+    }
+    for root in principals.iter().filter(|p| p.kind == Kind::Root) {
+        let text = format!("{} was used {} times, last on {}", root.id, root.events, root.span.1.day());
+        all.push(Note { code: Code::RootUsed, text });
+    }
+    if !unmapped.is_empty() {
+        let records: u64 = unmapped.values().sum();
+        let text = format!("{records} records of {} event names are known to no rule and granted nothing", unmapped.len());
+        all.push(Note { code: Code::Unmapped, text });
+    }
+    all
+}

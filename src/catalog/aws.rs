@@ -1,0 +1,195 @@
+//! What is known of AWS: the generated tables and the hand-written overlay.
+
+use super::outcome::{OutcomeFile, Outcomes};
+use super::overlay::{
+    BoundaryFile, ContextFile, ContextRule, DenyRule, EventFile, EventRule, Fill, FillFile, GroupFile, IdFile, IdPrefix, InferFile, InfrastructureFile,
+    PassRoleFile, Qualifier, QualifierFile, ServiceGroup, SourceFile,
+};
+use super::table::Table;
+use include_dir::{Dir, include_dir};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{LazyLock, OnceLock};
+
+static EVENTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/catalog/data/aws/event");
+
+/// The request line of an API Gateway operation.
+#[derive(Clone, Copy, Debug)]
+pub struct Rest {
+    /// HTTP verb, which is the IAM action.
+    pub verb: &'static str,
+    /// Path with `{parameters}`.
+    pub path: &'static str,
+}
+
+/// The rules of one event source, by lower-cased event name.
+#[derive(Debug, Default)]
+pub struct Rules(HashMap<String, Vec<EventRule>>);
+
+impl Rules {
+    /// Rules for the event, in order.
+    #[must_use]
+    pub fn of(&self, name: &str) -> &[EventRule] {
+        self.0.get(&name.to_ascii_lowercase()).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// What is known of AWS.
+pub struct Aws {
+    /// Services, actions, resource types.
+    pub table: Table,
+    /// Error codes.
+    pub outcomes: LazyLock<Outcomes>,
+    /// Parameters that hold placeholders under another name.
+    pub fills: LazyLock<HashMap<String, Vec<Fill>>>,
+    /// EC2 id prefixes, longest first.
+    pub ids: LazyLock<Vec<IdPrefix>>,
+    /// Condition keys that requests attest.
+    pub contexts: LazyLock<HashMap<String, Vec<ContextRule>>>,
+    /// Who is passed a role.
+    pub pass_role: LazyLock<PassRoleFile>,
+    /// Permissions that no event names.
+    pub infer: LazyLock<InferFile>,
+    /// Which document a service goes into.
+    pub groups: LazyLock<Vec<ServiceGroup>>,
+    /// Second forms of ARNs.
+    pub qualifiers: LazyLock<Vec<Qualifier>>,
+    /// What a boundary refuses.
+    pub boundary: LazyLock<Vec<DenyRule>>,
+    /// Platform roles and CI systems.
+    pub infrastructure: LazyLock<InfrastructureFile>,
+    sources: LazyLock<BTreeMap<String, Vec<String>>>,
+    rest: LazyLock<HashMap<&'static str, Vec<Rest>>>,
+    rules: BTreeMap<&'static str, (&'static str, OnceLock<Rules>)>,
+}
+
+/// Reads an embedded file; a broken one reads as empty, which `tests` would report.
+fn read<T: serde::de::DeserializeOwned + Default>(text: &str) -> T {
+    toml::from_str(text).unwrap_or_default()
+}
+
+impl Aws {
+    /// The data that ships with the program.
+    #[must_use]
+    pub fn embedded() -> Self {
+        let rules = EVENTS.files().filter_map(|file| {
+            let host = file.path().file_stem()?.to_str()?;
+            Some((host, (file.contents_utf8()?, OnceLock::new())))
+        });
+        Self {
+            table: Table::index(include_str!("data/aws/services.tsv")),
+            outcomes: LazyLock::new(|| Outcomes::new(read::<OutcomeFile>(include_str!("data/aws/outcome.toml")))),
+            fills: LazyLock::new(fills),
+            ids: LazyLock::new(ids),
+            contexts: LazyLock::new(contexts),
+            pass_role: LazyLock::new(|| read(include_str!("data/aws/passrole.toml"))),
+            infer: LazyLock::new(|| read(include_str!("data/aws/infer.toml"))),
+            groups: LazyLock::new(|| read::<GroupFile>(include_str!("data/aws/groups.toml")).group),
+            qualifiers: LazyLock::new(|| read::<QualifierFile>(include_str!("data/aws/qualifier.toml")).qualifier),
+            boundary: LazyLock::new(|| read::<BoundaryFile>(include_str!("data/aws/boundary.toml")).deny),
+            infrastructure: LazyLock::new(|| read(include_str!("data/aws/infrastructure.toml"))),
+            sources: LazyLock::new(sources),
+            rest: LazyLock::new(rest),
+            rules: rules.collect(),
+        }
+    }
+
+    /// IAM prefixes that an event source (without `.amazonaws.com`) may carry, most likely first.
+    #[must_use]
+    pub fn prefixes<'a>(&'a self, host: &'a str) -> Vec<&'a str> {
+        match self.sources.get(&host.to_ascii_lowercase()) {
+            Some(prefixes) => prefixes.iter().map(String::as_str).collect(),
+            None => vec![host],
+        }
+    }
+
+    /// Hand-written rules of an event source.
+    #[must_use]
+    pub fn rules(&self, host: &str) -> Option<&Rules> {
+        let (text, cell) = self.rules.get(host)?;
+        Some(cell.get_or_init(|| {
+            let mut rules = Rules::default();
+            for rule in read::<EventFile>(text).event {
+                for name in &rule.names {
+                    rules.0.entry(name.to_ascii_lowercase()).or_default().push(rule.clone());
+                }
+            }
+            rules
+        }))
+    }
+
+    /// Request lines of an API Gateway operation, v1 and v2.
+    #[must_use]
+    pub fn rest(&self, name: &str) -> &[Rest] {
+        self.rest.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Texts of all hand-written files, by path under `data/aws/`: for the tests that keep them honest.
+    #[must_use]
+    pub fn hand_written() -> Vec<(String, &'static str)> {
+        let mut all = vec![
+            ("source.toml".to_owned(), include_str!("data/aws/source.toml")),
+            ("outcome.toml".to_owned(), include_str!("data/aws/outcome.toml")),
+            ("fill.toml".to_owned(), include_str!("data/aws/fill.toml")),
+            ("ec2-ids.toml".to_owned(), include_str!("data/aws/ec2-ids.toml")),
+            ("context.toml".to_owned(), include_str!("data/aws/context.toml")),
+            ("passrole.toml".to_owned(), include_str!("data/aws/passrole.toml")),
+            ("infer.toml".to_owned(), include_str!("data/aws/infer.toml")),
+            ("groups.toml".to_owned(), include_str!("data/aws/groups.toml")),
+            ("qualifier.toml".to_owned(), include_str!("data/aws/qualifier.toml")),
+            ("boundary.toml".to_owned(), include_str!("data/aws/boundary.toml")),
+            ("infrastructure.toml".to_owned(), include_str!("data/aws/infrastructure.toml")),
+        ];
+        for file in EVENTS.files() {
+            all.push((format!("event/{}", file.path().display()), file.contents_utf8().unwrap_or("")));
+        }
+        all
+    }
+}
+
+fn fills() -> HashMap<String, Vec<Fill>> {
+    let mut all: HashMap<String, Vec<Fill>> = HashMap::new();
+    for fill in read::<FillFile>(include_str!("data/aws/fill.toml")).fill {
+        all.entry(fill.resource.clone()).or_default().push(fill);
+    }
+    all
+}
+
+fn ids() -> Vec<IdPrefix> {
+    let mut all = read::<IdFile>(include_str!("data/aws/ec2-ids.toml")).id;
+    all.sort_by_key(|id| std::cmp::Reverse(id.prefix.len()));
+    all
+}
+
+fn contexts() -> HashMap<String, Vec<ContextRule>> {
+    let mut all: HashMap<String, Vec<ContextRule>> = HashMap::new();
+    for rule in read::<ContextFile>(include_str!("data/aws/context.toml")).context {
+        for action in &rule.actions {
+            all.entry(action.clone()).or_default().push(rule.clone());
+        }
+    }
+    all
+}
+
+fn sources() -> BTreeMap<String, Vec<String>> {
+    let mut all = BTreeMap::new();
+    for line in include_str!("data/aws/sources.tsv").lines().filter(|l| !l.starts_with('#')) {
+        if let Some((host, prefixes)) = line.split_once('\t') {
+            all.insert(host.to_ascii_lowercase(), prefixes.split(',').map(str::to_owned).collect());
+        }
+    }
+    for row in read::<SourceFile>(include_str!("data/aws/source.toml")).source {
+        all.insert(row.host.to_ascii_lowercase(), row.prefixes);
+    }
+    all
+}
+
+fn rest() -> HashMap<&'static str, Vec<Rest>> {
+    let mut all: HashMap<&'static str, Vec<Rest>> = HashMap::new();
+    for line in include_str!("data/aws/rest.tsv").lines().filter(|l| !l.starts_with('#')) {
+        let mut columns = line.split('\t');
+        if let (Some(name), Some(verb), Some(path)) = (columns.next(), columns.next(), columns.next()) {
+            all.entry(name).or_default().push(Rest { verb, path });
+        }
+    }
+    all
+}

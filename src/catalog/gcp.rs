@@ -1,0 +1,111 @@
+//! What is known of Google Cloud: permissions and documented methods.
+
+use super::outcome::{OutcomeFile, Outcomes};
+use super::overlay::GoogleIdentities;
+use std::collections::BTreeMap;
+
+const OUTCOME: &str = include_str!("data/gcp/outcome.toml");
+const IDENTITY: &str = include_str!("data/gcp/identity.toml");
+
+/// Whether a custom role may hold a permission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Support {
+    /// Yes.
+    Supported,
+    /// Yes, at one's own risk.
+    Testing,
+    /// No.
+    NotSupported,
+}
+
+/// Permissions of a documented method.
+#[derive(Clone, Debug)]
+pub struct Method {
+    /// Permission and type (`AR`, `AW`, `DR`, `DW`).
+    pub permissions: Vec<(&'static str, &'static str)>,
+}
+
+/// What is known of Google Cloud.
+#[derive(Debug)]
+pub struct Gcp {
+    groups: BTreeMap<&'static str, &'static str>,
+    methods: BTreeMap<&'static str, Method>,
+    /// Status codes.
+    pub outcomes: Outcomes,
+    /// Identities of Google itself, and shared ones.
+    pub identities: GoogleIdentities,
+}
+
+impl Gcp {
+    /// The data that ships with the program.
+    #[must_use]
+    pub fn embedded() -> Self {
+        let rows = |text: &'static str| text.lines().filter(|l| !l.starts_with('#'));
+        let groups = rows(include_str!("data/gcp/permissions.tsv")).filter_map(|l| l.split_once('\t')).collect();
+        let methods = rows(include_str!("data/gcp/methods.tsv")).filter_map(|line| {
+            let mut columns = line.split('\t');
+            let (name, permissions) = (columns.next()?, columns.next()?);
+            let permissions = permissions.split(',').filter_map(|p| p.split_once(':')).collect();
+            Some((name, Method { permissions }))
+        });
+        Self {
+            groups,
+            methods: methods.collect(),
+            outcomes: Outcomes::new(toml::from_str::<OutcomeFile>(OUTCOME).unwrap_or_default()),
+            identities: toml::from_str(IDENTITY).unwrap_or_default(),
+        }
+    }
+
+    /// Whether Google has the permission, and whether a custom role may hold it.
+    #[must_use]
+    pub fn support(&self, permission: &str) -> Option<Support> {
+        let (group, verb) = permission.rsplit_once('.')?;
+        self.groups.get(group)?.split(',').find_map(|known| {
+            let name = known.trim_end_matches(['~', '!']);
+            (name == verb).then_some(match known.chars().last() {
+                Some('~') => Support::Testing,
+                Some('!') => Support::NotSupported,
+                _ => Support::Supported,
+            })
+        })
+    }
+
+    /// Permissions that Google's audit-logging pages give for a method.
+    #[must_use]
+    pub fn method(&self, name: &str) -> Option<&Method> {
+        self.methods.get(name)
+    }
+
+    /// Texts of the hand-written files, for the tests that keep them honest.
+    #[must_use]
+    pub fn hand_written() -> Vec<(String, &'static str)> {
+        vec![("outcome.toml".to_owned(), OUTCOME), ("identity.toml".to_owned(), IDENTITY)]
+    }
+
+    /// How many permissions are known.
+    #[must_use]
+    pub fn permissions(&self) -> usize {
+        self.groups.values().map(|verbs| verbs.split(',').count()).sum()
+    }
+
+    /// How many methods are documented.
+    #[must_use]
+    pub fn methods(&self) -> usize {
+        self.methods.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_permissions_and_methods() {
+        let gcp = crate::catalog::gcp();
+        assert_eq!(gcp.support("storage.objects.get"), Some(Support::Supported));
+        assert_eq!(gcp.support("iam.denypolicies.create"), Some(Support::NotSupported));
+        assert_eq!(gcp.support("io.k8s.core.v1.pods.get"), None);
+        let method = gcp.method("GenerateAccessToken").unwrap();
+        assert_eq!(method.permissions[0].0, "iam.serviceAccounts.getAccessToken");
+    }
+}

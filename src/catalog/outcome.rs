@@ -1,0 +1,73 @@
+//! Which error code proves what (semantics rule 1): `data/*/outcome.toml`.
+
+use crate::model::usage::Outcome;
+use serde::Deserialize;
+
+/// Codes of one outcome.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CodeRule {
+    /// `failed`, `unproven` or `denied`.
+    pub outcome: String,
+    /// Codes; `*` allowed at either end.
+    pub codes: Vec<String>,
+    /// Why.
+    pub because: String,
+    /// Where that is documented.
+    pub link: String,
+}
+
+/// `outcome.toml`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutcomeFile {
+    /// Rows.
+    #[serde(default)]
+    pub code: Vec<CodeRule>,
+}
+
+/// The codes, ready to look up.
+#[derive(Debug, Default)]
+pub struct Outcomes(Vec<(String, Outcome)>);
+
+impl Outcomes {
+    /// Prepares the table.
+    #[must_use]
+    pub fn new(file: OutcomeFile) -> Self {
+        let mut all = Vec::new();
+        for rule in file.code {
+            let Some(outcome) = parse(&rule.outcome) else { continue };
+            all.extend(rule.codes.into_iter().map(|code| (code.to_ascii_lowercase(), outcome)));
+        }
+        Self(all)
+    }
+
+    /// The outcome of `code`; the longest literal match wins, an exact one first.
+    #[must_use]
+    pub fn get(&self, code: &str) -> Option<Outcome> {
+        let code = code.to_ascii_lowercase();
+        let code = ["client.", "server."].iter().find_map(|p| code.strip_prefix(p)).unwrap_or(&code);
+        let fits = self.0.iter().filter_map(|(pattern, outcome)| Some((score(pattern, code)?, *outcome)));
+        fits.max().map(|(_, outcome)| outcome)
+    }
+}
+
+fn parse(word: &str) -> Option<Outcome> {
+    match word {
+        "failed" => Some(Outcome::Failed),
+        "unproven" => Some(Outcome::Unproven),
+        "denied" => Some(Outcome::Denied),
+        _ => None,
+    }
+}
+
+fn score(pattern: &str, code: &str) -> Option<usize> {
+    let core = pattern.trim_matches('*');
+    let fits = match (pattern.starts_with('*'), pattern.ends_with('*')) {
+        (true, true) => code.contains(core),
+        (true, false) => code.ends_with(core),
+        (false, true) => code.starts_with(core),
+        (false, false) => code == core,
+    };
+    fits.then_some(if core == pattern { usize::MAX } else { core.len() })
+}

@@ -1,0 +1,429 @@
+//! Schemas of the hand-written files under `data/aws/`. Unknown fields are errors.
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// One value or several.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Several {
+    /// One.
+    One(String),
+    /// Several, first hit wins.
+    Many(Vec<String>),
+}
+
+impl Several {
+    /// As a list.
+    #[must_use]
+    pub fn list(&self) -> &[String] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many,
+        }
+    }
+}
+
+/// A permission that an event uses.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UseRule {
+    /// `prefix:Name`.
+    pub action: String,
+    /// Only this resource type.
+    #[serde(rename = "type")]
+    pub resource_type: Option<String>,
+    /// Placeholder → request paths.
+    #[serde(default)]
+    pub fill: BTreeMap<String, Several>,
+    /// Request path that holds the ARN.
+    pub arn: Option<Several>,
+    /// `inferred` or `implied` where the use is not the event itself.
+    pub basis: Option<String>,
+}
+
+/// What one event, or several alike, means.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventRule {
+    /// Event names after suffix stripping.
+    pub names: Vec<String>,
+    /// Request path → `present`, `absent` or a literal.
+    #[serde(default)]
+    pub when: BTreeMap<String, String>,
+    /// The permissions used.
+    #[serde(default)]
+    pub uses: Vec<UseRule>,
+    /// Reason to skip the event instead.
+    pub skip: Option<String>,
+    /// `trust` where the event is evidence for a trust policy.
+    pub basis: Option<String>,
+    /// List in the request whose elements choose the action.
+    pub each: Option<String>,
+    /// Request path whose first word chooses the action.
+    pub verb: Option<String>,
+    /// Element key or word → action.
+    #[serde(default)]
+    pub choose: BTreeMap<String, String>,
+    /// Why.
+    pub because: String,
+    /// Where that is documented.
+    pub link: String,
+}
+
+/// `event/<source>.toml`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventFile {
+    /// Rules, the first that fits wins.
+    #[serde(default)]
+    pub event: Vec<EventRule>,
+}
+
+/// Which IAM prefixes an event source carries.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// Event source without `.amazonaws.com`.
+    pub host: String,
+    /// IAM prefixes; the first that knows the action wins.
+    pub prefixes: Vec<String>,
+    /// Why.
+    pub because: String,
+    /// Where that is documented.
+    pub link: String,
+}
+
+/// Where the value of a placeholder stands in the request.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fill {
+    /// `prefix:type`.
+    pub resource: String,
+    /// Placeholder of its ARN template.
+    pub placeholder: String,
+    /// Request paths, first hit wins.
+    pub from: Several,
+    /// Only for these actions (names without prefix).
+    #[serde(default)]
+    pub actions: Vec<String>,
+    /// Why.
+    pub because: String,
+    /// Where that is documented.
+    pub link: String,
+}
+
+/// An EC2 id prefix.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdPrefix {
+    /// `vol-`.
+    pub prefix: String,
+    /// `volume`.
+    #[serde(rename = "type")]
+    pub resource_type: String,
+    /// Placeholder of its ARN template.
+    pub placeholder: String,
+    /// Why.
+    #[serde(default)]
+    pub because: String,
+    /// Where that is documented.
+    #[serde(default)]
+    pub link: String,
+}
+
+/// A condition key that a request attests.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContextRule {
+    /// `prefix:Name`.
+    pub actions: Vec<String>,
+    /// Condition key.
+    pub key: String,
+    /// Request paths, first hit wins.
+    pub from: Several,
+    /// Why.
+    pub because: String,
+    /// Where that is documented.
+    pub link: String,
+}
+
+/// To which service principal an action passes a role.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PassedTo {
+    /// IAM prefix of the action.
+    pub service: String,
+    /// Action names; none: all.
+    #[serde(default)]
+    pub actions: Vec<String>,
+    /// Service principals.
+    pub to: Vec<String>,
+    /// Why.
+    pub because: String,
+    /// Where that is documented.
+    pub link: String,
+}
+
+/// Actions whose request names a role that is not passed.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NotPassed {
+    /// IAM prefix.
+    pub service: String,
+    /// Action names; none: all.
+    #[serde(default)]
+    pub actions: Vec<String>,
+    /// Why.
+    pub because: String,
+    /// Where that is documented.
+    pub link: String,
+}
+
+/// `passrole.toml`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PassRoleFile {
+    /// Exceptions to `<prefix>.amazonaws.com`.
+    #[serde(default)]
+    pub passed_to: Vec<PassedTo>,
+    /// Roles in the request that are not passed.
+    #[serde(default)]
+    pub ignore: Vec<NotPassed>,
+}
+
+/// A role that belongs to the platform.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlatformRole {
+    /// Role name, `*` allowed.
+    pub name: String,
+    /// Which platform, in words.
+    pub kind: String,
+    /// Why.
+    pub because: String,
+    /// Where that is documented.
+    pub link: String,
+}
+
+/// A CI system's web identity provider.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CiProvider {
+    /// Host (and path) of the provider, `*` allowed.
+    pub provider: String,
+    /// The system's name.
+    #[serde(default)]
+    pub name: String,
+    /// Why.
+    #[serde(default)]
+    pub because: String,
+    /// Where that is documented.
+    #[serde(default)]
+    pub link: String,
+}
+
+/// `infrastructure.toml`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InfrastructureFile {
+    /// Platform roles.
+    #[serde(default)]
+    pub role: Vec<PlatformRole>,
+    /// CI systems.
+    #[serde(default)]
+    pub ci: Vec<CiProvider>,
+}
+
+/// A permission that no event names, but a request or an answer proves.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Infer {
+    /// `prefix:Name` of the uses that may prove it.
+    pub actions: Vec<String>,
+    /// Request path → `present`, `absent` or a literal.
+    #[serde(default)]
+    pub when: BTreeMap<String, String>,
+    /// Error codes of the answer, one of which must be there.
+    #[serde(default)]
+    pub codes: Vec<String>,
+    /// `prefix:Name` it proves.
+    pub adds: String,
+    /// ARN template it is on, where the request does not name it.
+    pub arn: Option<String>,
+    /// `inferred` or `implied`.
+    pub basis: String,
+    /// Why.
+    pub because: String,
+    /// Where that is documented.
+    pub link: String,
+}
+
+/// The permission that tags at creation need, where it is not `TagResource`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TagRule {
+    /// IAM prefix.
+    pub service: String,
+    /// Action names; none: all.
+    #[serde(default)]
+    pub actions: Vec<String>,
+    /// `prefix:Name`; empty: none is needed.
+    pub adds: String,
+    /// Condition key that tells the creating action.
+    pub key: Option<String>,
+    /// Why.
+    pub because: String,
+    /// Where that is documented.
+    pub link: String,
+}
+
+/// Actions that need a person's eye when the log does not name their resource.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReviewRule {
+    /// First words of action names that take something away.
+    pub verbs: Vec<String>,
+    /// Why.
+    pub because: String,
+    /// Where that is documented.
+    pub link: String,
+}
+
+/// `infer.toml`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InferFile {
+    /// Permissions proved by request or answer.
+    #[serde(default)]
+    pub infer: Vec<Infer>,
+    /// Tags at creation.
+    #[serde(default)]
+    pub tag: Vec<TagRule>,
+    /// Destructive verbs.
+    #[serde(default)]
+    pub review: Vec<ReviewRule>,
+}
+
+/// Services that go into one document.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceGroup {
+    /// Name of the document.
+    pub name: String,
+    /// IAM prefixes.
+    pub services: Vec<String>,
+    /// Why.
+    pub because: String,
+    /// Where that is documented.
+    pub link: String,
+}
+
+/// A second form of a type's ARN.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Qualifier {
+    /// `prefix:type`.
+    pub resource: String,
+    /// Pattern behind the ARN.
+    pub suffix: String,
+    /// Actions that are checked without it.
+    #[serde(default)]
+    pub except: Vec<String>,
+    /// Why.
+    pub because: String,
+    /// Where that is documented.
+    pub link: String,
+}
+
+/// Actions that a boundary refuses.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DenyRule {
+    /// `Sid` of the statement.
+    pub id: String,
+    /// `prefix:Name`.
+    pub actions: Vec<String>,
+    /// Why.
+    pub because: String,
+    /// Where that is documented.
+    pub link: String,
+}
+
+/// A Google identity known by its address.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KnownEmail {
+    /// Address, `*` allowed.
+    pub email: String,
+    /// Why.
+    pub because: String,
+    /// Where that is documented.
+    pub link: String,
+}
+
+/// `gcp/identity.toml`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GoogleIdentities {
+    /// Identities of Google itself.
+    #[serde(default)]
+    pub agent: Vec<KnownEmail>,
+    /// Default accounts that many workloads share.
+    #[serde(default)]
+    pub shared: Vec<KnownEmail>,
+}
+
+/// Whether `text` fits a pattern of these files, in which `*` is the only wildcard.
+#[must_use]
+pub fn glob(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((head, tail)) => text.strip_prefix(head).is_some_and(|rest| {
+            let starts = rest.char_indices().map(|(at, _)| at).chain([rest.len()]);
+            starts.into_iter().any(|at| glob(tail, rest.get(at..).unwrap_or("")))
+        }),
+    }
+}
+
+macro_rules! list_file {
+    ($(#[$doc:meta])* $file:ident, $field:ident, $row:ty) => {
+        $(#[$doc])*
+        #[derive(Debug, Default, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct $file {
+            /// Rows.
+            #[serde(default)]
+            pub $field: Vec<$row>,
+        }
+    };
+}
+
+list_file!(
+    /// `source.toml`.
+    SourceFile, source, Source
+);
+list_file!(
+    /// `fill.toml`.
+    FillFile, fill, Fill
+);
+list_file!(
+    /// `ec2-ids.toml`.
+    IdFile, id, IdPrefix
+);
+list_file!(
+    /// `context.toml`.
+    ContextFile, context, ContextRule
+);
+list_file!(
+    /// `groups.toml`.
+    GroupFile, group, ServiceGroup
+);
+list_file!(
+    /// `boundary.toml`.
+    BoundaryFile, deny, DenyRule
+);
+list_file!(
+    /// `qualifier.toml`.
+    QualifierFile, qualifier, Qualifier
+);

@@ -1,0 +1,209 @@
+//! The generated table of AWS services: actions, access levels, resource types, condition keys.
+//!
+//! One sorted text; a service is parsed when first asked for. Lines: `S prefix name`, `K key…`,
+//! `R type template|… keys`, `A action level type*,… keys`, tab separated, trailing empty columns left out.
+
+use super::template::Template;
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+/// What an action does to its resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AccessLevel {
+    /// Lists names.
+    List,
+    /// Reads.
+    Read,
+    /// Changes.
+    Write,
+    /// Changes tags.
+    Tagging,
+    /// Changes who may do what.
+    Permissions,
+}
+
+impl AccessLevel {
+    /// Whether it leaves everything as it is.
+    #[must_use]
+    pub fn reads(self) -> bool {
+        matches!(self, Self::List | Self::Read)
+    }
+
+    /// The field's usual word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::List => "list",
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Tagging => "tagging",
+            Self::Permissions => "permissions management",
+        }
+    }
+}
+
+/// A resource type of a service.
+#[derive(Debug)]
+pub struct ResourceType {
+    /// Name as in the Service Authorization Reference.
+    pub name: &'static str,
+    /// ARN templates, usually one.
+    pub templates: Vec<Template>,
+}
+
+/// An IAM action.
+#[derive(Debug)]
+pub struct Action {
+    /// `prefix:Name`, canonical case.
+    pub full: String,
+    /// `Name`.
+    pub name: &'static str,
+    /// Access level.
+    pub level: AccessLevel,
+    /// Indexes of resource types, and whether the type is required.
+    pub types: Vec<(usize, bool)>,
+    /// Condition keys of the action itself.
+    pub keys: Vec<&'static str>,
+}
+
+/// A service as IAM knows it.
+#[derive(Debug)]
+pub struct Service {
+    /// IAM prefix.
+    pub prefix: &'static str,
+    /// Its name in words.
+    pub name: &'static str,
+    /// Resource types, sorted by name.
+    pub types: Vec<ResourceType>,
+    /// Actions, sorted by lower-cased name.
+    pub actions: Vec<Action>,
+}
+
+impl Service {
+    /// The action of that name, whatever its case.
+    #[must_use]
+    pub fn action(&self, name: &str) -> Option<&Action> {
+        let wanted = name.to_ascii_lowercase();
+        let at = self.actions.binary_search_by(|a| a.name.to_ascii_lowercase().cmp(&wanted)).ok()?;
+        self.actions.get(at)
+    }
+
+    /// The resource type of that name.
+    #[must_use]
+    pub fn resource(&self, name: &str) -> Option<&ResourceType> {
+        self.types.iter().find(|t| t.name == name)
+    }
+
+    /// The type whose template fits `arn` best; the index is that of [`Service::types`].
+    #[must_use]
+    pub fn type_of(&self, arn: &str) -> Option<usize> {
+        let fits = self.types.iter().enumerate().filter_map(|(at, resource)| {
+            let score = resource.templates.iter().filter_map(|t| t.matches(arn)).max()?;
+            Some((score, std::cmp::Reverse(at)))
+        });
+        fits.max().map(|(_, std::cmp::Reverse(at))| at)
+    }
+}
+
+/// All services, by prefix.
+#[derive(Debug)]
+pub struct Table {
+    services: BTreeMap<&'static str, (&'static str, OnceLock<Service>)>,
+}
+
+impl Table {
+    /// Indexes the text without parsing the services.
+    #[must_use]
+    pub fn index(text: &'static str) -> Self {
+        let mut services = BTreeMap::new();
+        for block in text.split("\nS\t").skip(1) {
+            let prefix = block.split(['\t', '\n']).next().unwrap_or("");
+            services.insert(prefix, (block, OnceLock::new()));
+        }
+        Self { services }
+    }
+
+    /// The service with that IAM prefix.
+    #[must_use]
+    pub fn service(&self, prefix: &str) -> Option<&Service> {
+        let (block, cell) = self.services.get(prefix)?;
+        Some(cell.get_or_init(|| parse(block)))
+    }
+
+    /// All prefixes.
+    pub fn prefixes(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.services.keys().copied()
+    }
+
+    /// `prefix:Name` in canonical case, if IAM knows the action.
+    #[must_use]
+    pub fn action(&self, full: &str) -> Option<(&Service, &Action)> {
+        let (prefix, name) = full.split_once(':')?;
+        let service = self.service(&prefix.to_ascii_lowercase())?;
+        Some((service, service.action(name)?))
+    }
+}
+
+fn parse(block: &'static str) -> Service {
+    let mut lines = block.lines();
+    let (prefix, name) = lines.next().and_then(|l| l.split_once('\t')).unwrap_or(("", ""));
+    let mut service = Service { prefix, name, types: Vec::new(), actions: Vec::new() };
+    let mut known: Vec<&'static str> = Vec::new();
+    for line in lines {
+        let mut columns = line.split('\t');
+        let kind = columns.next().unwrap_or("");
+        if kind == "K" {
+            known = columns.collect();
+            continue;
+        }
+        let [name, second, third, fourth] = std::array::from_fn(|_| columns.next().unwrap_or(""));
+        if kind == "R" {
+            service.types.push(ResourceType { name, templates: second.split('|').map(Template::parse).collect() });
+        } else if kind == "A" {
+            let types = third.split(',').filter_map(|t| type_ref(&service.types, t)).collect();
+            let keys = fourth.split(',').filter_map(|k| known.get(k.parse::<usize>().ok()?).copied()).collect();
+            let full = format!("{prefix}:{name}");
+            service.actions.push(Action { full, name, level: level_of(second), types, keys });
+        }
+    }
+    service
+}
+
+fn type_ref(types: &[ResourceType], text: &str) -> Option<(usize, bool)> {
+    let name = text.trim_end_matches('*');
+    let at = types.iter().position(|t| t.name == name)?;
+    Some((at, text.ends_with('*')))
+}
+
+fn level_of(letter: &str) -> AccessLevel {
+    match letter {
+        "L" => AccessLevel::List,
+        "R" => AccessLevel::Read,
+        "T" => AccessLevel::Tagging,
+        "P" => AccessLevel::Permissions,
+        _ => AccessLevel::Write,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_actions_levels_and_types() {
+        let table = &crate::catalog::aws().table;
+        let (s3, put) = table.action("S3:putobject").unwrap();
+        assert_eq!((put.full.as_str(), put.level), ("s3:PutObject", AccessLevel::Write));
+        assert!(put.types.iter().any(|(at, required)| s3.types[*at].name == "object" && *required));
+        assert_eq!(table.action("iam:AttachRolePolicy").unwrap().1.level, AccessLevel::Permissions);
+        assert!(table.action("s3:NoSuchThing").is_none());
+        assert!(table.prefixes().count() > 400);
+    }
+
+    #[test]
+    fn the_most_specific_type_wins() {
+        let dynamodb = crate::catalog::aws().table.service("dynamodb").unwrap();
+        let index = dynamodb.type_of("arn:aws:dynamodb:eu-central-1:111122223333:table/t/index/i").unwrap();
+        assert_eq!(dynamodb.types[index].name, "index");
+    }
+}

@@ -1,0 +1,117 @@
+//! ARN templates of the Service Authorization Reference: `arn:${Partition}:s3:::${BucketName}/${ObjectName}`.
+
+/// One part of a template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// These characters.
+    Text(&'static str),
+    /// `${Name}`.
+    Var(&'static str),
+}
+
+/// A parsed template.
+#[derive(Clone, Debug)]
+pub struct Template {
+    /// Its parts in order.
+    pub parts: Vec<Part>,
+}
+
+/// Placeholders that are the same in every template.
+pub const PARTITION: &str = "Partition";
+/// See [`PARTITION`].
+pub const REGION: &str = "Region";
+/// See [`PARTITION`].
+pub const ACCOUNT: &str = "Account";
+
+impl Template {
+    /// Reads a template; text after a broken `${` stands for itself.
+    #[must_use]
+    pub fn parse(mut text: &'static str) -> Self {
+        let mut parts = Vec::new();
+        while let Some((before, after)) = text.split_once("${") {
+            let Some((name, rest)) = after.split_once('}') else { break };
+            if !before.is_empty() {
+                parts.push(Part::Text(before));
+            }
+            parts.push(Part::Var(name));
+            text = rest;
+        }
+        if !text.is_empty() {
+            parts.push(Part::Text(text));
+        }
+        Self { parts }
+    }
+
+    /// Placeholders beside partition, region and account.
+    pub fn own_vars(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Var(name) if ![PARTITION, REGION, ACCOUNT].contains(name) => Some(*name),
+            _ => None,
+        })
+    }
+
+    /// Writes the template with every placeholder replaced; `None` as soon as one has no value.
+    pub fn fill<'v>(&self, mut value: impl FnMut(&'static str) -> Option<std::borrow::Cow<'v, str>>) -> Option<String> {
+        let mut out = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => out.push_str(text),
+                Part::Var(name) => out.push_str(&value(name)?),
+            }
+        }
+        Some(out)
+    }
+
+    /// How many literal characters `arn` shares with the template; `None` when it does not match.
+    ///
+    /// A placeholder matches anything but nothing, `${Partition}`, `${Region}` and `${Account}` no colon. The more
+    /// literal characters, the more specific the type.
+    #[must_use]
+    pub fn matches(&self, arn: &str) -> Option<usize> {
+        let literal = self.parts.iter().map(|p| if let Part::Text(t) = p { t.len() } else { 0 }).sum();
+        matches_from(&self.parts, arn).then_some(literal)
+    }
+}
+
+fn matches_from(parts: &[Part], text: &str) -> bool {
+    match parts.split_first() {
+        None => text.is_empty(),
+        Some((Part::Text(literal), rest)) => text.strip_prefix(literal).is_some_and(|t| matches_from(rest, t)),
+        Some((Part::Var(name), rest)) => {
+            let scope = [PARTITION, REGION, ACCOUNT].contains(name);
+            if scope {
+                let end = text.find(':').unwrap_or(text.len());
+                return matches_from(rest, text.get(end..).unwrap_or(""));
+            }
+            if rest.is_empty() {
+                return !text.is_empty();
+            }
+            text.char_indices().skip(1).any(|(at, _)| matches_from(rest, text.get(at..).unwrap_or("")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn matches_and_tells_the_more_specific() {
+        let table = Template::parse("arn:${Partition}:dynamodb:${Region}:${Account}:table/${TableName}");
+        let index =
+            Template::parse("arn:${Partition}:dynamodb:${Region}:${Account}:table/${TableName}/index/${IndexName}");
+        let arn = "arn:aws:dynamodb:eu-central-1:111122223333:table/orders/index/by-date";
+        assert!(index.matches(arn) > table.matches(arn));
+        assert_eq!(index.matches("arn:aws:dynamodb:eu-central-1:111122223333:table/orders"), None);
+        assert_eq!(table.matches("arn:aws:dynamodb:eu-central-1:111122223333:table/"), None);
+        assert_eq!(table.own_vars().collect::<Vec<_>>(), ["TableName"]);
+    }
+
+    #[test]
+    fn fills() {
+        let object = Template::parse("arn:${Partition}:s3:::${BucketName}/${ObjectName}");
+        let filled = object.fill(|name| Some(name.to_lowercase().into()));
+        assert_eq!(filled.as_deref(), Some("arn:partition:s3:::bucketname/objectname"));
+        assert_eq!(object.fill(|_| None), None);
+    }
+}

@@ -1,0 +1,325 @@
+//! IAM's own reading of a policy, written from its documentation and from nothing else in this program: what is
+//! checked here must not share a line with what wrote it.
+//!
+//! Explicit deny beats allow beats nothing. Where the log cannot answer a condition, the answer is the one that
+//! allows less.
+
+use crate::cloud::Evaluator;
+use crate::model::usage::{Level, Row};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// One character of a wildcard expression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Token {
+    Char(char),
+    One,
+    Any,
+    /// A policy variable, which only the request knows.
+    Variable,
+}
+
+/// One statement.
+#[derive(Debug)]
+struct Rule {
+    deny: bool,
+    actions: Set,
+    resources: Set,
+    conditions: Vec<(String, String, Vec<String>)>,
+}
+
+/// `Action` or `NotAction`, `Resource` or `NotResource`.
+#[derive(Debug)]
+struct Set {
+    negated: bool,
+    any_of: Vec<Vec<Token>>,
+}
+
+/// One policy document.
+#[derive(Debug)]
+pub(super) struct Policy(Vec<Rule>);
+
+/// Documents that hold together.
+#[derive(Debug)]
+pub(super) struct Policies(pub(super) Vec<Policy>);
+
+impl Evaluator for Policies {
+    fn allows(&self, row: &Row) -> bool {
+        let ask = Ask::new(row);
+        let rules = || self.0.iter().flat_map(|policy| &policy.0);
+        let denied = rules().any(|rule| rule.deny && rule.applies(&ask));
+        !denied && rules().any(|rule| !rule.deny && rule.applies(&ask))
+    }
+}
+
+struct Ask<'a> {
+    action: Vec<Token>,
+    resource: Vec<Token>,
+    context: &'a BTreeMap<String, String>,
+}
+
+impl<'a> Ask<'a> {
+    fn new(row: &'a Row) -> Self {
+        let resource = match row.target.level {
+            Level::Service => vec![Token::Char('*')],
+            Level::Named => row.target.text.chars().map(Token::Char).collect(),
+            Level::All | Level::Partial | Level::Unseen => tokens(&row.target.text),
+        };
+        Self { action: lower(&row.action).map(Token::Char).collect(), resource, context: &row.context }
+    }
+}
+
+fn lower(text: &str) -> impl Iterator<Item = char> + '_ {
+    text.chars().map(|c| c.to_ascii_lowercase())
+}
+
+/// Reads wildcards, `${*}` escapes and variables.
+fn tokens(text: &str) -> Vec<Token> {
+    let chars: Vec<char> = text.chars().collect();
+    let mut out = Vec::with_capacity(chars.len());
+    let mut at = 0;
+    while let Some(&c) = chars.get(at) {
+        if c == '$' && chars.get(at + 1) == Some(&'{') {
+            if let Some(len) = chars.iter().skip(at + 2).position(|c| *c == '}') {
+                let inner: Vec<char> = chars.iter().skip(at + 2).take(len).copied().collect();
+                out.push(match inner.as_slice() {
+                    [one @ ('*' | '?' | '$')] => Token::Char(*one),
+                    _ => Token::Variable,
+                });
+                at += len + 3;
+                continue;
+            }
+        }
+        out.push(match c {
+            '*' => Token::Any,
+            '?' => Token::One,
+            c => Token::Char(c),
+        });
+        at += 1;
+    }
+    out
+}
+
+/// Whether everything `asked` can stand for is within `pattern`. A variable stands for anything where `variables`
+/// says so, else for nothing.
+fn covers(pattern: &[Token], asked: &[Token], variables: bool) -> bool {
+    // Row by row over `pattern`: can its first i tokens cover the first j of `asked`?
+    let mut row = vec![false; asked.len() + 1];
+    if let Some(first) = row.first_mut() {
+        *first = true;
+    }
+    for token in pattern {
+        let mut next = vec![false; asked.len() + 1];
+        let wide = *token == Token::Any || (*token == Token::Variable && variables);
+        for at in 0..=asked.len() {
+            let before = |row: &[bool], at: usize| at.checked_sub(1).and_then(|at| row.get(at)).copied().unwrap_or(false);
+            let here = row.get(at).copied().unwrap_or(false);
+            let fits = if wide {
+                here || before(&next, at)
+            } else {
+                let char_fits = at.checked_sub(1).and_then(|at| asked.get(at)).is_some_and(|asked| match (token, asked) {
+                    (Token::One, Token::Char(_) | Token::One) => true,
+                    (Token::Char(a), Token::Char(b)) => a == b,
+                    _ => false,
+                });
+                char_fits && before(&row, at)
+            };
+            if let Some(cell) = next.get_mut(at) {
+                *cell = fits;
+            }
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(false)
+}
+
+impl Set {
+    fn has(&self, asked: &[Token], deny: bool) -> bool {
+        self.any_of.iter().any(|pattern| covers(pattern, asked, deny)) != self.negated
+    }
+}
+
+impl Rule {
+    fn applies(&self, ask: &Ask<'_>) -> bool {
+        self.actions.has(&ask.action, self.deny)
+            && self.resources.has(&ask.resource, self.deny)
+            && self.conditions.iter().all(|(op, key, values)| holds(op, key, values, ask.context, self.deny))
+    }
+}
+
+/// Whether one condition holds. A key may have several possible values: then all of them must do.
+fn holds(op: &str, key: &str, values: &[String], context: &BTreeMap<String, String>, deny: bool) -> bool {
+    let op = op.rsplit(':').next().unwrap_or(op);
+    let (op, if_exists) = op.strip_suffix("IfExists").map_or((op, false), |op| (op, true));
+    let asked = context.iter().find(|(known, _)| known.eq_ignore_ascii_case(key)).map(|(_, value)| value);
+    if op == "Null" {
+        return values.iter().any(|v| v.eq_ignore_ascii_case("true")) == asked.is_none();
+    }
+    let negated = op.contains("Not");
+    let Some(asked) = asked else { return if_exists || negated };
+    asked.split('\u{1f}').all(|one| {
+        let any = |test: &dyn Fn(&str) -> bool| values.iter().any(|value| test(value));
+        match op {
+            "StringEquals" | "StringNotEquals" => any(&|v| exact(v, one, deny)) != negated,
+            "StringEqualsIgnoreCase" | "StringNotEqualsIgnoreCase" | "Bool" => {
+                any(&|v| v.eq_ignore_ascii_case(one)) != negated
+            }
+            "StringLike" | "StringNotLike" | "ArnLike" | "ArnNotLike" | "ArnEquals" | "ArnNotEquals" => {
+                let chars: Vec<Token> = one.chars().map(Token::Char).collect();
+                any(&|v| covers(&tokens(v), &chars, deny)) != negated
+            }
+            _ => deny,
+        }
+    })
+}
+
+/// Equality in which `${*}` stands for the character and `*` for itself.
+fn exact(value: &str, asked: &str, deny: bool) -> bool {
+    let mut all = tokens(value).into_iter();
+    if all.any(|t| t == Token::Variable) {
+        return deny;
+    }
+    let plain = value.replace("${*}", "*").replace("${?}", "?").replace("${$}", "$");
+    plain == asked
+}
+
+impl Policy {
+    /// Reads a document as IAM does.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let value: Value = serde_json::from_str(text).map_err(|e| format!("not a policy: {e}"))?;
+        let statements = match value.get("Statement") {
+            Some(Value::Array(all)) => all.iter().collect(),
+            Some(one @ Value::Object(_)) => vec![one],
+            _ => return Err("not a policy: `Statement` is missing".to_owned()),
+        };
+        statements.into_iter().enumerate().map(|(at, s)| rule(s).map_err(|e| format!("statement {}: {e}", at + 1))).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+fn rule(statement: &Value) -> Result<Rule, String> {
+    let deny = match statement.get("Effect").and_then(Value::as_str) {
+        Some("Allow") => false,
+        Some("Deny") => true,
+        _ => return Err("`Effect` must be Allow or Deny".to_owned()),
+    };
+    let actions = set(statement, "Action", true)?.ok_or("`Action` or `NotAction` is missing")?;
+    let everything = Set { negated: false, any_of: vec![vec![Token::Any]] };
+    let resources = match set(statement, "Resource", false)? {
+        Some(mut resources) => {
+            // `*` as a whole also covers actions that take no resource.
+            resources.any_of.iter_mut().for_each(|r| r.dedup_by(|a, b| *a == Token::Any && *b == Token::Any));
+            resources
+        }
+        None if statement.get("Principal").is_some() => everything,
+        None => return Err("`Resource` or `NotResource` is missing".to_owned()),
+    };
+    let mut conditions = Vec::new();
+    if let Some(Value::Object(operators)) = statement.get("Condition") {
+        for (op, keys) in operators {
+            for (key, values) in keys.as_object().ok_or("`Condition` must map operators to keys")? {
+                conditions.push((op.clone(), key.clone(), strings(values)?));
+            }
+        }
+    }
+    Ok(Rule { deny, actions, resources, conditions })
+}
+
+fn set(statement: &Value, name: &str, fold: bool) -> Result<Option<Set>, String> {
+    let (value, negated) = match (statement.get(name), statement.get(format!("Not{name}"))) {
+        (Some(value), _) => (value, false),
+        (None, Some(value)) => (value, true),
+        (None, None) => return Ok(None),
+    };
+    let read = |text: &String| if fold { tokens(&text.to_ascii_lowercase()) } else { tokens(text) };
+    Ok(Some(Set { negated, any_of: strings(value)?.iter().map(read).collect() }))
+}
+
+fn strings(value: &Value) -> Result<Vec<String>, String> {
+    let one = |value: &Value| match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Bool(_) | Value::Number(_) => Ok(value.to_string()),
+        _ => Err(format!("`{value}` must be a string")),
+    };
+    match value {
+        Value::Array(all) => all.iter().map(one).collect(),
+        value => one(value).map(|text| vec![text]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::time::Timestamp;
+    use crate::model::usage::{Basis, Outcome, Seen, Target};
+
+    fn ask(action: &str, target: Target<'static>, context: &[(&str, &str)]) -> Row {
+        Row {
+            cloud: "aws",
+            principal: String::new(),
+            action: action.into(),
+            target,
+            scope: String::new(),
+            context: context.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+            outcome: Outcome::Allowed,
+            basis: Basis::Event,
+            via: None,
+            rule: String::new(),
+            exempt: None,
+            seen: Seen::once(Timestamp(0), ""),
+        }
+    }
+
+    fn allows(statements: &str, row: &Row) -> bool {
+        let text = format!(r#"{{"Version":"2012-10-17","Statement":[{statements}]}}"#);
+        Policies(vec![Policy::parse(&text).unwrap()]).allows(row)
+    }
+
+    #[test]
+    fn wildcards_escapes_and_case() {
+        let statement = r#"{"Effect":"Allow","Action":"S3:get*","Resource":"arn:aws:s3:::b/${*}/?x*"}"#;
+        let named = |name: &'static str| ask("s3:GetObject", Target::named(name), &[]);
+        assert!(allows(statement, &named("arn:aws:s3:::b/*/1x")));
+        assert!(allows(statement, &named("arn:aws:s3:::b/*/1x/y:z")));
+        assert!(!allows(statement, &named("arn:aws:s3:::b/k/1x")), "an escaped star is a star");
+        assert!(!allows(statement, &ask("s3:PutObject", Target::named("arn:aws:s3:::b/*/1x"), &[])));
+        let variable = r#"{"Effect":"Allow","Action":"*","Resource":"arn:aws:s3:::${aws:username}/*"}"#;
+        assert!(!allows(variable, &named("arn:aws:s3:::ana/x")), "a variable of an allow is not guessed");
+    }
+
+    #[test]
+    fn deny_beats_allow_and_not_forms_read_right() {
+        let row = ask("iam:CreateUser", Target::named("arn:aws:iam::111122223333:user/u"), &[]);
+        let all = r#"{"Effect":"Allow","Action":"*","Resource":"*"}"#;
+        assert!(allows(all, &row));
+        assert!(!allows(&format!(r#"{all},{{"Effect":"Deny","Action":"iam:*","Resource":"*"}}"#), &row));
+        assert!(!allows(r#"{"Effect":"Allow","NotAction":"iam:*","Resource":"*"}"#, &row));
+        assert!(allows(r#"{"Effect":"Allow","NotAction":"s3:*","NotResource":"arn:aws:s3:::*"}"#, &row));
+    }
+
+    #[test]
+    fn a_pattern_is_allowed_only_as_a_whole() {
+        let asked = ask("lambda:ListTags", Target::pattern(Level::Unseen, "arn:aws:lambda:r:1:function:*"), &[]);
+        let on = |resource: &str| format!(r#"{{"Effect":"Allow","Action":"lambda:ListTags","Resource":"{resource}"}}"#);
+        assert!(allows(&on("arn:aws:lambda:r:1:function:*"), &asked));
+        assert!(allows(&on("*"), &asked));
+        assert!(!allows(&on("arn:aws:lambda:r:1:function:a*"), &asked));
+        let service = ask("ec2:DescribeInstances", Target::service(), &[]);
+        assert!(allows(r#"{"Effect":"Allow","Action":"ec2:Describe*","Resource":"*"}"#, &service));
+        assert!(!allows(r#"{"Effect":"Allow","Action":"ec2:Describe*","Resource":"arn:aws:ec2:*"}"#, &service));
+    }
+
+    #[test]
+    fn conditions() {
+        let on = |condition: &str| format!(r#"{{"Effect":"Allow","Action":"iam:PassRole","Resource":"*","Condition":{condition}}}"#);
+        let pass = |value: &str| ask("iam:PassRole", Target::named("r"), &[("iam:PassedToService", value)]);
+        let equals = on(r#"{"StringEquals":{"iam:passedtoservice":["a","b"]}}"#);
+        assert!(allows(&equals, &pass("a")));
+        assert!(allows(&equals, &pass("a\u{1f}b")), "all possible values are listed");
+        assert!(!allows(&equals, &pass("a\u{1f}c")));
+        assert!(!allows(&equals, &ask("iam:PassRole", Target::named("r"), &[])), "not attested, not satisfied");
+        assert!(allows(&on(r#"{"StringEqualsIfExists":{"iam:PassedToService":"a"}}"#), &ask("iam:PassRole", Target::named("r"), &[])));
+        assert!(allows(&on(r#"{"StringNotLike":{"iam:PassedToService":"x*"}}"#), &pass("a")));
+        assert!(!allows(&on(r#"{"DateLessThan":{"aws:CurrentTime":"2026-01-01"}}"#), &pass("a")));
+        assert!(allows(&on(r#"{"Null":{"aws:MultiFactorAuthAge":"true"}}"#), &pass("a")));
+    }
+}

@@ -1,0 +1,417 @@
+//! Which resources an event was about: a cascade of rules, each named on the result.
+//!
+//! 1. `resources[]` of the record, 2. ARNs in the request, 3. ARNs in the answer, 4. the placeholder's own parameter,
+//! 5. EC2 id prefixes, 6. hand-written fills. What stays open is `all` for lists without a selector, else `unseen`.
+
+use super::record::Record;
+use crate::catalog::overlay::{Fill, Several, UseRule};
+use crate::catalog::table::{AccessLevel, Action, ResourceType, Service};
+use crate::catalog::template::{ACCOUNT, PARTITION, Part, REGION, Template};
+use crate::catalog;
+use crate::model::pattern::escape;
+use crate::model::usage::{Level, Target};
+use crate::wire::leaves::{Leaf, Leaves, normal};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+/// The record with what rules look at.
+pub(super) struct Ctx<'a> {
+    pub(super) record: &'a Record<'a>,
+    pub(super) request: Leaves<'a>,
+    pub(super) response: Leaves<'a>,
+    /// Only one element of a list is looked at, so `resources[]` of the whole record says nothing.
+    element: bool,
+}
+
+/// A resource with the rule that named it.
+pub(super) type Found = (Target<'static>, &'static str);
+
+impl<'a> Ctx<'a> {
+    /// Parses request and answer; `None` when they are nested too deep.
+    pub(super) fn new(record: &'a Record<'a>) -> Option<Self> {
+        let request = crate::wire::leaves::of(record.request_parameters)?;
+        let response = crate::wire::leaves::of(record.response_elements)?;
+        Some(Self { record, request, response, element: false })
+    }
+
+    /// The same record, seen through one element of a list in the request.
+    pub(super) fn within(&self, element: usize) -> Self {
+        let all = self.request.all.iter().filter(|leaf| leaf.element == element).cloned().collect();
+        let request = Leaves { all, tagged: false };
+        Self { record: self.record, request, response: Leaves::default(), element: true }
+    }
+
+    /// Values at a rule's path: `key.key | filter …`; `response.` looks into the answer.
+    pub(super) fn values(&self, spec: &str) -> Vec<Cow<'_, str>> {
+        let mut steps = spec.split('|').map(str::trim);
+        let path = steps.next().unwrap_or("");
+        let filters: Vec<&str> = steps.collect();
+        let leaves: Vec<&Leaf<'_>> = match path.strip_prefix("response.") {
+            Some(path) => self.response.at(path).collect(),
+            None => self.request.at(path).collect(),
+        };
+        let cut = |leaf: &Leaf<'_>| filters.iter().try_fold(leaf.value.to_string(), |value, f| filter(&value, f));
+        leaves.into_iter().filter_map(|leaf| cut(leaf).map(Cow::Owned)).collect()
+    }
+
+    /// Whether all conditions of a rule hold.
+    pub(super) fn holds(&self, when: &std::collections::BTreeMap<String, String>) -> bool {
+        when.iter().all(|(path, wanted)| match wanted.as_str() {
+            "present" => self.request.has(path),
+            "absent" => !self.request.has(path),
+            literal => self.request.at(path).any(|leaf| leaf.value == literal),
+        })
+    }
+
+    /// Fills a template's scope; other placeholders come from `own`.
+    fn fill<'v>(&'v self, template: &Template, mut own: impl FnMut(&str) -> Option<Cow<'v, str>>) -> Option<String> {
+        template.fill(|name| match name {
+            PARTITION => Some(Cow::Borrowed(self.record.partition())),
+            REGION => self.record.aws_region.filled().map(Cow::Borrowed),
+            ACCOUNT => Some(self.record.account()).filter(|a| !a.is_empty()).map(Cow::Borrowed),
+            name => own(name),
+        })
+    }
+
+    /// The type's pattern in this account and region.
+    pub(super) fn whole_type(&self, resource: &ResourceType) -> Option<String> {
+        let template = resource.templates.first()?;
+        template.fill(|name| match name {
+            PARTITION => Some(escape(self.record.partition()).into()),
+            REGION => Some(self.record.aws_region.filled().map_or(Cow::Borrowed("*"), |r| escape(r).into())),
+            ACCOUNT => Some(Some(self.record.account()).filter(|a| !a.is_empty()).map_or("*".into(), |a| escape(a).into())),
+            _ => Some(Cow::Borrowed("*")),
+        })
+    }
+}
+
+fn filter(value: &str, step: &str) -> Option<String> {
+    let (name, text) = step.split_once(' ').unwrap_or((step, ""));
+    Some(match name {
+        "before" => value.split_once(text).map_or(value, |(head, _)| head).to_owned(),
+        "after" => value.split_once(text)?.1.to_owned(),
+        "last" => value.rsplit(text).next()?.to_owned(),
+        "strip" => value.strip_prefix(text).unwrap_or(value).to_owned(),
+        "decode" => percent_decode(value),
+        _ => return None,
+    })
+}
+
+/// Undoes `%3A` and its like.
+fn percent_decode(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        let mut ahead = bytes.clone();
+        let hex = |b: Option<u8>| b.and_then(|b| char::from(b).to_digit(16));
+        match (byte, hex(ahead.next()), hex(ahead.next())) {
+            (b'%', Some(high), Some(low)) => {
+                out.push(u8::try_from(high * 16 + low).unwrap_or(b'?'));
+                bytes = ahead;
+            }
+            _ => out.push(byte),
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// All resources of one action, by the cascade; never empty.
+pub(super) fn resolve(ctx: &Ctx<'_>, service: &Service, action: &Action, event: &str, rule: Option<&UseRule>) -> Vec<Found> {
+    if let Some(arns) = rule.and_then(|r| r.arn.as_ref()) {
+        let named = first_hit(ctx, arns);
+        if !named.is_empty() {
+            return named.into_iter().map(|arn| (Target::named(arn.into_owned()), "event-rule")).collect();
+        }
+    }
+    let wanted = |at: usize| {
+        let only = rule.and_then(|r| r.resource_type.as_deref());
+        only.is_none_or(|only| service.types.get(at).is_some_and(|t| t.name == only))
+    };
+    let types: Vec<(usize, bool)> = action.types.iter().copied().filter(|(at, _)| wanted(*at)).collect();
+    if types.is_empty() {
+        return vec![(Target::service(), "no-resource-type")];
+    }
+    let (mut found, mut open) = (Vec::new(), Vec::new());
+    for &(at, required) in &types {
+        let Some(resource) = service.types.get(at) else { continue };
+        let names = Namer { ctx, service, action, event, rule, at, resource, alone: required || types.len() == 1 }.names();
+        if names.is_empty() && required {
+            open.push(resource);
+        }
+        found.extend(names);
+    }
+    // Tags go onto one resource of any of the types: they are alternatives, whatever the table says.
+    let alternatives = action.level == AccessLevel::Tagging || action.name.starts_with("ListTags");
+    if alternatives && !found.is_empty() {
+        open.clear();
+    }
+    if found.is_empty() && open.is_empty() {
+        open = likely(service, &types, event);
+    }
+    found.extend(unnamed(ctx, action, &open));
+    if found.is_empty() {
+        found.push((Target::pattern(Level::Unseen, whole_service(ctx, service)), "not-logged"));
+    }
+    let mut seen = BTreeSet::new();
+    found.retain(|(target, _)| seen.insert(target.clone()));
+    found
+}
+
+/// Optional types an unnamed resource is likely of: those the event is called after, else all when they are few.
+fn likely<'s>(service: &'s Service, types: &[(usize, bool)], event: &str) -> Vec<&'s ResourceType> {
+    let all: Vec<&ResourceType> = types.iter().filter_map(|(at, _)| service.types.get(*at)).collect();
+    let event = normal(event);
+    let called: Vec<&ResourceType> = all.iter().copied().filter(|t| event.contains(&normal(t.name))).collect();
+    match (called.is_empty(), all.len() <= 3) {
+        (false, _) => called,
+        (true, true) => all,
+        (true, false) => Vec::new(),
+    }
+}
+
+fn unnamed(ctx: &Ctx<'_>, action: &Action, open: &[&ResourceType]) -> Vec<Found> {
+    let ranges = action.level.reads() && !has_selector(&ctx.request);
+    let (level, rule) = if ranges { (Level::All, "whole-type") } else { (Level::Unseen, "not-logged") };
+    let patterns = open.iter().filter_map(|resource| ctx.whole_type(resource));
+    patterns.map(|pattern| (Target::pattern(level, pattern), rule)).collect()
+}
+
+/// Everything of a service in this account and region, for actions on too many types to name one.
+fn whole_service(ctx: &Ctx<'_>, service: &Service) -> String {
+    let pattern = service.types.first().and_then(|t| ctx.whole_type(t)).unwrap_or_default();
+    let head: Vec<&str> = pattern.splitn(6, ':').take(5).collect();
+    format!("{}:*", head.join(":"))
+}
+
+/// Parameters that page or shape an answer, but select nothing.
+const PAGING: [&str; 16] = [
+    "maxresults", "nexttoken", "marker", "limit", "maxitems", "pagesize", "pagetoken", "maxrecords", "nextmarker",
+    "position", "maxkeys", "host", "dryrun", "clienttoken", "sortorder", "includeall",
+];
+
+fn has_selector(request: &Leaves<'_>) -> bool {
+    request.all.iter().any(|leaf| !PAGING.contains(&leaf.key()))
+}
+
+fn first_hit<'c>(ctx: &'c Ctx<'_>, paths: &Several) -> Vec<Cow<'c, str>> {
+    paths.list().iter().map(|path| ctx.values(path)).find(|values| !values.is_empty()).unwrap_or_default()
+}
+
+/// Names one resource type of one action.
+struct Namer<'n, 'c> {
+    ctx: &'n Ctx<'c>,
+    service: &'n Service,
+    action: &'n Action,
+    event: &'n str,
+    rule: Option<&'n UseRule>,
+    at: usize,
+    resource: &'n ResourceType,
+    /// The action cannot be about another type instead.
+    alone: bool,
+}
+
+impl Namer<'_, '_> {
+    fn names(&self) -> Vec<Found> {
+        let named = |arns: Vec<String>, rule| arns.into_iter().map(|arn| (Target::named(arn), rule)).collect();
+        let listed = self.ctx.record.resources.0.iter().filter_map(|r| r.arn.filled().map(str::to_owned));
+        let listed = if self.ctx.element { Vec::new() } else { self.fitting(listed) };
+        if !listed.is_empty() {
+            return named(listed, "resources");
+        }
+        let by_rule = self.filled(&|var| self.by_rule(var));
+        if !by_rule.is_empty() {
+            return mark(by_rule, "event-rule");
+        }
+        let in_request = self.fitting(arn_leaves(&self.ctx.request));
+        if !in_request.is_empty() {
+            return named(in_request, "request-arn");
+        }
+        let by_hand = self.filled(&|var| self.by_hand_or_name(var));
+        if !by_hand.is_empty() && !self.constants_only() && self.resource.templates.iter().any(|t| t.own_vars().any(|v| self.fills(v).next().is_some())) {
+            return mark(by_hand, "fill");
+        }
+        let in_answer = self.fitting(arn_leaves(&self.ctx.response));
+        if !in_answer.is_empty() && !self.action.level.reads() {
+            return named(in_answer, "response-arn");
+        }
+        let by_name = self.filled(&|var| self.by_name(&self.ctx.request, var));
+        if !by_name.is_empty() {
+            return mark(by_name, "parameter");
+        }
+        let by_id = self.filled(&|_| self.by_id(&self.ctx.request));
+        if !by_id.is_empty() {
+            return mark(by_id, "id-prefix");
+        }
+        if self.action.level.reads() {
+            return Vec::new();
+        }
+        let made = self.filled(&|var| [self.by_name(&self.ctx.response, var), self.by_id(&self.ctx.response)].concat());
+        mark(made, "response-parameter")
+    }
+
+    /// ARNs whose most specific type in the service is this one.
+    fn fitting(&self, arns: impl Iterator<Item = String>) -> Vec<String> {
+        let fits: BTreeSet<String> = arns.filter(|arn| self.service.type_of(arn) == Some(self.at)).collect();
+        fits.into_iter().collect()
+    }
+
+    /// Fills the type's template; one placeholder may have several values, and a server-made one may be missing.
+    fn filled(&self, values: &dyn Fn(&str) -> Vec<(String, String)>) -> Vec<Target<'static>> {
+        let Some(template) = self.resource.templates.first() else { return Vec::new() };
+        let vars: Vec<&str> = template.own_vars().collect();
+        let found: Vec<Vec<(String, String)>> = vars.iter().map(|var| values(var)).collect();
+        let Some(many) = found.iter().map(Vec::len).max().filter(|many| *many > 0) else { return Vec::new() };
+        let first_missing = found.first().is_some_and(Vec::is_empty);
+        let missing = found.iter().any(Vec::is_empty);
+        if first_missing || (missing && !self.open_ended(&vars, &found)) {
+            return Vec::new();
+        }
+        let mut out = Vec::new();
+        for round in 0..many {
+            let pick = |var: &str| {
+                let at = vars.iter().position(|v| *v == var)?;
+                let values = found.get(at)?;
+                values.get(round).or(values.first())
+            };
+            let suffixed = vars.iter().any(|var| pick(var).is_some_and(|(_, suffix)| !suffix.is_empty()));
+            let target = if missing || suffixed {
+                let open = self.pattern(template, &|var| pick(var).map(|(value, suffix)| format!("{}{suffix}", escape(value))));
+                open.map(|pattern| Target::pattern(Level::Partial, pattern))
+            } else {
+                self.ctx.fill(template, |var| pick(var).map(|(v, _)| Cow::Owned(v.clone()))).map(Target::named)
+            };
+            out.extend(target);
+        }
+        out
+    }
+
+    /// Whether what is missing is an id that the service makes, and nothing else can be meant.
+    fn open_ended(&self, vars: &[&str], found: &[Vec<(String, String)>]) -> bool {
+        let made = |var: &str| var == "Id" || (self.alone && ["id", "uuid", "suffix"].iter().any(|s| normal(var).ends_with(s)));
+        vars.iter().zip(found).all(|(var, values)| !values.is_empty() || made(var))
+    }
+
+    fn pattern(&self, template: &Template, own: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+        self.ctx.whole_type(self.resource)?;
+        template.fill(|name| match name {
+            PARTITION => Some(escape(self.ctx.record.partition()).into()),
+            REGION => self.ctx.record.aws_region.filled().map(|r| escape(r).into()),
+            ACCOUNT => Some(escape(self.ctx.record.account()).into()),
+            name => Some(own(name).map_or(Cow::Borrowed("*"), Cow::Owned)),
+        })
+    }
+
+    fn by_rule(&self, var: &str) -> Vec<(String, String)> {
+        let Some(paths) = self.rule.and_then(|rule| rule.fill.get(var)) else { return Vec::new() };
+        paths.list().iter().map(|spec| self.hand_values(spec)).find(|v| !v.is_empty()).unwrap_or_default()
+    }
+
+    fn by_hand_or_name(&self, var: &str) -> Vec<(String, String)> {
+        let by_hand = self.by_hand(var);
+        if by_hand.is_empty() { self.by_name(&self.ctx.request, var) } else { by_hand }
+    }
+
+    /// Hand-written fills for a placeholder of this type and action.
+    fn fills(&self, var: &str) -> impl Iterator<Item = &'static Fill> {
+        let key = format!("{}:{}", self.service.prefix, self.resource.name);
+        let fits = |fill: &&Fill| {
+            fill.placeholder == var && (fill.actions.is_empty() || fill.actions.iter().any(|a| a == self.action.name))
+        };
+        let fills = catalog::aws().fills.get(&key).map_or(&[][..], Vec::as_slice);
+        fills.iter().filter(fits).collect::<Vec<_>>().into_iter()
+    }
+
+    fn by_hand(&self, var: &str) -> Vec<(String, String)> {
+        for fill in self.fills(var) {
+            for spec in fill.from.list() {
+                let values = self.hand_values(spec);
+                if !values.is_empty() {
+                    return values;
+                }
+            }
+        }
+        Vec::new()
+    }
+
+    /// Values of one alternative: `path | filter …`, `= constant`, and after `append` what the service adds to a name.
+    fn hand_values(&self, spec: &str) -> Vec<(String, String)> {
+        if let Some(constant) = spec.strip_prefix("= ") {
+            let wild = constant.contains('*');
+            return vec![if wild { (String::new(), constant.to_owned()) } else { (constant.to_owned(), String::new()) }];
+        }
+        let (path, suffix) = spec.split_once("| append ").unwrap_or((spec, ""));
+        let values = self.ctx.values(path).into_iter().filter(|v| !v.is_empty() && !v.starts_with("arn:"));
+        values.map(|v| (v.into_owned(), suffix.to_owned())).collect()
+    }
+
+    /// Whether constants alone would name the type: then nothing names it.
+    fn constants_only(&self) -> bool {
+        let Some(template) = self.resource.templates.first() else { return true };
+        template.own_vars().all(|var| {
+            let hit = self.fills(var).flat_map(|f| f.from.list()).find(|spec| !self.hand_values(spec).is_empty());
+            hit.is_some_and(|spec| spec.starts_with("= "))
+        })
+    }
+
+    /// Leaves called like the placeholder.
+    fn by_name(&self, leaves: &Leaves<'_>, var: &str) -> Vec<(String, String)> {
+        if self.fills(var).any(|fill| fill.from.list().is_empty()) {
+            return Vec::new();
+        }
+        let kind = normal(self.resource.name);
+        let core = normal(var.trim_end_matches("WithPath").trim_end_matches("WithoutLeadingSlash"));
+        let event = normal(self.event);
+        let called = |key: &str| {
+            let key = key.strip_suffix('s').filter(|k| *k == core || *k == format!("{kind}id")).unwrap_or(key);
+            key == core
+                || key == kind
+                || ["name", "id", "identifier"].iter().any(|s| key == format!("{kind}{s}"))
+                || (matches!(key, "name" | "id") && (event.ends_with(&kind) || event.ends_with(&format!("{kind}s"))))
+        };
+        let first_var = self.resource.templates.first().and_then(|t| t.own_vars().next()) == Some(var);
+        let fits = |leaf: &&Leaf<'_>| if first_var { called(leaf.key()) } else { leaf.key() == core };
+        let plain = |leaf: &&Leaf<'_>| !leaf.value.starts_with("arn:") && !leaf.value.contains("://");
+        let values: BTreeSet<String> =
+            leaves.all.iter().filter(fits).filter(plain).map(|l| self.without_slash(var, &l.value)).collect();
+        values.into_iter().map(|v| (v, String::new())).collect()
+    }
+
+    /// A template that puts its own slash before the placeholder takes the name without one.
+    fn without_slash(&self, var: &str, value: &str) -> String {
+        let slash = self.resource.templates.iter().any(|template| {
+            template.parts.windows(2).any(|pair| match pair {
+                [Part::Text(text), Part::Var(name)] => *name == var && text.ends_with('/'),
+                _ => false,
+            })
+        });
+        if slash { value.strip_prefix('/').unwrap_or(value).to_owned() } else { value.to_owned() }
+    }
+
+    /// Values that carry the EC2 id prefix of this type.
+    fn by_id(&self, leaves: &Leaves<'_>) -> Vec<(String, String)> {
+        if self.service.prefix != "ec2" {
+            return Vec::new();
+        }
+        let ids = &catalog::aws().ids;
+        let kind = |value: &str| ids.iter().find(|id| value.starts_with(&id.prefix)).map(|id| id.resource_type.as_str());
+        let fits = leaves.all.iter().filter(|leaf| kind(&leaf.value) == Some(self.resource.name));
+        let values: BTreeSet<String> = fits.map(|leaf| leaf.value.to_string()).collect();
+        values.into_iter().map(|v| (v, String::new())).collect()
+    }
+}
+
+fn mark(targets: Vec<Target<'static>>, rule: &'static str) -> Vec<Found> {
+    targets.into_iter().map(|target| (target, rule)).collect()
+}
+
+fn arn_leaves<'l>(leaves: &'l Leaves<'_>) -> impl Iterator<Item = String> + 'l {
+    leaves.all.iter().filter_map(|leaf| {
+        if leaf.value.starts_with("arn:") {
+            Some(leaf.value.to_string())
+        } else if leaf.value.starts_with("arn%3A") || leaf.value.starts_with("arn%3a") {
+            Some(percent_decode(&leaf.value))
+        } else {
+            None
+        }
+    })
+}

@@ -1,0 +1,71 @@
+//! Who acted, in IAM's member syntax.
+
+use super::record::Entry;
+use crate::catalog;
+use crate::catalog::overlay::glob;
+use crate::model::identity::{Actor, Disposition, Kind, Vouched};
+use crate::model::tally::Skip;
+use crate::wire::fingerprint;
+use std::borrow::Cow;
+
+/// The actor of an entry, or the reason for which nobody is to be tightened.
+pub(super) fn identify<'a>(entry: &'a Entry<'a>) -> Result<Actor<'a>, Skip> {
+    let who = &entry.proto_payload.0.authentication_info.0;
+    let says = who.principal_email.filled().or(who.principal_subject.filled());
+    let mut actor = Actor {
+        principal: Cow::Borrowed(""),
+        kind: Kind::Unknown,
+        home: Cow::Borrowed(""),
+        says: says.map(Cow::Borrowed),
+        session: session(entry, says),
+        vouched: Vouched::default(),
+        exempt: Some("unattributable"),
+    };
+    let Some(says) = says else { return Ok(actor) };
+    let email = says.split_once(':').filter(|(scheme, _)| matches!(*scheme, "user" | "serviceAccount")).map_or(says, |(_, e)| e);
+    if catalog::gcp().identities.agent.iter().any(|agent| glob(&agent.email, email)) {
+        return Err(Skip::ServiceAgent);
+    }
+    if says.starts_with("principal:") || says.starts_with("principalSet:") {
+        actor.principal = Cow::Borrowed(says);
+        actor.kind = Kind::Federation;
+    } else if email.ends_with("gserviceaccount.com") || email.contains(".svc.id.goog[") {
+        actor.principal = format!("serviceAccount:{email}").into();
+        actor.kind = Kind::ServiceAccount;
+    } else if email.contains('@') {
+        actor.principal = format!("user:{email}").into();
+        actor.kind = Kind::User;
+        actor.vouched = Vouched::PERSON;
+    } else {
+        return Ok(actor);
+    }
+    actor.home = home(&actor.principal, entry).into();
+    actor.exempt = (dispose(actor.kind) == Disposition::ReportOnly).then_some("report-only");
+    Ok(actor)
+}
+
+/// Google logs no session; a day of one principal stands for it.
+fn session(entry: &Entry<'_>, says: Option<&str>) -> u64 {
+    let day = entry.timestamp.or_empty().get(..10).unwrap_or("");
+    fingerprint::join(fingerprint::hash(says.unwrap_or("")), fingerprint::hash(day))
+}
+
+/// The project a service account lives in, else the one the entry is about.
+fn home(principal: &str, entry: &Entry<'_>) -> String {
+    let project = principal.split_once('@').and_then(|(_, domain)| domain.strip_suffix(".iam.gserviceaccount.com"));
+    project.or(entry.project()).unwrap_or("").to_owned()
+}
+
+/// What becomes of a principal: people get groups or a report, not bindings of their own.
+pub(super) fn dispose(kind: Kind) -> Disposition {
+    match kind {
+        Kind::ServiceAccount | Kind::Federation => Disposition::Policy,
+        _ => Disposition::ReportOnly,
+    }
+}
+
+/// Whether many workloads share the account.
+pub(super) fn shared(principal: &str) -> bool {
+    let email = principal.split_once(':').map_or(principal, |(_, email)| email);
+    catalog::gcp().identities.shared.iter().any(|known| glob(&known.email, email))
+}

@@ -1,0 +1,82 @@
+//! Grants into custom roles with their bindings: one role for each project or organization.
+
+use crate::catalog;
+use crate::catalog::gcp::Support;
+use crate::cloud::Subject;
+use crate::model::document::{Conditions, Document, DocumentKind, DoesNotFit, Statement};
+use crate::model::grant::Grant;
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Permissions of a custom role, and bytes of its title, description and permission names (IAM quotas).
+const PERMISSION_LIMIT: usize = 3_000;
+const SIZE_LIMIT: usize = 64 * 1024;
+
+/// Packs grants into roles.
+pub(super) fn package(who: &Subject<'_>, grants: &[Grant]) -> Result<Vec<Document>, DoesNotFit> {
+    let mut scopes: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for grant in grants {
+        scopes.entry(&grant.scope).or_default().insert(&grant.action);
+    }
+    scopes.into_iter().map(|(scope, permissions)| role(who, scope, &permissions)).collect()
+}
+
+fn role(who: &Subject<'_>, scope: &str, permissions: &BTreeSet<&str>) -> Result<Document, DoesNotFit> {
+    if !(scope.starts_with("projects/") || scope.starts_with("organizations/")) {
+        let used: Vec<&str> = permissions.iter().copied().collect();
+        let at = if scope.is_empty() { "a container the log does not name" } else { scope };
+        return Err(DoesNotFit(format!("{} was used on {at}, where no custom role can be defined", used.join(", "))));
+    }
+    let support = |p: &&&str| catalog::gcp().support(p);
+    let refused: Vec<&str> = permissions.iter().filter(|p| support(p) == Some(Support::NotSupported)).copied().collect();
+    if !refused.is_empty() {
+        let text = format!("custom roles cannot hold {}: only a predefined role can", refused.join(", "));
+        return Err(DoesNotFit(text));
+    }
+    let id = role_id(who.slug);
+    let title: String = format!("Used by {}", who.slug).chars().take(100).collect();
+    let description = "Permissions that the audit log shows in use";
+    let size = title.len() + description.len() + permissions.iter().map(|p| p.len()).sum::<usize>();
+    if permissions.len() > PERMISSION_LIMIT || size > SIZE_LIMIT {
+        return Err(DoesNotFit(format!(
+            "{} permissions in {size} bytes; a custom role holds {PERMISSION_LIMIT} in {SIZE_LIMIT}",
+            permissions.len()
+        )));
+    }
+    let name = format!("{scope}/roles/{id}");
+    let value = json!({
+        "role": { "name": name, "title": title, "description": description, "stage": "GA",
+                  "includedPermissions": permissions },
+        "binding": { "resource": scope, "role": name, "members": [who.principal] },
+    });
+    let mut notes = vec![format!("holds on all of {scope}, not only on the resources that were used")];
+    let testing: Vec<&str> = permissions.iter().filter(|p| support(p) == Some(Support::Testing)).copied().collect();
+    if !testing.is_empty() {
+        notes.push(format!("Google is still testing these in custom roles: {}", testing.join(", ")));
+    }
+    if super::identity::shared(who.principal) {
+        notes.push("this is a default account that several workloads may share".to_owned());
+    }
+    Ok(Document {
+        kind: DocumentKind::Policy,
+        name: id.clone(),
+        scope: scope.to_owned(),
+        principal: who.principal.to_owned(),
+        statements: vec![Statement {
+            id,
+            effect: "Allow",
+            actions: permissions.iter().map(|p| (*p).to_owned()).collect(),
+            resources: vec![scope.to_owned()],
+            conditions: Conditions::new(),
+        }],
+        text: format!("{value:#}\n"),
+        size: (size, SIZE_LIMIT),
+        notes,
+    })
+}
+
+/// A role id: letters, digits, `_` and `.`, at most 64.
+fn role_id(slug: &str) -> String {
+    let safe = slug.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' });
+    "leastgrant_".chars().chain(safe).take(64).collect()
+}

@@ -1,0 +1,97 @@
+//! `check`: replay the log against given policies.
+
+#![expect(clippy::disallowed_methods, reason = "reads the policies to check")]
+
+use super::input::Input;
+use super::output::{self, Format};
+use super::{Exit, Failure};
+use crate::cloud::{self, Cloud, Evaluator};
+use crate::model::usage::{Level, Row};
+use crate::report::table;
+use crate::verify;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+/// Replay the log against policies: which observed uses would they deny?
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    input: Input,
+    /// Policy document (repeatable; they hold together)
+    #[arg(long, value_name = "FILE", required = true)]
+    policy: Vec<PathBuf>,
+    /// Permissions boundary that also has to allow
+    #[arg(long, value_name = "FILE")]
+    boundary: Option<PathBuf>,
+    /// Table or JSON lines
+    #[arg(long)]
+    format: Option<Format>,
+}
+
+/// Runs it.
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let texts = args.policy.iter().map(text).collect::<Result<Vec<String>, Failure>>()?;
+    let cloud = told_by_content(&texts, args)?;
+    let policies = cloud.evaluator(&texts, "").map_err(|why| format!("--policy: {why}"))?;
+    let boundary = match &args.boundary {
+        Some(path) => {
+            let text = text(path)?;
+            Some(cloud.evaluator(&[text], "").map_err(|why| format!("--boundary `{}`: {why}", path.display()))?)
+        }
+        None => None,
+    };
+    let usage = args.input.read(false)?;
+    let asked: Vec<&Row> = usage.rows.iter().filter(|row| row.cloud == cloud.id() && verify::must_allow(row)).collect();
+    if asked.is_empty() {
+        return Err(format!("no use of {} to replay: check --principal and the inputs", cloud.id()).into());
+    }
+    let limit = |row: &Row| boundary.as_ref().is_none_or(|b| b.allows(row));
+    let denied: Vec<&&Row> = asked.iter().filter(|row| !(policies.allows(row) && limit(row))).collect();
+    print(args, &denied, policies.as_ref())?;
+    if !args.input.quiet {
+        output::message(&format!("{} of {} observed uses would be denied", denied.len(), asked.len()));
+    }
+    let unreadable = args.input.unreadable(&usage);
+    Ok(if denied.is_empty() { unreadable } else { Exit::Refused })
+}
+
+fn text(path: &PathBuf) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|e| format!("`{}`: cannot be read: {e}", path.display()).into())
+}
+
+/// The first cloud that can read all the documents.
+fn told_by_content(texts: &[String], args: &Args) -> Result<&'static dyn Cloud, Failure> {
+    let reads = |cloud: &&&'static dyn Cloud| cloud.evaluator(texts, "").is_ok();
+    if let Some(cloud) = cloud::CLOUDS.iter().find(reads) {
+        return Ok(*cloud);
+    }
+    let why = cloud::CLOUDS.iter().find_map(|cloud| cloud.evaluator(texts, "").err()).unwrap_or_default();
+    let names: Vec<String> = args.policy.iter().map(|p| p.display().to_string()).collect();
+    Err(format!("--policy {}: {why}", names.join(", ")).into())
+}
+
+fn print(args: &Args, denied: &[&&Row], policies: &dyn Evaluator) -> Result<(), Failure> {
+    let by = |row: &Row| if policies.allows(row) { "boundary" } else { "policy" };
+    let text = match output::format(args.format) {
+        Format::Json => table::lines(&denied.iter().map(|row| value(row, by(row))).collect::<Vec<Value>>()),
+        Format::Table if denied.is_empty() => String::new(),
+        Format::Table => {
+            let cells = |row: &&&Row| {
+                vec![row.principal.clone(), row.action.clone(), row.target.text.to_string(), row.seen.count.to_string(), by(row).to_owned()]
+            };
+            let rows: Vec<Vec<String>> = denied.iter().map(cells).collect();
+            table::table(&["principal", "action", "resource", "count", "denied by"], &rows) + "\n"
+        }
+    };
+    output::print(&text)
+}
+
+fn value(row: &Row, by: &str) -> Value {
+    let named = row.target.level == Level::Named;
+    json!({ "principal": row.principal, "action": row.action,
+            "resource": if named { json!(row.target.text) } else { Value::Null },
+            "pattern": if named || row.target.text.is_empty() { Value::Null } else { json!(row.target.text) },
+            "context": row.context, "outcome": row.outcome.as_str(), "count": row.seen.count,
+            "first": row.seen.first.to_string(), "last": row.seen.last.to_string(), "event": row.seen.sample.1,
+            "denied_by": by })
+}

@@ -1,0 +1,130 @@
+//! `generate`: the main job.
+
+use super::input::Input;
+use super::{Exit, Failure, output};
+use crate::cloud;
+use crate::aggregate::Usage;
+use crate::pipeline::{self, Fate, Plan};
+use crate::render::target::{self, Target};
+use crate::render::view::{View, Who};
+use crate::render::{self, Artifact, write};
+use crate::report::manifest::{self, ArtifactEntry};
+use crate::report::summary;
+use crate::verify;
+use std::path::{Path, PathBuf};
+
+/// Write verified policies for every principal, and a manifest
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    input: Input,
+    /// Folder to write into
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// What to write (repeatable; `leastgrant targets` lists them)
+    #[arg(long, value_name = "ID")]
+    target: Vec<String>,
+    /// Folder with targets of your own
+    #[arg(long, value_name = "DIR")]
+    templates: Option<PathBuf>,
+}
+
+/// Runs it.
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let targets = target::pick(target::all(args.templates.as_deref())?, &args.target)?;
+    let minimums = args.input.minimums()?;
+    let usage = args.input.read(false)?;
+    let boundaries = targets.iter().any(|t| t.files.iter().any(|f| f.per == target::Per::Boundary));
+    let plans = pipeline::plan(&usage, &minimums, boundaries);
+    let mut files = Files { root: &args.out, keep: !usage.tally.unreadable.is_empty(), entries: Vec::new() };
+    for plan in &plans {
+        files.principal(plan, &targets)?;
+    }
+    files.entries.sort();
+    let manifest = manifest::manifest(&usage, &plans, &files.entries);
+    write::file(&args.out, "manifest.json", &format!("{manifest:#}\n"), false)?;
+    if !args.input.quiet {
+        output::message(&summary::summary(&usage, &plans, &files.entries, &args.out.display().to_string()));
+    }
+    exit(&usage, &plans)
+}
+
+fn exit(usage: &Usage, plans: &[Plan<'_>]) -> Result<Exit, Failure> {
+    let refused = plans.iter().any(|plan| matches!(plan.fate, Fate::Refused(_)));
+    if !pipeline::documented(plans) && !refused {
+        return Err("no principal has a use that a policy could grant: the manifest says what became of each".into());
+    }
+    Ok(if refused {
+        Exit::Refused
+    } else if usage.tally.unreadable.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Partial
+    })
+}
+
+/// The output folder as it fills.
+struct Files<'a> {
+    root: &'a Path,
+    /// Part of the input was unreadable: nothing that stands is replaced.
+    keep: bool,
+    entries: Vec<ArtifactEntry>,
+}
+
+impl Files<'_> {
+    fn principal(&mut self, plan: &Plan<'_>, targets: &[Target]) -> Result<(), Failure> {
+        if let Fate::Written(verified) = &plan.fate {
+            let who = Who {
+                id: &plan.who.id,
+                name: plan.name,
+                slug: &plan.slug,
+                kind: plan.who.kind.as_str(),
+                cloud: plan.who.cloud,
+                account: &plan.account,
+                disposition: plan.disposition.as_str(),
+            };
+            let view = View::new(who, verified);
+            for target in targets.iter().filter(|t| t.cloud == plan.who.cloud) {
+                let artifacts = render::render(target, &view)?;
+                read_back(plan, &artifacts)?;
+                for artifact in artifacts {
+                    self.write(plan, &artifact)?;
+                }
+            }
+        }
+        if !plan.review().is_empty() {
+            let text = format!("{:#}\n", manifest::review(plan));
+            let path = "review.json".to_owned();
+            self.write(plan, &Artifact { target: "review".to_owned(), path, text, applies: false, reads_back: false })?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, plan: &Plan<'_>, artifact: &Artifact) -> Result<(), Failure> {
+        let path = format!("{}/{}", plan.folder(), artifact.path);
+        let written = write::file(self.root, &path, &artifact.text, self.keep);
+        let written = written.map_err(|e| format!("`{}`: cannot be written: {e}", self.root.join(&path).display()))?;
+        let (path, applies) = match written {
+            write::Written::Whole => (path, artifact.applies),
+            write::Written::Beside(beside) => (beside, false),
+        };
+        self.entries.push(ArtifactEntry {
+            principal: plan.who.id.clone(),
+            cloud: plan.who.cloud.to_owned(),
+            target: artifact.target.clone(),
+            path,
+            applies,
+        });
+        Ok(())
+    }
+}
+
+/// What was rendered is read back and replayed once more: a template cannot change what was proved.
+fn read_back(plan: &Plan<'_>, artifacts: &[Artifact]) -> Result<(), Failure> {
+    let texts: Vec<String> = artifacts.iter().filter(|a| a.reads_back).map(|a| a.text.clone()).collect();
+    if let Some(cloud) = cloud::by_id(plan.who.cloud).filter(|_| !texts.is_empty()) {
+        let replayed = verify::verify_texts(cloud, &plan.who.id, &texts, &plan.rows);
+        replayed.map_err(|why| format!("the rendered policy of {} does not do what was proved: {why}", plan.who.id))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,153 @@
+//! Flags that every command which reads logs shares, and how they become a [`Reader`].
+
+#![expect(clippy::disallowed_methods, reason = "reads the settings file")]
+
+use super::{Exit, Failure, output};
+use crate::aggregate::Usage;
+use crate::config::{Edge, Filter, Minimums};
+use crate::pipeline::{self, Progress, Reader};
+use crate::report::summary;
+use globset::{GlobBuilder, GlobSetBuilder};
+use serde::Deserialize;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+/// Inputs and filters.
+#[derive(Debug, clap::Args)]
+pub(super) struct Input {
+    /// Logs: files, folders, globs or `-`; plain, gzip or zstd; AWS and Google at once, told by content
+    #[arg(required = true, value_name = "INPUT")]
+    pub(super) inputs: Vec<String>,
+    /// Only principals that match (repeatable)
+    #[arg(long, value_name = "GLOB")]
+    pub(super) principal: Vec<String>,
+    /// From this day on: 2026-11-03, an RFC 3339 time, or 90d (counted back from the newest record)
+    #[arg(long, value_name = "TIME", value_parser = Edge::parse)]
+    since: Option<Edge>,
+    /// Up to this day, in the same forms
+    #[arg(long, value_name = "TIME", value_parser = Edge::parse)]
+    until: Option<Edge>,
+    /// Only records of this account or project (repeatable)
+    #[arg(long, value_name = "ID")]
+    account: Vec<String>,
+    /// Only records of this region (repeatable)
+    #[arg(long, value_name = "REGION")]
+    region: Vec<String>,
+    /// Only this cloud
+    #[arg(long, value_name = "CLOUD", value_parser = ["aws", "gcp"])]
+    cloud: Vec<String>,
+    /// Settings in TOML (flags win over the environment, the environment over the file)
+    #[arg(long, value_name = "FILE", env = "LEASTGRANT_CONFIG")]
+    config: Option<PathBuf>,
+    /// Worker threads
+    #[arg(long, value_name = "N", env = "LEASTGRANT_THREADS", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// Print nothing but results and errors
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+    /// Say more about what is done
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub(super) verbose: bool,
+}
+
+/// The settings file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    threads: Option<u16>,
+    minimums: MinimumsFile,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct MinimumsFile {
+    ci_sessions: usize,
+    ci_days: usize,
+    workload_days: i32,
+    person_days: i32,
+}
+
+impl Default for MinimumsFile {
+    fn default() -> Self {
+        let Minimums { ci_sessions, ci_days, workload_days, person_days } = Minimums::default();
+        Self { ci_sessions, ci_days, workload_days, person_days }
+    }
+}
+
+impl Input {
+    fn file(&self) -> Result<File, Failure> {
+        let Some(path) = &self.config else { return Ok(File::default()) };
+        let text = std::fs::read_to_string(path).map_err(|e| format!("`{}`: cannot be read: {e}", path.display()))?;
+        Ok(toml::from_str(&text).map_err(|e| format!("`{}`: {e}", path.display()))?)
+    }
+
+    /// The evidence asked for before a document is called ready.
+    pub(super) fn minimums(&self) -> Result<Minimums, Failure> {
+        let MinimumsFile { ci_sessions, ci_days, workload_days, person_days } = self.file()?.minimums;
+        Ok(Minimums { ci_sessions, ci_days, workload_days, person_days })
+    }
+
+    fn filter(&self) -> Result<Filter, Failure> {
+        let mut globs = GlobSetBuilder::new();
+        for pattern in &self.principal {
+            let glob = GlobBuilder::new(pattern).literal_separator(false).backslash_escape(true).build();
+            globs.add(glob.map_err(|e| format!("--principal `{pattern}`: {}", e.kind()))?);
+        }
+        let principals = if self.principal.is_empty() { None } else { Some(globs.build()?) };
+        Ok(Filter {
+            principals,
+            accounts: self.account.clone(),
+            regions: self.region.clone(),
+            clouds: self.cloud.clone(),
+            since: self.since,
+            until: self.until,
+        })
+    }
+
+    /// Reads everything.
+    pub(super) fn read(&self, lines: bool) -> Result<Usage, Failure> {
+        let bar = Bar::new(self.quiet);
+        let threads = self.threads.or(self.file()?.threads).map(usize::from);
+        let reader = Reader { inputs: self.inputs.clone(), filter: self.filter()?, lines, threads, progress: &bar };
+        let usage = pipeline::read(&reader)?;
+        if self.verbose {
+            output::message(&summary::records(&usage.tally));
+        }
+        Ok(usage)
+    }
+
+    /// Says what could not be read, and the exit code it asks for.
+    pub(super) fn unreadable(&self, usage: &Usage) -> Exit {
+        for unreadable in &usage.tally.unreadable {
+            output::message(&format!("leastgrant: {}: {}", unreadable.path, unreadable.why));
+        }
+        if usage.tally.unreadable.is_empty() { Exit::Done } else { Exit::Partial }
+    }
+}
+
+/// A progress bar, only on a terminal.
+struct Bar(indicatif::ProgressBar);
+
+impl Bar {
+    fn new(quiet: bool) -> Self {
+        let shown = !quiet && std::io::stderr().is_terminal();
+        let bar = if shown { indicatif::ProgressBar::new(0) } else { indicatif::ProgressBar::hidden() };
+        let style = "{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+        if let Ok(style) = indicatif::ProgressStyle::with_template(style) {
+            bar.set_style(style);
+        }
+        Self(bar)
+    }
+}
+
+impl Progress for Bar {
+    fn start(&self, _files: usize, bytes: u64) {
+        self.0.set_length(bytes);
+    }
+    fn done(&self, bytes: u64) {
+        self.0.inc(bytes);
+    }
+    fn end(&self) {
+        self.0.finish_and_clear();
+    }
+}

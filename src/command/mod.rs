@@ -1,0 +1,80 @@
+//! The command line: one file for each command. No stage below sees these types.
+
+mod catalog;
+mod check;
+mod explain;
+mod generate;
+mod input;
+mod output;
+mod principals;
+mod shell;
+mod targets;
+mod uses;
+
+use clap::{Parser, Subcommand};
+use std::process::{ExitCode, Termination};
+
+/// Reads cloud audit logs and writes the least privilege they prove.
+#[derive(Debug, Parser)]
+#[command(name = "leastgrant", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 done · 1 failed · 2 wrong usage · 3 some input was unreadable, the rest is done · \
+4 for some principal nothing applicable could be written, or `check` found uses that would be denied")]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Generate(generate::Args),
+    Uses(uses::Args),
+    Principals(principals::Args),
+    Explain(explain::Args),
+    Check(check::Args),
+    Targets(targets::Args),
+    Catalog(catalog::Args),
+    Completions(shell::Completions),
+    Man(shell::Man),
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Done = 0,
+    /// Failed.
+    Failed = 1,
+    /// Some input was unreadable; the rest is done.
+    Partial = 3,
+    /// For some principal nothing could be written, or uses would be denied.
+    Refused = 4,
+}
+
+impl Termination for Exit {
+    fn report(self) -> ExitCode {
+        ExitCode::from(self as u8)
+    }
+}
+
+/// What stops a command.
+type Failure = Box<dyn std::error::Error>;
+
+/// Runs one command line.
+#[must_use]
+pub fn run(cli: &Cli) -> Exit {
+    let result = match &cli.command {
+        Command::Generate(args) => generate::run(args),
+        Command::Uses(args) => uses::run(args),
+        Command::Principals(args) => principals::run(args),
+        Command::Explain(args) => explain::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Targets(args) => targets::run(args),
+        Command::Catalog(args) => catalog::run(args),
+        Command::Completions(args) => shell::completions(args),
+        Command::Man(args) => shell::man(args),
+    };
+    result.unwrap_or_else(|error| {
+        output::message(&format!("leastgrant: {error}"));
+        Exit::Failed
+    })
+}

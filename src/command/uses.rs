@@ -1,0 +1,26 @@
+//! `uses`: every exercised permission, one a line.
+
+use super::input::Input;
+use super::{Exit, Failure, output};
+
+/// Print every exercised permission as a line of JSON
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    input: Input,
+    /// Print the records that gave no use, with the reason
+    #[arg(long)]
+    skipped: bool,
+}
+
+/// Runs it.
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let usage = args.input.read(true)?;
+    let mut text = String::new();
+    for line in usage.lines.iter().filter(|line| args.skipped || !line.skipped) {
+        text += line.text();
+        text.push('\n');
+    }
+    output::print(&text)?;
+    Ok(args.input.unreadable(&usage))
+}

@@ -1,0 +1,92 @@
+//! Settings as the stages see them: no command-line types below here.
+
+use crate::model::time::Day;
+use globset::GlobSet;
+
+/// One end of a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edge {
+    /// This day.
+    On(Day),
+    /// So many days before the newest record read.
+    Back(i32),
+}
+
+impl Edge {
+    /// Reads a day, an RFC 3339 time or `90d`.
+    ///
+    /// # Errors
+    /// Says what was expected.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if let Some(days) = text.strip_suffix('d').and_then(|n| n.parse::<i32>().ok()).filter(|n| *n >= 0) {
+            return Ok(Self::Back(days));
+        }
+        Day::parse(text).map(Self::On).ok_or_else(|| {
+            format!("`{text}` is no time: write 2026-11-03, 2026-11-03T09:00:00Z or 90d (days before the newest record)")
+        })
+    }
+
+    fn day(self, newest: Day) -> Day {
+        match self {
+            Self::On(day) => day,
+            Self::Back(days) => Day(newest.0.saturating_sub(days)),
+        }
+    }
+}
+
+/// Which records count.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Principals, any of these globs; none: all.
+    pub principals: Option<GlobSet>,
+    /// Accounts or projects; none: all.
+    pub accounts: Vec<String>,
+    /// Regions; none: all.
+    pub regions: Vec<String>,
+    /// Clouds; none: all.
+    pub clouds: Vec<String>,
+    /// First day.
+    pub since: Option<Edge>,
+    /// Last day.
+    pub until: Option<Edge>,
+}
+
+impl Filter {
+    /// Whether records of that day are in the window; whole days, rounded outward.
+    #[must_use]
+    pub fn in_window(&self, day: Day, newest: Day) -> bool {
+        if day.known().is_none() {
+            return true;
+        }
+        self.since.is_none_or(|edge| day >= edge.day(newest)) && self.until.is_none_or(|edge| day <= edge.day(newest))
+    }
+
+    /// Whether a record passes everything but the window.
+    #[must_use]
+    pub fn takes(&self, cloud: &str, principal: &str, account: &str, region: &str) -> bool {
+        let listed = |list: &[String], value: &str| list.is_empty() || list.iter().any(|known| known == value);
+        listed(&self.clouds, cloud)
+            && listed(&self.accounts, account)
+            && listed(&self.regions, region)
+            && self.principals.as_ref().is_none_or(|globs| globs.is_match(principal))
+    }
+}
+
+/// Evidence that a document needs before it is called ready (semantics rule 9).
+#[derive(Clone, Copy, Debug)]
+pub struct Minimums {
+    /// Sessions of a CI principal.
+    pub ci_sessions: usize,
+    /// Days on which a CI principal was seen.
+    pub ci_days: usize,
+    /// Days between first and last use of a workload.
+    pub workload_days: i32,
+    /// Days between first and last use of a person.
+    pub person_days: i32,
+}
+
+impl Default for Minimums {
+    fn default() -> Self {
+        Self { ci_sessions: 3, ci_days: 2, workload_days: 30, person_days: 90 }
+    }
+}

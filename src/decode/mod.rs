@@ -1,0 +1,112 @@
+//! Text into readings: finds the records, hands each to the cloud whose dialect it speaks, and says how the file ended.
+
+use crate::cloud::{Cloud, Sink};
+use crate::model::tally::Skip;
+use crate::wire::frame::{self, Broken, End, Receiver, Shape};
+use crate::model::identity::Vouched;
+use crate::model::time::Timestamp;
+use crate::model::usage::Reading;
+use std::cell::Cell;
+
+/// Decodes one file's text into `sink`.
+///
+/// # Errors
+/// Why the file, or the rest of it, could not be read; records before that are in the sink.
+pub fn decode(text: &str, clouds: &[&'static dyn Cloud], sink: &mut dyn Sink) -> Result<(), String> {
+    let mut file = File { clouds, sink, chosen: Cell::new(0), known: Cell::new(false), taken: 0, strangers: 0, malformed: 0 };
+    let end = frame::walk(text, &mut file);
+    let (known, taken) = (file.known.get(), file.taken);
+    if !known && end != End::Companion {
+        return Err(if text.trim().is_empty() {
+            "is empty: an empty log proves nothing, check the delivery".to_owned()
+        } else {
+            "is no audit log: neither CloudTrail records nor Cloud Audit Logs entries are in it".to_owned()
+        });
+    }
+    if taken == 0 && file.strangers > 0 {
+        return Err("holds records, but none of CloudTrail or Cloud Audit Logs (other services also write `Records`)".to_owned());
+    }
+    for _ in 0..file.strangers {
+        file.sink.skip(None, None, Skip::NotAnEvent, "");
+    }
+    for _ in 0..file.malformed {
+        file.sink.malformed(None);
+    }
+    match end {
+        End::Whole | End::Companion => Ok(()),
+        End::Broken(Broken::Cut, at) => {
+            Err(format!("ends inside a record, at byte {at}; the {taken} records before it were read: fetch the file again"))
+        }
+        End::Broken(Broken::Syntax, at) => {
+            Err(format!("stops being JSON at byte {at}; the {taken} records before it were read"))
+        }
+    }
+}
+
+/// The walk over one file.
+struct File<'s, 'c> {
+    clouds: &'c [&'static dyn Cloud],
+    sink: &'s mut dyn Sink,
+    chosen: Cell<usize>,
+    /// Something of an audit log was seen.
+    known: Cell<bool>,
+    taken: u64,
+    strangers: u64,
+    malformed: u64,
+}
+
+impl Receiver for File<'_, '_> {
+    fn shape(&self, key: &str) -> Option<Shape> {
+        let (at, shape) = self.clouds.iter().enumerate().find_map(|(at, cloud)| Some((at, cloud.shape(key)?)))?;
+        self.chosen.set(at);
+        self.known.set(true);
+        Some(shape)
+    }
+
+    fn record(&mut self, rest: &str) -> Result<usize, Broken> {
+        let Some(cloud) = self.clouds.get(self.chosen.get()) else { return Err(Broken::Syntax) };
+        let mut counted = Counted { sink: self.sink, strange: false };
+        let len = cloud.read(rest, &mut counted)?;
+        if counted.strange {
+            self.strangers += 1;
+        } else {
+            self.taken += 1;
+        }
+        Ok(len)
+    }
+
+    fn stranger(&mut self) {
+        self.strangers += 1;
+    }
+
+    fn malformed(&mut self) {
+        self.malformed += 1;
+    }
+}
+
+/// Holds back strangers: a file of nothing else is no log at all.
+struct Counted<'s> {
+    sink: &'s mut dyn Sink,
+    strange: bool,
+}
+
+impl Sink for Counted<'_> {
+    fn is_new(&mut self, id: Option<u64>, content: &dyn Fn() -> u64, event: Option<&str>) -> bool {
+        self.sink.is_new(id, content, event)
+    }
+    fn reading(&mut self, cloud: &'static str, reading: &Reading<'_>) {
+        self.sink.reading(cloud, reading);
+    }
+    fn skip(&mut self, at: Option<Timestamp>, event: Option<&str>, why: Skip, detail: &str) {
+        self.sink.skip(at, event, why, detail);
+    }
+    fn stranger(&mut self, _event: Option<&str>) {
+        self.strange = true;
+    }
+    fn malformed(&mut self, event: Option<&str>) {
+        self.sink.malformed(event);
+    }
+    fn link(&mut self, principal: &str, vouched: Vouched) {
+        self.sink.link(principal, vouched);
+    }
+}

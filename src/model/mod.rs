@@ -1,0 +1,10 @@
+//! The vocabulary every stage speaks: plain data, no I/O, no provider wire formats.
+
+pub mod document;
+pub mod grant;
+pub mod identity;
+pub mod note;
+pub mod pattern;
+pub mod tally;
+pub mod time;
+pub mod usage;

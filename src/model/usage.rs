@@ -1,0 +1,259 @@
+//! A use: one permission that one log record proves to have been exercised.
+
+use super::identity::Actor;
+use super::time::{Day, Timestamp};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+/// What came of a call, in the order of how much it proves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// The call succeeded.
+    Allowed,
+    /// Authorised, then failed for a reason that comes after authorisation.
+    Failed,
+    /// Failed for a reason that may come before authorisation: proves nothing.
+    Unproven,
+    /// Refused by a policy.
+    Denied,
+    /// Allowed, but not to be learned.
+    Withheld,
+}
+
+impl Outcome {
+    /// The word scripts rely on.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Failed => "failed",
+            Self::Unproven => "unproven",
+            Self::Denied => "denied",
+            Self::Withheld => "withheld",
+        }
+    }
+
+    /// Whether a use with this outcome asks for a grant.
+    #[must_use]
+    pub fn grants(self) -> bool {
+        matches!(self, Self::Allowed | Self::Failed)
+    }
+}
+
+/// How the log shows that the permission was needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Basis {
+    /// The event itself is the use.
+    Event,
+    /// The request proves a second permission (a role passed, a tag set).
+    Inferred,
+    /// The answer proves it.
+    Implied,
+    /// Evidence for a trust policy; never granted in an identity policy.
+    Trust,
+}
+
+impl Basis {
+    /// The word scripts rely on.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::Inferred => "inferred",
+            Self::Implied => "implied",
+            Self::Trust => "trust",
+        }
+    }
+}
+
+/// How much of the resource the log names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// The log names the resource.
+    Named,
+    /// The action takes no resource.
+    Service,
+    /// The call ranged over the whole type in that account and region.
+    All,
+    /// Only a pattern of the name is known.
+    Partial,
+    /// The log did not say.
+    Unseen,
+}
+
+impl Level {
+    /// The word scripts rely on.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Named => "named",
+            Self::Service => "service",
+            Self::All => "all",
+            Self::Partial => "partial",
+            Self::Unseen => "unseen",
+        }
+    }
+}
+
+/// What a use was exercised on.
+///
+/// `text` is the literal name for [`Level::Named`], empty for [`Level::Service`], otherwise a pattern in the
+/// notation of [`super::pattern`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Target<'a> {
+    /// How much the log says.
+    pub level: Level,
+    /// Name or pattern.
+    pub text: Cow<'a, str>,
+}
+
+impl<'a> Target<'a> {
+    /// A resource the log names.
+    pub fn named(name: impl Into<Cow<'a, str>>) -> Self {
+        Self { level: Level::Named, text: name.into() }
+    }
+
+    /// An action without resource level.
+    #[must_use]
+    pub fn service() -> Self {
+        Self { level: Level::Service, text: Cow::Borrowed("") }
+    }
+
+    /// A resource of which only `pattern` is known.
+    pub fn pattern(level: Level, pattern: impl Into<Cow<'a, str>>) -> Self {
+        Self { level, text: pattern.into() }
+    }
+}
+
+/// Condition keys one use attests, with their values.
+pub type Context<'a> = Vec<(&'static str, Cow<'a, str>)>;
+
+/// One exercised permission, borrowed from the record.
+#[derive(Clone, Debug)]
+pub struct Use<'a> {
+    /// Canonical action or permission name.
+    pub action: Cow<'a, str>,
+    /// On what.
+    pub target: Target<'a>,
+    /// Where it can be granted: an account (AWS) or `projects/ID`, `folders/N`, `organizations/N` (Google).
+    pub scope: Cow<'a, str>,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// How it was proved.
+    pub basis: Basis,
+    /// Condition keys the log attests.
+    pub context: Context<'a>,
+    /// Which rule says so.
+    pub rule: Cow<'a, str>,
+    /// Why no identity document carries it, where the use itself says so.
+    pub exempt: Option<&'static str>,
+    /// Length of the part of the name that holds a family of object-like names (a bucket), where there may be
+    /// millions of them.
+    pub family: Option<usize>,
+}
+
+/// A record that is in the log twice on purpose, and how its copies find each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Join {
+    /// This copy counts; others with the key stand back.
+    Leads(u64),
+    /// This copy counts only where no leading copy is in the log; otherwise it is skipped under the reason.
+    Follows(u64, super::tally::Skip),
+}
+
+/// One record that proves uses.
+#[derive(Clone, Debug)]
+pub struct Reading<'a> {
+    /// When.
+    pub at: Timestamp,
+    /// The record's own id, where it has one.
+    pub event: Option<Cow<'a, str>>,
+    /// Who, as logged and as attributed.
+    pub actor: Actor<'a>,
+    /// Account or project the record belongs to.
+    pub account: Cow<'a, str>,
+    /// Region, empty where the cloud has none.
+    pub region: Cow<'a, str>,
+    /// Service that called on the principal's behalf.
+    pub via: Option<Cow<'a, str>>,
+    /// Copies of one call.
+    pub join: Option<Join>,
+    /// The uses, at least one.
+    pub uses: Vec<Use<'a>>,
+}
+
+/// One row of the usage table, owned and resolved: what the later stages read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Row {
+    /// Cloud.
+    pub cloud: &'static str,
+    /// Principal id, empty when unattributable.
+    pub principal: String,
+    /// Canonical action.
+    pub action: String,
+    /// Resource name or pattern.
+    pub target: Target<'static>,
+    /// Where it can be granted.
+    pub scope: String,
+    /// Attested condition keys.
+    pub context: BTreeMap<String, String>,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// How it was proved.
+    pub basis: Basis,
+    /// Calling service.
+    pub via: Option<String>,
+    /// Rule that named action and resource.
+    pub rule: String,
+    /// Why no document carries it.
+    pub exempt: Option<&'static str>,
+    /// How often and when.
+    pub seen: Seen,
+}
+
+/// How often something was seen, and when. Merging is commutative and associative.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Seen {
+    /// Number of records.
+    pub count: u64,
+    /// First of them.
+    pub first: Timestamp,
+    /// Last of them.
+    pub last: Timestamp,
+    /// The earliest record, by time then id.
+    pub sample: (Timestamp, String),
+}
+
+impl Seen {
+    /// One sighting.
+    #[must_use]
+    pub fn once(at: Timestamp, event: &str) -> Self {
+        Self { count: 1, first: at, last: at, sample: (at, event.to_owned()) }
+    }
+
+    /// Adds one sighting without allocating unless it becomes the sample.
+    pub fn add(&mut self, at: Timestamp, event: &str) {
+        self.count = self.count.saturating_add(1);
+        self.first = self.first.min(at);
+        self.last = self.last.later(at);
+        if (at, event) < (self.sample.0, self.sample.1.as_str()) {
+            self.sample = (at, event.to_owned());
+        }
+    }
+
+    /// Joins two sightings.
+    pub fn merge(&mut self, other: &Self) {
+        self.count = self.count.saturating_add(other.count);
+        self.first = self.first.min(other.first);
+        self.last = self.last.later(other.last);
+        if other.sample < self.sample {
+            self.sample.clone_from(&other.sample);
+        }
+    }
+
+    /// The day of the first sighting.
+    #[must_use]
+    pub fn day(&self) -> Day {
+        self.first.day()
+    }
+}

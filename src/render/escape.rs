@@ -1,0 +1,102 @@
+//! Escapes for the inside of a double-quoted string, by file format.
+
+use serde::Deserialize;
+
+/// How `{{value}}` is written into a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Escape {
+    /// As it is.
+    #[default]
+    None,
+    /// Inside a JSON string.
+    Json,
+    /// Inside a double-quoted YAML scalar, which takes JSON's escapes.
+    Yaml,
+    /// Inside an HCL string: also `${` and `%{` would start a template.
+    Hcl,
+}
+
+impl Escape {
+    /// Escapes `text`.
+    #[must_use]
+    pub fn apply(self, text: &str) -> String {
+        match self {
+            Self::None => text.to_owned(),
+            Self::Json | Self::Yaml => quoted(text),
+            Self::Hcl => hcl(text),
+        }
+    }
+}
+
+fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if control(c) => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    out.push_str(&format!("\\u{unit:04x}"));
+                }
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+fn hcl(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '$' | '%' if chars.peek() == Some(&'{') => {
+                out.push(c);
+                out.push(c);
+            }
+            c if control(c) => out.push_str(&format!("\\U{:08x}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Characters that would vanish or act in an editor or a terminal.
+fn control(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// `text` fit for a terminal: control characters are shown, not sent.
+#[must_use]
+pub fn terminal(text: &str) -> String {
+    text.chars().flat_map(|c| if control(c) { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn hcl_templates_are_not_started() {
+        assert_eq!(Escape::Hcl.apply("a${b}%{c}\"\\\n$x"), "a$${b}%%{c}\\\"\\\\\\n$x");
+        assert_eq!(terminal("a\u{1b}[31m"), "a\\u{1b}[31m");
+    }
+
+    proptest! {
+        #[test]
+        fn json_escapes_read_back(text in "\\PC*|[\\x00-\\x7f]*") {
+            let read: String = serde_json::from_str(&format!("\"{}\"", Escape::Json.apply(&text))).unwrap();
+            prop_assert_eq!(read, text);
+        }
+    }
+}

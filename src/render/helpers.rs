@@ -1,0 +1,50 @@
+//! The handlebars registry: strict, with the few helpers that templates may use.
+//!
+//! `{{value}}` escapes for the file's format. `{{json value}}` writes JSON, indented by the number of spaces given as
+//! second argument. `{{name value}}` makes a Terraform or CloudFormation identifier (`-`: letters and digits only with
+//! style `camel`).
+
+#![expect(clippy::disallowed_methods, reason = "the one place where a registry is made")]
+
+use super::escape::Escape;
+use handlebars::{Context, Handlebars, Helper, HelperResult, Output, RenderContext, RenderErrorReason};
+use serde_json::Value;
+
+/// A registry for one file format.
+#[must_use]
+pub fn registry(escape: Escape) -> Handlebars<'static> {
+    let mut registry = Handlebars::new();
+    registry.set_strict_mode(true);
+    registry.register_escape_fn(move |text| escape.apply(text));
+    registry.register_helper("json", Box::new(json));
+    registry.register_helper("name", Box::new(name));
+    registry
+}
+
+fn json(h: &Helper<'_>, _: &Handlebars<'_>, _: &Context, _: &mut RenderContext<'_, '_>, out: &mut dyn Output) -> HelperResult {
+    let value = h.param(0).ok_or(RenderErrorReason::ParamNotFoundForIndex("json", 0))?.value();
+    let indent = h.param(1).and_then(|p| p.value().as_u64()).unwrap_or(0);
+    let margin = format!("\n{}", " ".repeat(usize::try_from(indent).unwrap_or(0)));
+    let text = format!("{value:#}").replace('\n', &margin);
+    out.write(&text)?;
+    Ok(())
+}
+
+fn name(h: &Helper<'_>, _: &Handlebars<'_>, _: &Context, _: &mut RenderContext<'_, '_>, out: &mut dyn Output) -> HelperResult {
+    let value = h.param(0).and_then(|p| p.value().as_str()).ok_or(RenderErrorReason::ParamNotFoundForIndex("name", 0))?;
+    let camel = h.param(1).map(|p| p.value()) == Some(&Value::String("camel".to_owned()));
+    out.write(&if camel { camel_name(value) } else { snake_name(value) })?;
+    Ok(())
+}
+
+/// Letters, digits and `_`, not starting with a digit.
+fn snake_name(value: &str) -> String {
+    let safe: String = value.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    if safe.starts_with(|c: char| c.is_ascii_digit()) { format!("_{safe}") } else { safe }
+}
+
+/// Letters and digits only.
+fn camel_name(value: &str) -> String {
+    let words = value.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.map(|word| word.get(..1).unwrap_or("").to_ascii_uppercase() + word.get(1..).unwrap_or("")).collect()
+}

@@ -1,0 +1,79 @@
+//! Verified documents into files, by handlebars templates.
+//!
+//! A target is a folder: `target.toml` and its templates. See `templates/` for those that ship.
+
+pub mod escape;
+pub mod helpers;
+pub mod target;
+pub mod view;
+pub mod write;
+
+use target::{FileRule, Per, Target};
+use view::View;
+
+/// One rendered file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Artifact {
+    /// Target that made it.
+    pub target: String,
+    /// Path below the principal's folder.
+    pub path: String,
+    /// Content.
+    pub text: String,
+    /// Whether it is meant to be applied as it is.
+    pub applies: bool,
+    /// Whether the cloud's evaluator can read it back as it is.
+    pub reads_back: bool,
+}
+
+/// Why a template could not be rendered.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderError {
+    /// Handlebars says so.
+    #[error("template `{template}` of target `{target}`: {why}")]
+    Template {
+        /// Target id.
+        target: String,
+        /// Template file.
+        template: String,
+        /// What handlebars says.
+        why: String,
+    },
+}
+
+/// Renders one target for one principal.
+///
+/// # Errors
+/// When a template does not fit the view.
+pub fn render(target: &Target, view: &View<'_>) -> Result<Vec<Artifact>, RenderError> {
+    let mut all = Vec::new();
+    for rule in &target.files {
+        for value in values(rule, view) {
+            let registry = helpers::registry(rule.escape);
+            let fail = |why: handlebars::RenderError| RenderError::Template {
+                target: target.id.clone(),
+                template: rule.template.clone(),
+                why: why.to_string(),
+            };
+            let text = registry.render_template(&rule.text, &value).map_err(fail)?;
+            let path = helpers::registry(escape::Escape::None).render_template(&rule.path, &value).map_err(fail)?;
+            all.push(Artifact {
+                target: target.id.clone(),
+                path,
+                text,
+                applies: rule.applies,
+                reads_back: target.reads_back && rule.applies,
+            });
+        }
+    }
+    Ok(all)
+}
+
+/// What a file rule is rendered with: once, or once for each document.
+fn values(rule: &FileRule, view: &View<'_>) -> Vec<serde_json::Value> {
+    match rule.per {
+        Per::Principal => view.principal().into_iter().collect(),
+        Per::Document => view.documents(),
+        Per::Boundary => view.boundary().into_iter().collect(),
+    }
+}

@@ -1,0 +1,56 @@
+//! Files onto disk: whole or not at all, readable by their owner only.
+
+#![expect(clippy::disallowed_methods, reason = "this is where files are written")]
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// What became of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// It holds the new content.
+    Whole,
+    /// It stands as it was; the new content is beside it, under this path.
+    Beside(String),
+}
+
+/// Makes a folder, for its owner only.
+///
+/// # Errors
+/// What the system says.
+pub fn folder(path: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+/// Writes `root/relative`. With `keep`, a file that stands with other content is left, and the new content goes into
+/// `NAME.partial` beside it.
+///
+/// # Errors
+/// What the system says.
+pub fn file(root: &Path, relative: &str, text: &str, keep: bool) -> std::io::Result<Written> {
+    let path = root.join(relative);
+    let parent = path.parent().map_or_else(|| root.to_owned(), Path::to_owned);
+    folder(&parent)?;
+    let stands = std::fs::read_to_string(&path).ok();
+    if stands.as_deref() == Some(text) {
+        return Ok(Written::Whole);
+    }
+    if keep && stands.is_some() {
+        let beside = format!("{relative}.partial");
+        atomically(&parent, &root.join(&beside), text)?;
+        return Ok(Written::Beside(beside));
+    }
+    atomically(&parent, &path, text)?;
+    Ok(Written::Whole)
+}
+
+fn atomically(parent: &Path, path: &PathBuf, text: &str) -> std::io::Result<()> {
+    let mut file = tempfile::NamedTempFile::new_in(parent)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist(path).map(|_| ()).map_err(|e| e.error)
+}

@@ -1,0 +1,84 @@
+//! The end of `generate`: one screen that says what was read, what was written, what was not and why, and what next.
+
+use super::manifest::{ArtifactEntry, status};
+use super::table::table;
+use crate::aggregate::Usage;
+use crate::model::tally::Tally;
+use crate::pipeline::{Fate, Plan};
+use crate::render::escape::terminal;
+
+/// Principals that fit onto one screen.
+const ROWS: usize = 24;
+
+/// Where every record went, in one or two lines.
+#[must_use]
+pub fn records(tally: &Tally) -> String {
+    let skipped: Vec<String> =
+        tally.total_skipped().iter().map(|(why, count)| format!("{} {count}", why.as_str())).collect();
+    let total: u64 = tally.total_skipped().values().sum();
+    let reasons = if skipped.is_empty() { String::new() } else { format!(" ({})", skipped.join(", ")) };
+    format!(
+        "Read {} records in {} files: {} used, {} duplicate, {total} skipped{reasons}, {} malformed.",
+        tally.records(),
+        tally.files,
+        tally.total_used(),
+        tally.duplicate,
+        tally.malformed
+    )
+}
+
+/// The whole screen.
+#[must_use]
+pub fn summary(usage: &Usage, plans: &[Plan<'_>], artifacts: &[ArtifactEntry], out: &str) -> String {
+    let mut text = records(&usage.tally) + "\n";
+    for unreadable in usage.tally.unreadable.iter().take(5) {
+        text += &format!("  not read: {}: {}\n", terminal(&unreadable.path), terminal(&unreadable.why));
+    }
+    let more = usage.tally.unreadable.len().saturating_sub(5);
+    if more > 0 {
+        text += &format!("  not read: {more} more, see the manifest\n");
+    }
+    for note in &usage.notes {
+        text += &format!("  {}: {}\n", note.code.as_str(), terminal(&note.text));
+    }
+    let mut shown: Vec<&Plan<'_>> = plans.iter().collect();
+    shown.sort_by_key(|plan| rank(plan));
+    let rows: Vec<Vec<String>> = shown.iter().take(ROWS).map(|plan| row(plan)).collect();
+    text += &format!("\n{}\n", table(&["principal", "state", "files", "what to know"], &rows));
+    if plans.len() > ROWS {
+        text += &format!("… and {} more principals in {out}/manifest.json\n", plans.len() - ROWS);
+    }
+    let applied = artifacts.iter().filter(|a| a.applies).count();
+    text += &format!("\nWrote {applied} files to apply and {out}/manifest.json; each was replayed against the log first.\n");
+    text += "It narrows nothing yet: attach these, then detach what is attached today.\n";
+    if let Some(plan) = shown.iter().find(|plan| matches!(plan.fate, Fate::Written(_))) {
+        text += &format!("Next: read {out}/{}, then ask why a statement stands:\n", plan.folder());
+        text += &format!("  leastgrant explain INPUT --principal '{}'\n", terminal(&plan.who.id));
+    }
+    text
+}
+
+/// Refused first, then what has documents, then the rest; the busiest first.
+fn rank(plan: &Plan<'_>) -> (u8, std::cmp::Reverse<u64>) {
+    let group = match plan.fate {
+        Fate::Refused(_) => 0,
+        Fate::Written(_) => 1,
+        Fate::Nothing(_) => 2,
+    };
+    (group, std::cmp::Reverse(plan.who.events))
+}
+
+fn row(plan: &Plan<'_>) -> Vec<String> {
+    let review = plan.review().len();
+    let (state, files, what) = match &plan.fate {
+        Fate::Written(verified) => {
+            let held = if review > 0 { format!("; {review} uses held back for review") } else { String::new() };
+            let note = if plan.reasons.is_empty() { "enough evidence".to_owned() } else { plan.reasons.join("; ") };
+            (status(plan).to_owned(), verified.documents().len().to_string(), note + &held)
+        }
+        Fate::Nothing(why) if review > 0 => ("review".to_owned(), "0".to_owned(), why.clone()),
+        Fate::Nothing(why) => (plan.disposition.as_str().to_owned(), "0".to_owned(), why.clone()),
+        Fate::Refused(why) => ("refused".to_owned(), "0".to_owned(), why.clone()),
+    };
+    vec![plan.who.id.clone(), state, files, what]
+}

@@ -1,0 +1,58 @@
+//! Exact: one grant for each action and resource.
+
+use super::Draft;
+use crate::cloud::Cloud;
+use crate::model::grant::{Evidence, Grant, On, Widening};
+use crate::model::pattern::Pattern;
+use crate::model::usage::{Level, Row};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(super) fn seed(draft: &mut Draft<'_>, _cloud: &dyn Cloud) {
+    let mut all: BTreeMap<(String, String, On), Grant> = BTreeMap::new();
+    for row in &draft.rows {
+        let on = on(row);
+        match all.entry((row.scope.clone(), row.action.clone(), on.clone())) {
+            Entry::Vacant(free) => {
+                free.insert(grant(row, on));
+            }
+            Entry::Occupied(mut known) => add(known.get_mut(), row),
+        }
+    }
+    draft.grants = all.into_values().collect();
+}
+
+pub(super) fn on(row: &Row) -> On {
+    match row.target.level {
+        Level::Service => On::Service,
+        Level::Named => On::Resource(Pattern::literal(&row.target.text)),
+        Level::All | Level::Partial | Level::Unseen => On::Resource(Pattern::parse(&row.target.text)),
+    }
+}
+
+fn grant(row: &Row, on: On) -> Grant {
+    let reason = match row.target.level {
+        Level::Unseen => Some("the log does not name the resource: every one of its type in this account and region"),
+        Level::Partial => Some("the log names only a part of the resource"),
+        Level::Named | Level::Service | Level::All => None,
+    };
+    Grant {
+        action: row.action.clone(),
+        on,
+        scope: row.scope.clone(),
+        when: BTreeMap::new(),
+        evidence: Evidence {
+            seen: row.seen.clone(),
+            rules: BTreeSet::from([row.rule.clone()]),
+            bases: BTreeSet::from([row.basis.as_str()]),
+            level: row.target.level,
+        },
+        widened: reason.map(|reason| Widening { pass: "seed", reason: reason.to_owned() }).into_iter().collect(),
+    }
+}
+
+fn add(grant: &mut Grant, row: &Row) {
+    grant.evidence.seen.merge(&row.seen);
+    grant.evidence.rules.insert(row.rule.clone());
+    grant.evidence.bases.insert(row.basis.as_str());
+}

@@ -1,0 +1,112 @@
+//! The law of replay (semantics rule 6): what was used is allowed, what is withheld is not. Only what passes here can
+//! be rendered.
+
+use crate::cloud::{Cloud, Evaluator};
+use crate::model::document::{Document, DocumentKind};
+use crate::model::usage::{Outcome, Row};
+
+/// Documents that passed; nothing else can make one.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    documents: Vec<Document>,
+    replayed: usize,
+}
+
+impl Verified {
+    /// The documents.
+    #[must_use]
+    pub fn documents(&self) -> &[Document] {
+        &self.documents
+    }
+
+    /// Rows that were replayed.
+    #[must_use]
+    pub fn replayed(&self) -> usize {
+        self.replayed
+    }
+}
+
+/// Why documents did not pass.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejected {
+    /// A use would be denied.
+    #[error("replay: {count} uses would be denied, the first is {first}")]
+    Denies {
+        /// How many.
+        count: usize,
+        /// `action on resource`.
+        first: String,
+    },
+    /// A withheld use would be allowed.
+    #[error("replay: a withheld use would be allowed: {0}")]
+    AllowsWithheld(String),
+    /// An action that the catalog does not know.
+    #[error("`{0}` is no known action")]
+    UnknownAction(String),
+    /// The evaluator cannot read the document.
+    #[error("the document cannot be read back: {0}")]
+    Unreadable(String),
+    /// The boundary denies what the policy allows.
+    #[error("the boundary would deny {0}")]
+    Boundary(String),
+}
+
+/// Whether replay asks a row to be allowed.
+#[must_use]
+pub fn must_allow(row: &Row) -> bool {
+    matches!(row.outcome, Outcome::Allowed | Outcome::Failed) && row.exempt.is_none()
+}
+
+/// A row as messages name it.
+#[must_use]
+pub fn describe(row: &Row) -> String {
+    if row.target.text.is_empty() { row.action.clone() } else { format!("{} on {}", row.action, row.target.text) }
+}
+
+/// Checks documents against the rows of their principal.
+///
+/// # Errors
+/// What would go wrong were they applied.
+pub fn verify(cloud: &dyn Cloud, principal: &str, documents: Vec<Document>, rows: &[&Row]) -> Result<Verified, Rejected> {
+    for action in documents.iter().flat_map(|d| &d.statements).flat_map(|s| &s.actions) {
+        if !action.ends_with(":*") && !cloud.knows(action) {
+            return Err(Rejected::UnknownAction(action.clone()));
+        }
+    }
+    let texts = |kind: DocumentKind| -> Vec<String> {
+        documents.iter().filter(|d| d.kind == kind).map(|d| d.text.clone()).collect()
+    };
+    let policies = cloud.evaluator(&texts(DocumentKind::Policy), principal).map_err(Rejected::Unreadable)?;
+    let replayed = replay(policies.as_ref(), rows)?;
+    let boundaries = texts(DocumentKind::Boundary);
+    if !boundaries.is_empty() {
+        let limit = cloud.evaluator(&boundaries, principal).map_err(Rejected::Unreadable)?;
+        let denied = rows.iter().find(|row| must_allow(row) && !limit.allows(row));
+        if let Some(row) = denied {
+            return Err(Rejected::Boundary(describe(row)));
+        }
+    }
+    Ok(Verified { documents, replayed })
+}
+
+/// Checks rendered texts the same way.
+///
+/// # Errors
+/// What would go wrong were they applied.
+pub fn verify_texts(cloud: &dyn Cloud, principal: &str, texts: &[String], rows: &[&Row]) -> Result<usize, Rejected> {
+    let evaluator = cloud.evaluator(texts, principal).map_err(Rejected::Unreadable)?;
+    replay(evaluator.as_ref(), rows)
+}
+
+fn replay(evaluator: &dyn Evaluator, rows: &[&Row]) -> Result<usize, Rejected> {
+    let asked: Vec<&&Row> = rows.iter().filter(|row| must_allow(row)).collect();
+    let denied: Vec<&&&Row> = asked.iter().filter(|row| !evaluator.allows(row)).collect();
+    if let Some(first) = denied.first() {
+        return Err(Rejected::Denies { count: denied.len(), first: describe(first) });
+    }
+    let withheld = rows.iter().find(|row| row.outcome == Outcome::Withheld && evaluator.allows(row));
+    if let Some(row) = withheld {
+        return Err(Rejected::AllowsWithheld(describe(row)));
+    }
+    Ok(asked.len())
+}

@@ -1,0 +1,96 @@
+//! Content hashes of records that do not depend on white space, key order or container.
+//!
+//! The same record is delivered compact by one exporter and pretty-printed, with its keys sorted, by another. The
+//! fingerprint is a sum over the record's strings and literals, each bound to the key before it.
+
+use std::hash::Hasher;
+
+/// Hash of one piece of text, stable within a run.
+#[must_use]
+pub fn hash(text: &str) -> u64 {
+    let mut hasher = rustc_hash::FxHasher::default();
+    hasher.write(text.as_bytes());
+    hasher.write_u8(0xff);
+    mix(hasher.finish())
+}
+
+/// Joins two hashes, order counts.
+#[must_use]
+pub fn join(a: u64, b: u64) -> u64 {
+    mix(a.rotate_left(23).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ b)
+}
+
+fn mix(mut x: u64) -> u64 {
+    x ^= x >> 32;
+    x = x.wrapping_mul(0xd6e8_feb8_6659_fd93);
+    x ^ (x >> 32)
+}
+
+/// The fingerprint of one JSON value given as text.
+#[must_use]
+pub fn of_json(json: &str) -> u64 {
+    let bytes = json.as_bytes();
+    let (mut sum, mut last, mut at) = (0u64, 0u64, 0usize);
+    while let Some(&byte) = bytes.get(at) {
+        if byte == b'"' {
+            let end = string_end(bytes, at + 1);
+            let inner = json.get(at + 1..end).unwrap_or("");
+            let piece = if inner.contains('\\') { hash_unescaped(inner) } else { hash(inner) };
+            at = end + 1;
+            let is_key = bytes.get(at..).unwrap_or(&[]).iter().find(|b| !b.is_ascii_whitespace()) == Some(&b':');
+            if is_key {
+                last = piece;
+            } else {
+                sum = sum.wrapping_add(join(last, piece));
+            }
+        } else if byte.is_ascii_alphanumeric() || byte == b'-' {
+            let rest = bytes.get(at..).unwrap_or(&[]);
+            let len = rest.iter().take_while(|b| b.is_ascii_alphanumeric() || b"+-.".contains(b)).count().max(1);
+            sum = sum.wrapping_add(join(last, hash(json.get(at..at + len).unwrap_or(""))));
+            at += len;
+        } else {
+            at += 1;
+        }
+    }
+    sum
+}
+
+/// Index of the quote that ends the string whose first byte is at `from`.
+fn string_end(bytes: &[u8], from: usize) -> usize {
+    let mut at = from;
+    while let Some(&byte) = bytes.get(at) {
+        match byte {
+            b'"' => return at,
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    bytes.len()
+}
+
+fn hash_unescaped(inner: &str) -> u64 {
+    match serde_json::from_str::<String>(&format!("\"{inner}\"")) {
+        Ok(text) => hash(&text),
+        Err(_) => hash(inner),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_record_in_two_containers_is_one() {
+        let compact = r#"{"a":"x","b":{"c":[1,true,null]},"d":"<\/é"}"#;
+        let pretty = "{\n \"d\": \"\\u003c/\\u00e9\",\n \"b\": { \"c\": [ 1, true, null ] },\n \"a\": \"x\" }";
+        assert_eq!(of_json(compact), of_json(pretty));
+    }
+
+    #[test]
+    fn other_content_is_another() {
+        let one = of_json(r#"{"from":"a","to":"b"}"#);
+        assert_ne!(one, of_json(r#"{"from":"b","to":"a"}"#));
+        assert_ne!(one, of_json(r#"{"from":"a","to":"c"}"#));
+        assert_ne!(of_json(r#"{"n":1}"#), of_json(r#"{"n":2}"#));
+    }
+}

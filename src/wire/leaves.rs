@@ -1,0 +1,210 @@
+//! Request parameters and answers flattened to their scalar leaves, for rules that look for a name in them.
+
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt;
+
+/// One scalar with the path that leads to it. Keys are normalised: lower-case ASCII letters and digits only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leaf<'a> {
+    /// Normalised keys joined by `.`; list elements add nothing.
+    pub path: String,
+    /// The scalar as text.
+    pub value: Cow<'a, str>,
+    /// Index of the innermost list element this leaf lies in, to tell elements apart.
+    pub element: usize,
+}
+
+impl Leaf<'_> {
+    /// The last key of the path.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        self.path.rsplit('.').next().unwrap_or("")
+    }
+}
+
+/// Lower-case ASCII letters and digits of `key`.
+#[must_use]
+pub fn normal(key: &str) -> String {
+    key.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+/// Longest scalar that can be a name; longer ones are documents or user data.
+const MAX_NAME: usize = 4096;
+
+/// Subtrees in which a name selects, but is not the resource.
+const SELECTORS: [&str; 4] = ["filters", "filter", "filterset", "encryptioncontext"];
+
+/// Subtrees that hold tags.
+const TAGS: [&str; 6] = ["tags", "tagset", "taglist", "tagspecificationset", "tagspecifications", "tagging"];
+
+/// The leaves of one value.
+#[derive(Clone, Debug, Default)]
+pub struct Leaves<'a> {
+    /// Scalars in document order, without those of filters and tags.
+    pub all: Vec<Leaf<'a>>,
+    /// Whether the value holds tags.
+    pub tagged: bool,
+}
+
+impl<'a> Leaves<'a> {
+    /// Leaves whose path is `path` (dotted, any case, `[]` ignored) or ends in it when it has one key.
+    pub fn at<'s>(&'s self, path: &str) -> impl Iterator<Item = &'s Leaf<'a>> + use<'s, 'a> {
+        let wanted: Vec<String> = path.split('.').map(normal).collect();
+        let wanted = wanted.join(".");
+        self.all.iter().filter(move |leaf| leaf.path == wanted)
+    }
+
+    /// Leaves at or below `path`.
+    pub fn below<'s>(&'s self, path: &str) -> impl Iterator<Item = &'s Leaf<'a>> + use<'s, 'a> {
+        let wanted: Vec<String> = path.split('.').map(normal).collect();
+        let wanted = wanted.join(".");
+        let under = move |path: &str| path.strip_prefix(&wanted).is_some_and(|r| r.is_empty() || r.starts_with('.'));
+        self.all.iter().filter(move |leaf| under(&leaf.path))
+    }
+
+    /// Whether something stands at or below `path`.
+    #[must_use]
+    pub fn has(&self, path: &str) -> bool {
+        self.below(path).next().is_some()
+    }
+}
+
+/// All leaves of one JSON value; `None` when it is nested too deep to be read.
+#[must_use]
+pub fn of(raw: Option<&RawValue>) -> Option<Leaves<'_>> {
+    let mut out = Leaves::default();
+    let Some(raw) = raw else { return Some(out) };
+    let mut deserializer = serde_json::Deserializer::from_str(raw.get());
+    let mut elements = 0;
+    Walk { path: String::new(), out: &mut out, elements: &mut elements, element: 0 }
+        .deserialize(&mut deserializer)
+        .ok()?;
+    Some(out)
+}
+
+struct Walk<'o, 'a> {
+    path: String,
+    out: &'o mut Leaves<'a>,
+    elements: &'o mut usize,
+    element: usize,
+}
+
+impl<'a> Walk<'_, 'a> {
+    fn leaf(self, value: Cow<'a, str>) {
+        if !value.is_empty() && value.len() <= MAX_NAME && value != "HIDDEN_DUE_TO_SECURITY_REASONS" {
+            self.out.all.push(Leaf { path: self.path, value, element: self.element });
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Walk<'_, 'de> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Walk<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON")
+    }
+    fn visit_borrowed_str<E>(self, v: &'de str) -> Result<(), E> {
+        self.leaf(Cow::Borrowed(v));
+        Ok(())
+    }
+    fn visit_str<E>(self, v: &str) -> Result<(), E> {
+        self.leaf(Cow::Owned(v.to_owned()));
+        Ok(())
+    }
+    fn visit_bool<E>(self, v: bool) -> Result<(), E> {
+        self.leaf(Cow::Borrowed(if v { "true" } else { "false" }));
+        Ok(())
+    }
+    fn visit_i64<E>(self, v: i64) -> Result<(), E> {
+        self.leaf(Cow::Owned(v.to_string()));
+        Ok(())
+    }
+    fn visit_u64<E>(self, v: u64) -> Result<(), E> {
+        self.leaf(Cow::Owned(v.to_string()));
+        Ok(())
+    }
+    fn visit_f64<E>(self, v: f64) -> Result<(), E> {
+        self.leaf(Cow::Owned(v.to_string()));
+        Ok(())
+    }
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        loop {
+            *self.elements += 1;
+            let element = *self.elements;
+            let next = Walk { path: self.path.clone(), out: self.out, elements: self.elements, element };
+            if seq.next_element_seed(next)?.is_none() {
+                return Ok(());
+            }
+        }
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<Cow<'_, str>>()? {
+            let key = normal(&key);
+            if SELECTORS.contains(&key.as_str()) {
+                map.next_value::<serde::de::IgnoredAny>()?;
+                continue;
+            }
+            if TAGS.contains(&key.as_str()) {
+                let mut tags = Leaves::default();
+                let walk = Walk { path: String::new(), out: &mut tags, elements: self.elements, element: 0 };
+                map.next_value_seed(walk)?;
+                self.out.tagged |= tags.tagged || !tags.all.is_empty();
+                continue;
+            }
+            let path = if self.path.is_empty() { key } else { format!("{}.{key}", self.path) };
+            map.next_value_seed(Walk {
+                path,
+                out: self.out,
+                elements: self.elements,
+                element: self.element,
+            })?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flattens_and_leaves_out_filters_and_tags() {
+        let raw: Box<RawValue> = serde_json::from_str(
+            r#"{"bucketName":"b","instancesSet":{"items":[{"instanceId":"i-1"},{"instanceId":"i-2"}]},
+                "filterSet":{"items":[{"name":"no"}]},"tags":[{"key":"no"}],"n":3,"secret":"HIDDEN_DUE_TO_SECURITY_REASONS"}"#,
+        )
+        .unwrap();
+        let leaves = of(Some(&raw)).unwrap();
+        let got: Vec<(&str, &str)> = leaves.all.iter().map(|l| (l.path.as_str(), l.value.as_ref())).collect();
+        assert_eq!(
+            got,
+            [
+                ("bucketname", "b"),
+                ("instancesset.items.instanceid", "i-1"),
+                ("instancesset.items.instanceid", "i-2"),
+                ("n", "3")
+            ]
+        );
+        assert_ne!(leaves.all[1].element, leaves.all[2].element);
+        assert!(leaves.tagged && leaves.has("instancesSet") && !leaves.has("instances"));
+    }
+
+    #[test]
+    fn too_deep_is_refused_not_overflowed() {
+        let deep = format!("{{\"a\":{}1{}}}", "[".repeat(5000), "]".repeat(5000));
+        let raw: Box<RawValue> = serde_json::from_str(&deep).unwrap();
+        assert!(of(Some(&raw)).is_none());
+    }
+}

@@ -1,0 +1,8 @@
+//! Reading JSON as logs really hold it: lenient scalars, framing in one pass, flattened parameters, fingerprints.
+//!
+//! Knows JSON, no cloud. Every reader here is total: hostile input gives an error value, never a panic.
+
+pub mod fingerprint;
+pub mod frame;
+pub mod leaves;
+pub mod text;
