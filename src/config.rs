@@ -58,13 +58,15 @@ impl Filter {
         if day.known().is_none() {
             return true;
         }
-        self.since.is_none_or(|edge| day >= edge.day(newest)) && self.until.is_none_or(|edge| day <= edge.day(newest))
+        self.since.is_none_or(|edge| day >= edge.day(newest))
+            && self.until.is_none_or(|edge| day <= edge.day(newest))
     }
 
     /// Whether a record passes everything but the window.
     #[must_use]
     pub fn takes(&self, cloud: &str, principal: &str, account: &str, region: &str) -> bool {
-        let listed = |list: &[String], value: &str| list.is_empty() || list.iter().any(|known| known == value);
+        let listed =
+            |list: &[String], value: &str| list.is_empty() || list.iter().any(|known| known == value);
         listed(&self.clouds, cloud)
             && listed(&self.accounts, account)
             && listed(&self.regions, region)

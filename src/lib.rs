@@ -8,6 +8,7 @@ pub mod cloud;
 pub mod source;
 pub mod decode;
 pub mod aggregate;
+pub mod resolve;
 pub mod synthesize;
 pub mod verify;
 pub mod render;

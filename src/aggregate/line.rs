@@ -1,24 +1,35 @@
 //! Uses one by one, as `leastgrant uses` prints them.
 
 use crate::model::time::Timestamp;
-use crate::model::usage::{Basis, Context, Level, Reading, Use};
+use crate::model::usage::{Basis, Context, Level, Reading, Target, Use};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// One printed line.
+/// One printed line; ordered as printed: by time, event, action, resource.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Line {
     /// When; lines without a time come first.
     at: Option<Timestamp>,
     event: Option<String>,
-    action: String,
-    resource: String,
-    /// The line as JSON.
-    text: String,
+    /// Canonical action; empty for a record that gave no use.
+    pub action: String,
+    /// On what.
+    pub target: Target<'static>,
     principal: String,
-    /// Whether the record gave no use.
-    pub skipped: bool,
+    cloud: &'static str,
+    actor: Option<String>,
+    /// Why no applied document carries it.
+    pub exempt: Option<&'static str>,
+    outcome: &'static str,
+    basis: &'static str,
+    via: Option<String>,
+    context: String,
+    /// Which rule named action and resource.
+    pub rule: String,
+    account: String,
+    /// Why the record gave no use.
+    pub skipped: Option<&'static str>,
 }
 
 /// The contract's fields, in its order.
@@ -57,73 +68,90 @@ pub(super) fn context_text(context: &Context<'_>) -> String {
     serde_json::to_string(&all).unwrap_or_default()
 }
 
-fn context_json(context: &Context<'_>) -> Value {
+fn context_json(text: &str) -> Value {
+    let all: BTreeMap<String, String> = serde_json::from_str(text).unwrap_or_default();
     let value = |text: &str| {
         let all: Vec<&str> = text.split('\u{1f}').collect();
         if let [one] = all.as_slice() { json!(one) } else { json!(all) }
     };
-    let mut map: Vec<(String, Value)> = context.iter().map(|(key, text)| ((*key).to_owned(), value(text))).collect();
-    map.sort_by(|a, b| a.0.cmp(&b.0));
-    Value::Object(map.into_iter().collect::<Map<String, Value>>())
+    Value::Object(all.into_iter().map(|(key, text)| (key, value(&text))).collect::<Map<String, Value>>())
 }
 
 impl Line {
     /// The lines of one reading.
-    pub(super) fn of(cloud: &str, reading: &Reading<'_>) -> Vec<Self> {
+    pub(super) fn of(cloud: &'static str, reading: &Reading<'_>) -> Vec<Self> {
         reading.uses.iter().map(|used| Self::one(cloud, reading, used)).collect()
     }
 
-    fn one(cloud: &str, reading: &Reading<'_>, used: &Use<'_>) -> Self {
-        let named = used.target.level == Level::Named;
-        let text = used.target.text.as_ref();
-        let principal = reading.actor.principal.as_ref();
-        let fields = Fields {
-            event: reading.event.as_deref(),
-            at: reading.at.is_known().then(|| reading.at.to_string()),
+    fn one(cloud: &'static str, reading: &Reading<'_>, used: &Use<'_>) -> Self {
+        let owned = |text: &Option<std::borrow::Cow<'_, str>>| text.as_deref().map(str::to_owned);
+        Self {
+            at: reading.at.is_known().then_some(reading.at),
+            event: owned(&reading.event),
+            action: used.action.to_string(),
+            target: super::owned(used.target.level, &used.target.text),
+            principal: reading.actor.principal.to_string(),
             cloud,
-            principal: Some(principal).filter(|p| !p.is_empty()),
-            actor: reading.actor.says.as_deref(),
+            actor: owned(&reading.actor.says),
             exempt: exempt(reading, used),
-            action: &used.action,
-            resource: named.then_some(text),
-            pattern: (!named && !text.is_empty()).then_some(text),
-            level: used.target.level.as_str(),
             outcome: used.outcome.as_str(),
             basis: used.basis.as_str(),
-            via: reading.via.as_deref(),
-            context: context_json(&used.context),
-            rule: &used.rule,
-            account: &used.scope,
-        };
-        Self {
-            at: Some(reading.at),
-            event: reading.event.as_deref().map(str::to_owned),
-            action: used.action.to_string(),
-            resource: text.to_owned(),
-            text: serde_json::to_string(&fields).unwrap_or_default(),
-            principal: principal.to_owned(),
-            skipped: false,
+            via: owned(&reading.via),
+            context: context_text(&used.context),
+            rule: used.rule.to_string(),
+            account: used.scope.to_string(),
+            skipped: None,
         }
     }
 
     /// The line of a record that gave no use.
-    pub(super) fn skipped(at: Option<Timestamp>, event: Option<&str>, why: &str) -> Self {
-        let event = event.filter(|event| !event.is_empty());
+    pub(super) fn skipped(at: Option<Timestamp>, event: Option<&str>, why: &'static str) -> Self {
         Self {
-            at,
-            event: event.map(str::to_owned),
+            at: at.filter(|at| at.is_known()),
+            event: event.filter(|event| !event.is_empty()).map(str::to_owned),
             action: String::new(),
-            resource: String::new(),
-            text: json!({ "event": event, "skipped": why }).to_string(),
+            target: Target::service(),
             principal: String::new(),
-            skipped: true,
+            cloud: "",
+            actor: None,
+            exempt: None,
+            outcome: "",
+            basis: "",
+            via: None,
+            context: String::new(),
+            rule: String::new(),
+            account: String::new(),
+            skipped: Some(why),
         }
     }
 
     /// The line as JSON.
     #[must_use]
-    pub fn text(&self) -> &str {
-        &self.text
+    pub fn text(&self) -> String {
+        if let Some(why) = self.skipped {
+            return json!({ "event": self.event, "skipped": why }).to_string();
+        }
+        let named = self.target.level == Level::Named;
+        let text = self.target.text.as_ref();
+        let fields = Fields {
+            event: self.event.as_deref(),
+            at: self.at.map(|at| at.to_string()),
+            cloud: self.cloud,
+            principal: Some(self.principal.as_str()).filter(|p| !p.is_empty()),
+            actor: self.actor.as_deref(),
+            exempt: self.exempt,
+            action: &self.action,
+            resource: named.then_some(text),
+            pattern: (!named && !text.is_empty()).then_some(text),
+            level: self.target.level.as_str(),
+            outcome: self.outcome,
+            basis: self.basis,
+            via: self.via.as_deref(),
+            context: context_json(&self.context),
+            rule: &self.rule,
+            account: &self.account,
+        };
+        serde_json::to_string(&fields).unwrap_or_default()
     }
 
     /// When the record was written.

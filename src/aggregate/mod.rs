@@ -174,7 +174,8 @@ impl Shard {
 
     /// Rewrites the rows of a family that has just become coarser.
     fn collapse(&mut self, of: (Sym, Sym, Sym)) {
-        let fine: Vec<Key> = self.rows.keys().filter(|k| (k.principal, k.action, k.family) == of).copied().collect();
+        let fine: Vec<Key> =
+            self.rows.keys().filter(|k| (k.principal, k.action, k.family) == of).copied().collect();
         for key in fine {
             let coarse = self.collapsed(key);
             if coarse != key

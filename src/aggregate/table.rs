@@ -67,7 +67,12 @@ impl Shard {
                 via: Some(text(key.via)).filter(|via| !via.is_empty()),
                 rule: text(key.rule),
                 exempt: key.exempt,
-                seen: Seen { count: 0, first: Timestamp::UNKNOWN, last: Timestamp::UNKNOWN, sample: (Timestamp::UNKNOWN, String::new()) },
+                seen: Seen {
+                    count: 0,
+                    first: Timestamp::UNKNOWN,
+                    last: Timestamp::UNKNOWN,
+                    sample: (Timestamp::UNKNOWN, String::new()),
+                },
             };
             all.entry(row).and_modify(|known| known.merge(seen)).or_insert_with(|| seen.clone());
         });
@@ -109,7 +114,10 @@ impl Shard {
 fn notes(tally: &Tally, principals: &[PrincipalUse], unmapped: &BTreeMap<String, u64>) -> Vec<Note> {
     let mut all = Vec::new();
     if tally.id_reused > 0 {
-        let text = format!("{} records share an id with another record but not its content; all were counted", tally.id_reused);
+        let text = format!(
+            "{} records share an id with another record but not its content; all were counted",
+            tally.id_reused
+        );
         all.push(Note { code: Code::IdReused, text });
     }
     for root in principals.iter().filter(|p| p.kind == Kind::Root) {
@@ -118,7 +126,10 @@ fn notes(tally: &Tally, principals: &[PrincipalUse], unmapped: &BTreeMap<String,
     }
     if !unmapped.is_empty() {
         let records: u64 = unmapped.values().sum();
-        let text = format!("{records} records of {} event names are known to no rule and granted nothing", unmapped.len());
+        let text = format!(
+            "{records} records of {} event names are known to no rule and granted nothing",
+            unmapped.len()
+        );
         all.push(Note { code: Code::Unmapped, text });
     }
     all

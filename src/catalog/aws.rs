@@ -2,8 +2,9 @@
 
 use super::outcome::{OutcomeFile, Outcomes};
 use super::overlay::{
-    BoundaryFile, ContextFile, ContextRule, DenyRule, EventFile, EventRule, Fill, FillFile, GroupFile, IdFile, IdPrefix, InferFile, InfrastructureFile,
-    PassRoleFile, Qualifier, QualifierFile, ServiceGroup, SourceFile,
+    Alternative, AlternativeFile, BoundaryFile, ContextFile, ContextRule, DenyRule, EventFile, EventRule,
+    Fill, FillFile, GroupFile, IdFile, IdPrefix, InferFile, InfrastructureFile, PassRoleFile, Qualifier,
+    QualifierFile, ServiceGroup, SourceFile,
 };
 use super::table::Table;
 use include_dir::{Dir, include_dir};
@@ -51,6 +52,8 @@ pub struct Aws {
     pub infer: LazyLock<InferFile>,
     /// Which document a service goes into.
     pub groups: LazyLock<Vec<ServiceGroup>>,
+    /// Actions whose resource types are alternatives.
+    pub alternatives: LazyLock<Vec<Alternative>>,
     /// Second forms of ARNs.
     pub qualifiers: LazyLock<Vec<Qualifier>>,
     /// What a boundary refuses.
@@ -77,14 +80,21 @@ impl Aws {
         });
         Self {
             table: Table::index(include_str!("data/aws/services.tsv")),
-            outcomes: LazyLock::new(|| Outcomes::new(read::<OutcomeFile>(include_str!("data/aws/outcome.toml")))),
+            outcomes: LazyLock::new(|| {
+                Outcomes::new(read::<OutcomeFile>(include_str!("data/aws/outcome.toml")))
+            }),
             fills: LazyLock::new(fills),
             ids: LazyLock::new(ids),
             contexts: LazyLock::new(contexts),
             pass_role: LazyLock::new(|| read(include_str!("data/aws/passrole.toml"))),
             infer: LazyLock::new(|| read(include_str!("data/aws/infer.toml"))),
             groups: LazyLock::new(|| read::<GroupFile>(include_str!("data/aws/groups.toml")).group),
-            qualifiers: LazyLock::new(|| read::<QualifierFile>(include_str!("data/aws/qualifier.toml")).qualifier),
+            alternatives: LazyLock::new(|| {
+                read::<AlternativeFile>(include_str!("data/aws/alternative.toml")).alternative
+            }),
+            qualifiers: LazyLock::new(|| {
+                read::<QualifierFile>(include_str!("data/aws/qualifier.toml")).qualifier
+            }),
             boundary: LazyLock::new(|| read::<BoundaryFile>(include_str!("data/aws/boundary.toml")).deny),
             infrastructure: LazyLock::new(|| read(include_str!("data/aws/infrastructure.toml"))),
             sources: LazyLock::new(sources),
@@ -135,6 +145,7 @@ impl Aws {
             ("passrole.toml".to_owned(), include_str!("data/aws/passrole.toml")),
             ("infer.toml".to_owned(), include_str!("data/aws/infer.toml")),
             ("groups.toml".to_owned(), include_str!("data/aws/groups.toml")),
+            ("alternative.toml".to_owned(), include_str!("data/aws/alternative.toml")),
             ("qualifier.toml".to_owned(), include_str!("data/aws/qualifier.toml")),
             ("boundary.toml".to_owned(), include_str!("data/aws/boundary.toml")),
             ("infrastructure.toml".to_owned(), include_str!("data/aws/infrastructure.toml")),

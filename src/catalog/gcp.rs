@@ -41,7 +41,8 @@ impl Gcp {
     #[must_use]
     pub fn embedded() -> Self {
         let rows = |text: &'static str| text.lines().filter(|l| !l.starts_with('#'));
-        let groups = rows(include_str!("data/gcp/permissions.tsv")).filter_map(|l| l.split_once('\t')).collect();
+        let groups =
+            rows(include_str!("data/gcp/permissions.tsv")).filter_map(|l| l.split_once('\t')).collect();
         let methods = rows(include_str!("data/gcp/methods.tsv")).filter_map(|line| {
             let mut columns = line.split('\t');
             let (name, permissions) = (columns.next()?, columns.next()?);

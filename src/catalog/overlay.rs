@@ -336,6 +336,18 @@ pub struct Qualifier {
     pub link: String,
 }
 
+/// Actions whose resource types are alternatives.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Alternative {
+    /// `prefix:Name`.
+    pub actions: Vec<String>,
+    /// Why.
+    pub because: String,
+    /// Where that is documented.
+    pub link: String,
+}
+
 /// Actions that a boundary refuses.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -426,4 +438,8 @@ list_file!(
 list_file!(
     /// `qualifier.toml`.
     QualifierFile, qualifier, Qualifier
+);
+list_file!(
+    /// `alternative.toml`.
+    AlternativeFile, alternative, Alternative
 );

@@ -51,6 +51,13 @@ pub struct ResourceType {
     pub templates: Vec<Template>,
 }
 
+impl ResourceType {
+    /// How well `arn` fits: literal characters shared with the best template.
+    fn fit(&self, arn: &str) -> Option<usize> {
+        self.templates.iter().filter_map(|t| t.matches(arn)).max()
+    }
+}
+
 /// An IAM action.
 #[derive(Debug)]
 pub struct Action {
@@ -97,11 +104,16 @@ impl Service {
     /// The type whose template fits `arn` best; the index is that of [`Service::types`].
     #[must_use]
     pub fn type_of(&self, arn: &str) -> Option<usize> {
-        let fits = self.types.iter().enumerate().filter_map(|(at, resource)| {
-            let score = resource.templates.iter().filter_map(|t| t.matches(arn)).max()?;
-            Some((score, std::cmp::Reverse(at)))
-        });
+        let fits = self.types.iter().enumerate();
+        let fits = fits.filter_map(|(at, resource)| Some((resource.fit(arn)?, std::cmp::Reverse(at))));
         fits.max().map(|(_, std::cmp::Reverse(at))| at)
+    }
+
+    /// Whether no type of the service fits `arn` better than the one at `at`; several may have the same template.
+    #[must_use]
+    pub fn is_type(&self, at: usize, arn: &str) -> bool {
+        let best = self.types.iter().filter_map(|resource| resource.fit(arn)).max();
+        best.is_some() && self.types.get(at).and_then(|resource| resource.fit(arn)) == best
     }
 }
 
@@ -158,10 +170,13 @@ fn parse(block: &'static str) -> Service {
         }
         let [name, second, third, fourth] = std::array::from_fn(|_| columns.next().unwrap_or(""));
         if kind == "R" {
-            service.types.push(ResourceType { name, templates: second.split('|').map(Template::parse).collect() });
+            service
+                .types
+                .push(ResourceType { name, templates: second.split('|').map(Template::parse).collect() });
         } else if kind == "A" {
             let types = third.split(',').filter_map(|t| type_ref(&service.types, t)).collect();
-            let keys = fourth.split(',').filter_map(|k| known.get(k.parse::<usize>().ok()?).copied()).collect();
+            let keys =
+                fourth.split(',').filter_map(|k| known.get(k.parse::<usize>().ok()?).copied()).collect();
             let full = format!("{prefix}:{name}");
             service.actions.push(Action { full, name, level: level_of(second), types, keys });
         }

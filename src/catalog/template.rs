@@ -22,36 +22,37 @@ pub const PARTITION: &str = "Partition";
 pub const REGION: &str = "Region";
 /// See [`PARTITION`].
 pub const ACCOUNT: &str = "Account";
+/// The same as [`ACCOUNT`], as a few services write it.
+pub const ACCOUNT_ID: &str = "AccountId";
 
 impl Template {
-    /// Reads a template; text after a broken `${` stands for itself.
+    /// Reads a template; text after a broken `${` stands for itself, and a `*` is a placeholder without a name.
     #[must_use]
     pub fn parse(mut text: &'static str) -> Self {
         let mut parts = Vec::new();
         while let Some((before, after)) = text.split_once("${") {
             let Some((name, rest)) = after.split_once('}') else { break };
-            if !before.is_empty() {
-                parts.push(Part::Text(before));
-            }
+            literal(before, &mut parts);
             parts.push(Part::Var(name));
             text = rest;
         }
-        if !text.is_empty() {
-            parts.push(Part::Text(text));
-        }
+        literal(text, &mut parts);
         Self { parts }
     }
 
     /// Placeholders beside partition, region and account.
     pub fn own_vars(&self) -> impl Iterator<Item = &'static str> + '_ {
         self.parts.iter().filter_map(|part| match part {
-            Part::Var(name) if ![PARTITION, REGION, ACCOUNT].contains(name) => Some(*name),
+            Part::Var(name) if ![PARTITION, REGION, ACCOUNT, ACCOUNT_ID].contains(name) => Some(*name),
             _ => None,
         })
     }
 
     /// Writes the template with every placeholder replaced; `None` as soon as one has no value.
-    pub fn fill<'v>(&self, mut value: impl FnMut(&'static str) -> Option<std::borrow::Cow<'v, str>>) -> Option<String> {
+    pub fn fill<'v>(
+        &self,
+        mut value: impl FnMut(&'static str) -> Option<std::borrow::Cow<'v, str>>,
+    ) -> Option<String> {
         let mut out = String::new();
         for part in &self.parts {
             match part {
@@ -73,12 +74,25 @@ impl Template {
     }
 }
 
+fn literal(text: &'static str, parts: &mut Vec<Part>) {
+    for (at, piece) in text.split('*').enumerate() {
+        if at > 0 {
+            parts.push(Part::Var("*"));
+        }
+        if !piece.is_empty() {
+            parts.push(Part::Text(piece));
+        }
+    }
+}
+
 fn matches_from(parts: &[Part], text: &str) -> bool {
     match parts.split_first() {
         None => text.is_empty(),
-        Some((Part::Text(literal), rest)) => text.strip_prefix(literal).is_some_and(|t| matches_from(rest, t)),
+        Some((Part::Text(literal), rest)) => {
+            text.strip_prefix(literal).is_some_and(|t| matches_from(rest, t))
+        }
         Some((Part::Var(name), rest)) => {
-            let scope = [PARTITION, REGION, ACCOUNT].contains(name);
+            let scope = [PARTITION, REGION, ACCOUNT, ACCOUNT_ID].contains(name);
             if scope {
                 let end = text.find(':').unwrap_or(text.len());
                 return matches_from(rest, text.get(end..).unwrap_or(""));
@@ -98,8 +112,9 @@ mod tests {
     #[test]
     fn matches_and_tells_the_more_specific() {
         let table = Template::parse("arn:${Partition}:dynamodb:${Region}:${Account}:table/${TableName}");
-        let index =
-            Template::parse("arn:${Partition}:dynamodb:${Region}:${Account}:table/${TableName}/index/${IndexName}");
+        let index = Template::parse(
+            "arn:${Partition}:dynamodb:${Region}:${Account}:table/${TableName}/index/${IndexName}",
+        );
         let arn = "arn:aws:dynamodb:eu-central-1:111122223333:table/orders/index/by-date";
         assert!(index.matches(arn) > table.matches(arn));
         assert_eq!(index.matches("arn:aws:dynamodb:eu-central-1:111122223333:table/orders"), None);

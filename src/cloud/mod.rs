@@ -7,12 +7,13 @@ pub mod gcp;
 
 use crate::model::document::{Document, DoesNotFit};
 use crate::model::grant::Grant;
-use crate::model::pattern::Pattern;
 use crate::model::identity::{Disposition, Kind, Vouched};
+use crate::model::pattern::Pattern;
 use crate::model::tally::Skip;
 use crate::model::time::Timestamp;
 use crate::model::usage::{Reading, Row};
 use crate::wire::frame::{Broken, Shape};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Where decoded records go.
 pub trait Sink {
@@ -74,6 +75,10 @@ pub trait Cloud: Sync {
     /// Further patterns that one resource is checked under, with the reason.
     fn qualify(&self, _action: &str, _pattern: &Pattern) -> Option<(Pattern, &'static str)> {
         None
+    }
+    /// Short names of resources whose full name is among the `known` ones, unmistakably.
+    fn synonyms(&self, _known: &BTreeSet<&str>) -> BTreeMap<String, String> {
+        BTreeMap::new()
     }
     /// Whether the catalog knows the action.
     fn knows(&self, action: &str) -> bool;

@@ -44,7 +44,12 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
             };
             let rows: Vec<Vec<String>> = sources
                 .iter()
-                .map(|s| ["name", "version", "date", "licence", "taken"].iter().map(|name| field(s, name)).collect())
+                .map(|s| {
+                    ["name", "version", "date", "licence", "taken"]
+                        .iter()
+                        .map(|name| field(s, name))
+                        .collect()
+                })
                 .collect();
             format!(
                 "AWS: {} services, {actions} actions, {types} resource types\nGoogle Cloud: {} permissions, {} documented methods\n\n{}\n",
@@ -58,4 +63,3 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     output::print(&text)?;
     Ok(Exit::Done)
 }
-

@@ -36,12 +36,17 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let boundary = match &args.boundary {
         Some(path) => {
             let text = text(path)?;
-            Some(cloud.evaluator(&[text], "").map_err(|why| format!("--boundary `{}`: {why}", path.display()))?)
+            Some(
+                cloud
+                    .evaluator(&[text], "")
+                    .map_err(|why| format!("--boundary `{}`: {why}", path.display()))?,
+            )
         }
         None => None,
     };
     let usage = args.input.read(false)?;
-    let asked: Vec<&Row> = usage.rows.iter().filter(|row| row.cloud == cloud.id() && verify::must_allow(row)).collect();
+    let asked: Vec<&Row> =
+        usage.rows.iter().filter(|row| row.cloud == cloud.id() && verify::must_allow(row)).collect();
     if asked.is_empty() {
         return Err(format!("no use of {} to replay: check --principal and the inputs", cloud.id()).into());
     }
@@ -77,7 +82,13 @@ fn print(args: &Args, denied: &[&&Row], policies: &dyn Evaluator) -> Result<(), 
         Format::Table if denied.is_empty() => String::new(),
         Format::Table => {
             let cells = |row: &&&Row| {
-                vec![row.principal.clone(), row.action.clone(), row.target.text.to_string(), row.seen.count.to_string(), by(row).to_owned()]
+                vec![
+                    row.principal.clone(),
+                    row.action.clone(),
+                    row.target.text.to_string(),
+                    row.seen.count.to_string(),
+                    by(row).to_owned(),
+                ]
             };
             let rows: Vec<Vec<String>> = denied.iter().map(cells).collect();
             table::table(&["principal", "action", "resource", "count", "denied by"], &rows) + "\n"

@@ -2,8 +2,8 @@
 
 use super::input::Input;
 use super::{Exit, Failure, output};
-use crate::cloud;
 use crate::aggregate::Usage;
+use crate::cloud;
 use crate::pipeline::{self, Fate, Plan};
 use crate::render::target::{self, Target};
 use crate::render::view::{View, Who};
@@ -52,7 +52,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 fn exit(usage: &Usage, plans: &[Plan<'_>]) -> Result<Exit, Failure> {
     let refused = plans.iter().any(|plan| matches!(plan.fate, Fate::Refused(_)));
     if !pipeline::documented(plans) && !refused {
-        return Err("no principal has a use that a policy could grant: the manifest says what became of each".into());
+        return Err(
+            "no principal has a use that a policy could grant: the manifest says what became of each".into(),
+        );
     }
     Ok(if refused {
         Exit::Refused
@@ -95,7 +97,10 @@ impl Files<'_> {
         if !plan.review().is_empty() {
             let text = format!("{:#}\n", manifest::review(plan));
             let path = "review.json".to_owned();
-            self.write(plan, &Artifact { target: "review".to_owned(), path, text, applies: false, reads_back: false })?;
+            self.write(
+                plan,
+                &Artifact { target: "review".to_owned(), path, text, applies: false, reads_back: false },
+            )?;
         }
         Ok(())
     }
@@ -103,7 +108,8 @@ impl Files<'_> {
     fn write(&mut self, plan: &Plan<'_>, artifact: &Artifact) -> Result<(), Failure> {
         let path = format!("{}/{}", plan.folder(), artifact.path);
         let written = write::file(self.root, &path, &artifact.text, self.keep);
-        let written = written.map_err(|e| format!("`{}`: cannot be written: {e}", self.root.join(&path).display()))?;
+        let written =
+            written.map_err(|e| format!("`{}`: cannot be written: {e}", self.root.join(&path).display()))?;
         let (path, applies) = match written {
             write::Written::Whole => (path, artifact.applies),
             write::Written::Beside(beside) => (beside, false),
@@ -124,7 +130,9 @@ fn read_back(plan: &Plan<'_>, artifacts: &[Artifact]) -> Result<(), Failure> {
     let texts: Vec<String> = artifacts.iter().filter(|a| a.reads_back).map(|a| a.text.clone()).collect();
     if let Some(cloud) = cloud::by_id(plan.who.cloud).filter(|_| !texts.is_empty()) {
         let replayed = verify::verify_texts(cloud, &plan.who.id, &texts, &plan.rows);
-        replayed.map_err(|why| format!("the rendered policy of {} does not do what was proved: {why}", plan.who.id))?;
+        replayed.map_err(|why| {
+            format!("the rendered policy of {} does not do what was proved: {why}", plan.who.id)
+        })?;
     }
     Ok(())
 }

@@ -77,7 +77,8 @@ impl Default for MinimumsFile {
 impl Input {
     fn file(&self) -> Result<File, Failure> {
         let Some(path) = &self.config else { return Ok(File::default()) };
-        let text = std::fs::read_to_string(path).map_err(|e| format!("`{}`: cannot be read: {e}", path.display()))?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| format!("`{}`: cannot be read: {e}", path.display()))?;
         Ok(toml::from_str(&text).map_err(|e| format!("`{}`: {e}", path.display()))?)
     }
 
@@ -108,7 +109,8 @@ impl Input {
     pub(super) fn read(&self, lines: bool) -> Result<Usage, Failure> {
         let bar = Bar::new(self.quiet);
         let threads = self.threads.or(self.file()?.threads).map(usize::from);
-        let reader = Reader { inputs: self.inputs.clone(), filter: self.filter()?, lines, threads, progress: &bar };
+        let reader =
+            Reader { inputs: self.inputs.clone(), filter: self.filter()?, lines, threads, progress: &bar };
         let usage = pipeline::read(&reader)?;
         if self.verbose {
             output::message(&summary::records(&usage.tally));

@@ -17,8 +17,10 @@ use std::process::{ExitCode, Termination};
 /// Reads cloud audit logs and writes the least privilege they prove.
 #[derive(Debug, Parser)]
 #[command(name = "leastgrant", version, max_term_width = 100, arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 done · 1 failed · 2 wrong usage · 3 some input was unreadable, the rest is done · \
-4 for some principal nothing applicable could be written, or `check` found uses that would be denied")]
+#[command(
+    after_help = "Exit codes: 0 done · 1 failed · 2 wrong usage · 3 some input was unreadable, the rest is done · \
+4 for some principal nothing applicable could be written, or `check` found uses that would be denied"
+)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -48,5 +48,14 @@ fn cells(who: &PrincipalUse) -> Vec<String> {
     let id = if who.id.is_empty() { "(not said)".to_owned() } else { who.id.clone() };
     let (first, last) = (who.span.0.day().to_string(), who.span.1.day().to_string());
     let (events, actions) = (who.events.to_string(), who.actions.to_string());
-    vec![id, who.kind.as_str().into(), who.home.clone(), events, actions, first, last, disposition(who).into()]
+    vec![
+        id,
+        who.kind.as_str().into(),
+        who.home.clone(),
+        events,
+        actions,
+        first,
+        last,
+        disposition(who).into(),
+    ]
 }

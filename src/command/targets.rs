@@ -23,15 +23,15 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let all = target::all(args.templates.as_deref())?;
     let text = match output::format(args.format) {
         Format::Json => {
-            let value = |t: &target::Target| {
-                json!({ "id": t.id, "cloud": t.cloud, "about": t.about, "default": t.default, "origin": t.origin })
-            };
+            let value = |t: &target::Target| json!({ "id": t.id, "cloud": t.cloud, "about": t.about, "default": t.default, "origin": t.origin });
             table::lines(&all.iter().map(value).collect::<Vec<Value>>())
         }
         Format::Table => {
             let default = |t: &target::Target| if t.default { "yes" } else { "" }.to_owned();
-            let rows: Vec<Vec<String>> =
-                all.iter().map(|t| vec![t.id.clone(), default(t), t.about.clone(), t.origin.clone()]).collect();
+            let rows: Vec<Vec<String>> = all
+                .iter()
+                .map(|t| vec![t.id.clone(), default(t), t.about.clone(), t.origin.clone()])
+                .collect();
             table::table(&["target", "default", "about", "from"], &rows) + "\n"
         }
     };

@@ -17,8 +17,8 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let usage = args.input.read(true)?;
     let mut text = String::new();
-    for line in usage.lines.iter().filter(|line| args.skipped || !line.skipped) {
-        text += line.text();
+    for line in usage.lines.iter().filter(|line| args.skipped || line.skipped.is_none()) {
+        text += &line.text();
         text.push('\n');
     }
     output::print(&text)?;

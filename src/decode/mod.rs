@@ -1,11 +1,11 @@
 //! Text into readings: finds the records, hands each to the cloud whose dialect it speaks, and says how the file ended.
 
 use crate::cloud::{Cloud, Sink};
-use crate::model::tally::Skip;
-use crate::wire::frame::{self, Broken, End, Receiver, Shape};
 use crate::model::identity::Vouched;
+use crate::model::tally::Skip;
 use crate::model::time::Timestamp;
 use crate::model::usage::Reading;
+use crate::wire::frame::{self, Broken, End, Receiver, Shape};
 use std::cell::Cell;
 
 /// Decodes one file's text into `sink`.
@@ -13,7 +13,15 @@ use std::cell::Cell;
 /// # Errors
 /// Why the file, or the rest of it, could not be read; records before that are in the sink.
 pub fn decode(text: &str, clouds: &[&'static dyn Cloud], sink: &mut dyn Sink) -> Result<(), String> {
-    let mut file = File { clouds, sink, chosen: Cell::new(0), known: Cell::new(false), taken: 0, strangers: 0, malformed: 0 };
+    let mut file = File {
+        clouds,
+        sink,
+        chosen: Cell::new(0),
+        known: Cell::new(false),
+        taken: 0,
+        strangers: 0,
+        malformed: 0,
+    };
     let end = frame::walk(text, &mut file);
     let (known, taken) = (file.known.get(), file.taken);
     if !known && end != End::Companion {
@@ -24,7 +32,10 @@ pub fn decode(text: &str, clouds: &[&'static dyn Cloud], sink: &mut dyn Sink) ->
         });
     }
     if taken == 0 && file.strangers > 0 {
-        return Err("holds records, but none of CloudTrail or Cloud Audit Logs (other services also write `Records`)".to_owned());
+        return Err(
+            "holds records, but none of CloudTrail or Cloud Audit Logs (other services also write `Records`)"
+                .to_owned(),
+        );
     }
     for _ in 0..file.strangers {
         file.sink.skip(None, None, Skip::NotAnEvent, "");
@@ -34,9 +45,9 @@ pub fn decode(text: &str, clouds: &[&'static dyn Cloud], sink: &mut dyn Sink) ->
     }
     match end {
         End::Whole | End::Companion => Ok(()),
-        End::Broken(Broken::Cut, at) => {
-            Err(format!("ends inside a record, at byte {at}; the {taken} records before it were read: fetch the file again"))
-        }
+        End::Broken(Broken::Cut, at) => Err(format!(
+            "ends inside a record, at byte {at}; the {taken} records before it were read: fetch the file again"
+        )),
         End::Broken(Broken::Syntax, at) => {
             Err(format!("stops being JSON at byte {at}; the {taken} records before it were read"))
         }
@@ -57,7 +68,8 @@ struct File<'s, 'c> {
 
 impl Receiver for File<'_, '_> {
     fn shape(&self, key: &str) -> Option<Shape> {
-        let (at, shape) = self.clouds.iter().enumerate().find_map(|(at, cloud)| Some((at, cloud.shape(key)?)))?;
+        let (at, shape) =
+            self.clouds.iter().enumerate().find_map(|(at, cloud)| Some((at, cloud.shape(key)?)))?;
         self.chosen.set(at);
         self.known.set(true);
         Some(shape)

@@ -86,7 +86,8 @@ pub fn plan<'u>(usage: &'u Usage, minimums: &Minimums, boundaries: bool) -> Vec<
             let cloud = cloud::by_id(who.cloud)?;
             let (account, name) = cloud.place(&who.id, &who.home);
             let account = slug(&account);
-            let slug = unique(&slug(name), |slug| taken.insert((who.cloud, account.clone(), slug.to_owned())));
+            let slug =
+                unique(&slug(name), |slug| taken.insert((who.cloud, account.clone(), slug.to_owned())));
             Some((who, cloud, account, name, slug, rows.remove(who.id.as_str()).unwrap_or_default()))
         })
         .collect();
@@ -94,7 +95,8 @@ pub fn plan<'u>(usage: &'u Usage, minimums: &Minimums, boundaries: bool) -> Vec<
         .into_par_iter()
         .map(|(who, cloud, account, name, slug, rows)| {
             let disposition = cloud.dispose(&who.id, who.kind);
-            let grants = if disposition.documented() { synthesize::synthesize(&rows, cloud) } else { Vec::new() };
+            let grants =
+                if disposition.documented() { synthesize::synthesize(&rows, cloud) } else { Vec::new() };
             let subject = Subject { principal: &who.id, kind: who.kind, slug: &slug };
             let fate = fate(cloud, &subject, disposition, &grants, &rows, boundaries);
             let reasons = readiness::shortfalls(who, minimums);
@@ -136,7 +138,9 @@ fn fate(
 fn why_not(disposition: Disposition, kind: Kind) -> &'static str {
     match (disposition, kind) {
         (Disposition::ReportOnly, Kind::Root) => "root has no policies: stop using it",
-        (Disposition::ReportOnly, Kind::User) => "people on Google Cloud get access through groups, not bindings of their own",
+        (Disposition::ReportOnly, Kind::User) => {
+            "people on Google Cloud get access through groups, not bindings of their own"
+        }
         (Disposition::ReportOnly, _) => "nothing can be attached to it",
         (Disposition::External, _) => "belongs to another account, whose own trail decides",
         (Disposition::Infrastructure, _) => "belongs to the platform",

@@ -6,6 +6,7 @@ use crate::cloud::{CLOUDS, Cloud};
 use crate::config::Filter;
 use crate::decode;
 use crate::model::tally::Unreadable;
+use crate::resolve;
 use crate::source::{self, Input, SourceError};
 use rayon::prelude::*;
 use std::sync::Arc;
@@ -69,9 +70,11 @@ pub fn read(reader: &Reader<'_>) -> Result<Usage, ReadError> {
         .num_threads(reader.threads.unwrap_or(0))
         .build()
         .map_err(|e| ReadError::Threads(e.to_string()))?;
-    let usage = pool.install(|| all(&files, reader)).finish();
+    let mut usage = pool.install(|| all(&files, reader)).finish();
+    resolve::resolve(&mut usage);
     if usage.tally.records() == 0 {
-        let whys: Vec<String> = usage.tally.unreadable.iter().map(|u| format!("\n  {}: {}", u.path, u.why)).collect();
+        let whys: Vec<String> =
+            usage.tally.unreadable.iter().map(|u| format!("\n  {}: {}", u.path, u.why)).collect();
         return Err(ReadError::NoRecords { files: files.len(), why: whys.concat() });
     }
     Ok(usage)

@@ -21,7 +21,13 @@ pub fn registry(escape: Escape) -> Handlebars<'static> {
     registry
 }
 
-fn json(h: &Helper<'_>, _: &Handlebars<'_>, _: &Context, _: &mut RenderContext<'_, '_>, out: &mut dyn Output) -> HelperResult {
+fn json(
+    h: &Helper<'_>,
+    _: &Handlebars<'_>,
+    _: &Context,
+    _: &mut RenderContext<'_, '_>,
+    out: &mut dyn Output,
+) -> HelperResult {
     let value = h.param(0).ok_or(RenderErrorReason::ParamNotFoundForIndex("json", 0))?.value();
     let indent = h.param(1).and_then(|p| p.value().as_u64()).unwrap_or(0);
     let margin = format!("\n{}", " ".repeat(usize::try_from(indent).unwrap_or(0)));
@@ -30,8 +36,17 @@ fn json(h: &Helper<'_>, _: &Handlebars<'_>, _: &Context, _: &mut RenderContext<'
     Ok(())
 }
 
-fn name(h: &Helper<'_>, _: &Handlebars<'_>, _: &Context, _: &mut RenderContext<'_, '_>, out: &mut dyn Output) -> HelperResult {
-    let value = h.param(0).and_then(|p| p.value().as_str()).ok_or(RenderErrorReason::ParamNotFoundForIndex("name", 0))?;
+fn name(
+    h: &Helper<'_>,
+    _: &Handlebars<'_>,
+    _: &Context,
+    _: &mut RenderContext<'_, '_>,
+    out: &mut dyn Output,
+) -> HelperResult {
+    let value = h
+        .param(0)
+        .and_then(|p| p.value().as_str())
+        .ok_or(RenderErrorReason::ParamNotFoundForIndex("name", 0))?;
     let camel = h.param(1).map(|p| p.value()) == Some(&Value::String("camel".to_owned()));
     out.write(&if camel { camel_name(value) } else { snake_name(value) })?;
     Ok(())

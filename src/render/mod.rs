@@ -56,7 +56,8 @@ pub fn render(target: &Target, view: &View<'_>) -> Result<Vec<Artifact>, RenderE
                 why: why.to_string(),
             };
             let text = registry.render_template(&rule.text, &value).map_err(fail)?;
-            let path = helpers::registry(escape::Escape::None).render_template(&rule.path, &value).map_err(fail)?;
+            let path =
+                helpers::registry(escape::Escape::None).render_template(&rule.path, &value).map_err(fail)?;
             all.push(Artifact {
                 target: target.id.clone(),
                 path,

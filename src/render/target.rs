@@ -123,7 +123,8 @@ pub fn all(user: Option<&Path>) -> Result<Vec<Target>, TargetError> {
 fn own(root: &Path, targets: &mut Vec<Target>) -> Result<(), TargetError> {
     let wrong = |path: &Path, why: String| TargetError::Wrong { path: path.display().to_string(), why };
     let entries = std::fs::read_dir(root).map_err(|e| wrong(root, format!("cannot be listed: {e}")))?;
-    let mut folders: Vec<_> = entries.flatten().map(|entry| entry.path()).filter(|p| p.join("target.toml").is_file()).collect();
+    let mut folders: Vec<_> =
+        entries.flatten().map(|entry| entry.path()).filter(|p| p.join("target.toml").is_file()).collect();
     folders.sort();
     if folders.is_empty() {
         return Err(wrong(root, "has no folder with a `target.toml`".to_owned()));
@@ -144,7 +145,8 @@ fn parse(folder: &str, read: &dyn Fn(&str) -> Option<String>, origin: &str) -> R
         return Err(wrong("target.toml", format!("`id` is `{}`, the folder is `{folder}`", target.id)));
     }
     if target.view > VIEW {
-        let why = format!("is written for view {}, this program knows {VIEW}: update leastgrant", target.view);
+        let why =
+            format!("is written for view {}, this program knows {VIEW}: update leastgrant", target.view);
         return Err(wrong("target.toml", why));
     }
     for rule in &mut target.files {

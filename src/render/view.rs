@@ -1,7 +1,7 @@
 //! What templates see: the contract `view = 1`. Values are added within a version, never renamed or removed.
 //!
 //! `view`, `principal {id, name, slug, kind, cloud, account, disposition, set, path}`, `documents [document]`, and for
-//! files per document or boundary `document {kind, name, scope, scope_kind, scope_id, notes, policy, role,
+//! files per document or boundary `document {kind, name, scope, scope_kind, scope_id, is_project, service_account, notes, policy, role,
 //! statements [{id, effect, allow, actions, resources, conditions [{operator, key, values}]}]}`.
 
 use super::target::VIEW;
@@ -92,7 +92,8 @@ impl<'a> View<'a> {
 }
 
 fn document(document: &Document) -> Value {
-    let (scope_kind, scope_id) = document.scope.split_once('/').unwrap_or(("", ""));
+    let (parent, account) = document.scope.split_once("/serviceAccounts/").unwrap_or((&document.scope, ""));
+    let (scope_kind, scope_id) = parent.split_once('/').unwrap_or(("", ""));
     let parsed: Value = serde_json::from_str(&document.text).unwrap_or_default();
     let statements: Vec<Value> = document
         .statements
@@ -102,7 +103,9 @@ fn document(document: &Document) -> Value {
                 .conditions
                 .iter()
                 .flat_map(|(operator, keys)| {
-                    keys.iter().map(move |(key, values)| json!({ "operator": operator, "key": key, "values": values }))
+                    keys.iter().map(
+                        move |(key, values)| json!({ "operator": operator, "key": key, "values": values }),
+                    )
                 })
                 .collect();
             json!({ "id": s.id, "effect": s.effect, "allow": s.effect == "Allow", "actions": s.actions,
@@ -110,6 +113,6 @@ fn document(document: &Document) -> Value {
         })
         .collect();
     json!({ "kind": document.kind.as_str(), "name": document.name, "scope": document.scope, "scope_kind": scope_kind,
-            "scope_id": scope_id, "is_project": scope_kind == "projects", "notes": document.notes,
+            "scope_id": scope_id, "is_project": scope_kind == "projects", "service_account": account, "notes": document.notes,
             "policy": parsed, "role": parsed.get("role"), "binding": parsed.get("binding"), "statements": statements })
 }

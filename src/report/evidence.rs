@@ -15,12 +15,17 @@ pub fn evidence(plan: &Plan<'_>, action: Option<&str>) -> Vec<Value> {
     if let Fate::Written(verified) = &plan.fate {
         for document in verified.documents().iter().filter(|d| d.kind == DocumentKind::Policy) {
             for statement in &document.statements {
-                let behind = plan.grants.iter().filter(|g| wanted(&g.action) && stands_in(g, statement, &document.scope));
+                let behind = plan
+                    .grants
+                    .iter()
+                    .filter(|g| wanted(&g.action) && stands_in(g, statement, &document.scope));
                 all.extend(behind.map(|grant| granted(plan, &document.name, statement, grant)));
             }
         }
     }
-    all.extend(plan.rows.iter().filter(|row| wanted(&row.action) && !asks(row)).map(|row| withheld(plan, row)));
+    all.extend(
+        plan.rows.iter().filter(|row| wanted(&row.action) && !asks(row)).map(|row| withheld(plan, row)),
+    );
     all
 }
 
@@ -43,7 +48,8 @@ fn stands_in(grant: &Grant, statement: &Statement, scope: &str) -> bool {
 
 fn granted(plan: &Plan<'_>, document: &str, statement: &Statement, grant: &Grant) -> Value {
     let evidence = &grant.evidence;
-    let widened: Vec<Value> = grant.widened.iter().map(|w| json!({ "pass": w.pass, "reason": w.reason })).collect();
+    let widened: Vec<Value> =
+        grant.widened.iter().map(|w| json!({ "pass": w.pass, "reason": w.reason })).collect();
     json!({ "principal": plan.who.id, "granted": true, "document": document, "statement": statement.id,
             "action": grant.action, "resource": resource(grant), "level": evidence.level.as_str(),
             "rules": evidence.rules, "basis": evidence.bases, "count": evidence.seen.count,
@@ -67,8 +73,12 @@ pub fn why_not(row: &Row) -> &'static str {
         (_, "denied") => "it was denied: an attempt is no need",
         (_, "unproven") => "it failed for a reason that may come before authorisation, so it proves nothing",
         (Some("trust"), _) => "a trust policy decides it, not an identity policy",
-        (Some("review"), _) => "it takes something away and the log does not name on what: see the review file",
-        (Some("aws-managed-key"), _) => "the key is AWS's own: its key policy admits the account through the service",
+        (Some("review"), _) => {
+            "it takes something away and the log does not name on what: see the review file"
+        }
+        (Some("aws-managed-key"), _) => {
+            "the key is AWS's own: its key policy admits the account through the service"
+        }
         (Some("root"), _) => "root has no policies",
         (Some("external"), _) => "the principal belongs to another account",
         (Some("infrastructure"), _) => "the role belongs to the platform",
@@ -100,8 +110,19 @@ pub fn text(rows: &[Value]) -> String {
         out += &format!("  {} on {on}\n", get(row, "action"));
         let count = row.get("count").and_then(Value::as_u64).unwrap_or(0);
         let times = if count == 1 { "once".to_owned() } else { format!("{count} times") };
-        out += &format!("    seen {times}, {} to {}, for example event {}\n", get(row, "first"), get(row, "last"), get(row, "sample"));
-        let rules: Vec<&str> = row.get("rules").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+        out += &format!(
+            "    seen {times}, {} to {}, for example event {}\n",
+            get(row, "first"),
+            get(row, "last"),
+            get(row, "sample")
+        );
+        let rules: Vec<&str> = row
+            .get("rules")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
         out += &format!("    by rule {}\n", rules.join(", "));
         for widened in row.get("widened").and_then(Value::as_array).into_iter().flatten() {
             out += &format!("    widened by {}: {}\n", get(widened, "pass"), get(widened, "reason"));

@@ -33,9 +33,13 @@ pub fn status(plan: &Plan<'_>) -> &'static str {
 /// Where every record went, as the contract writes it.
 #[must_use]
 pub fn tally(tally: &Tally) -> Value {
-    let skipped: Map<String, Value> =
-        tally.total_skipped().into_iter().map(|(why, count)| (why.as_str().to_owned(), json!(count))).collect();
-    let unreadable: Vec<Value> = tally.unreadable.iter().map(|u| json!({ "path": u.path, "why": u.why })).collect();
+    let skipped: Map<String, Value> = tally
+        .total_skipped()
+        .into_iter()
+        .map(|(why, count)| (why.as_str().to_owned(), json!(count)))
+        .collect();
+    let unreadable: Vec<Value> =
+        tally.unreadable.iter().map(|u| json!({ "path": u.path, "why": u.why })).collect();
     json!({ "records": tally.records(), "used": tally.total_used(), "duplicate": tally.duplicate, "skipped": skipped,
             "malformed": tally.malformed, "unreadable": unreadable })
 }
@@ -67,9 +71,11 @@ fn coverage(usage: &Usage) -> Value {
         let level = cloud::by_id(row.cloud).map_or("", |cloud| cloud.level(&row.action));
         let class = if matches!(level, "read" | "list") { "read" } else { "write" };
         let of = seen.entry(format!("{}:{service}", row.cloud));
-        of.or_insert_with(|| BTreeMap::from([("read", "unknown"), ("write", "unknown")])).insert(class, "seen");
+        of.or_insert_with(|| BTreeMap::from([("read", "unknown"), ("write", "unknown")]))
+            .insert(class, "seen");
     }
-    let first = usage.rows.iter().map(|row| row.seen.first).filter(|at| at.is_known()).min().map(|at| at.to_string());
+    let first =
+        usage.rows.iter().map(|row| row.seen.first).filter(|at| at.is_known()).min().map(|at| at.to_string());
     let known = |at: &Timestamp| at.is_known();
     let last = usage.rows.iter().map(|row| row.seen.last).filter(known).max().map(|at| at.to_string());
     json!({ "first": first, "last": last, "services": seen })
@@ -78,7 +84,8 @@ fn coverage(usage: &Usage) -> Value {
 /// The whole manifest.
 #[must_use]
 pub fn manifest(usage: &Usage, plans: &[Plan<'_>], artifacts: &[ArtifactEntry]) -> Value {
-    let notes: Vec<Value> = usage.notes.iter().map(|n| json!({ "code": n.code.as_str(), "text": n.text })).collect();
+    let notes: Vec<Value> =
+        usage.notes.iter().map(|n| json!({ "code": n.code.as_str(), "text": n.text })).collect();
     json!({
         "version": 1,
         "tally": tally(&usage.tally),

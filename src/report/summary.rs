@@ -49,7 +49,9 @@ pub fn summary(usage: &Usage, plans: &[Plan<'_>], artifacts: &[ArtifactEntry], o
         text += &format!("… and {} more principals in {out}/manifest.json\n", plans.len() - ROWS);
     }
     let applied = artifacts.iter().filter(|a| a.applies).count();
-    text += &format!("\nWrote {applied} files to apply and {out}/manifest.json; each was replayed against the log first.\n");
+    text += &format!(
+        "\nWrote {applied} files to apply and {out}/manifest.json; each was replayed against the log first.\n"
+    );
     text += "It narrows nothing yet: attach these, then detach what is attached today.\n";
     if let Some(plan) = shown.iter().find(|plan| matches!(plan.fate, Fate::Written(_))) {
         text += &format!("Next: read {out}/{}, then ask why a statement stands:\n", plan.folder());
@@ -72,8 +74,10 @@ fn row(plan: &Plan<'_>) -> Vec<String> {
     let review = plan.review().len();
     let (state, files, what) = match &plan.fate {
         Fate::Written(verified) => {
-            let held = if review > 0 { format!("; {review} uses held back for review") } else { String::new() };
-            let note = if plan.reasons.is_empty() { "enough evidence".to_owned() } else { plan.reasons.join("; ") };
+            let held =
+                if review > 0 { format!("; {review} uses held back for review") } else { String::new() };
+            let note =
+                if plan.reasons.is_empty() { "enough evidence".to_owned() } else { plan.reasons.join("; ") };
             (status(plan).to_owned(), verified.documents().len().to_string(), note + &held)
         }
         Fate::Nothing(why) if review > 0 => ("review".to_owned(), "0".to_owned(), why.clone()),

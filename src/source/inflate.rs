@@ -26,10 +26,18 @@ fn drain(mut reader: impl Read, cap: u64, kind: &str) -> (Vec<u8>, Option<String
     let mut out = Vec::new();
     let result = reader.by_ref().take(cap).read_to_end(&mut out);
     let problem = match result {
-        Err(error) => Some(format!("the {kind} stream is cut or damaged after {} bytes: {error}; fetch the file again", out.len())),
+        Err(error) => Some(format!(
+            "the {kind} stream is cut or damaged after {} bytes: {error}; fetch the file again",
+            out.len()
+        )),
         Ok(_) if out.len() as u64 >= cap => {
             let more = reader.read(&mut [0u8; 1]).unwrap_or(0) > 0;
-            more.then(|| format!("inflates to more than {} MiB, which no audit log of its size does: not read further", cap >> 20))
+            more.then(|| {
+                format!(
+                    "inflates to more than {} MiB, which no audit log of its size does: not read further",
+                    cap >> 20
+                )
+            })
         }
         Ok(_) => None,
     };

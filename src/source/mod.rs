@@ -80,7 +80,10 @@ impl Input {
                 file.read_to_end(&mut bytes).map_err(|e| format!("cannot be read: {e}"))?;
             }
             Self::Stdin => {
-                std::io::stdin().lock().read_to_end(&mut bytes).map_err(|e| format!("cannot be read: {e}"))?;
+                std::io::stdin()
+                    .lock()
+                    .read_to_end(&mut bytes)
+                    .map_err(|e| format!("cannot be read: {e}"))?;
             }
         }
         if bytes.is_empty() {
@@ -115,7 +118,10 @@ pub fn enumerate(inputs: &[String]) -> Result<Vec<Input>, SourceError> {
     for input in inputs {
         if input == "-" {
             all.push(Input::Stdin);
-        } else if ["s3://", "gs://", "cloudtrail://", "logging://"].iter().any(|scheme| input.starts_with(scheme)) {
+        } else if ["s3://", "gs://", "cloudtrail://", "logging://"]
+            .iter()
+            .any(|scheme| input.starts_with(scheme))
+        {
             return Err(SourceError::Remote(input.clone()));
         } else {
             local(input, &mut all)?;
@@ -153,10 +159,13 @@ fn local(input: &str, all: &mut Vec<Input>) -> Result<(), SourceError> {
 
 /// All files below a directory but hidden ones.
 fn walk(root: &Path, all: &mut Vec<Input>) -> Result<(), SourceError> {
-    let hidden = |entry: &walkdir::DirEntry| entry.depth() > 0 && entry.file_name().to_string_lossy().starts_with('.');
-    let entries = walkdir::WalkDir::new(root).follow_links(true).into_iter().filter_entry(|entry| !hidden(entry));
+    let hidden =
+        |entry: &walkdir::DirEntry| entry.depth() > 0 && entry.file_name().to_string_lossy().starts_with('.');
+    let entries =
+        walkdir::WalkDir::new(root).follow_links(true).into_iter().filter_entry(|entry| !hidden(entry));
     for entry in entries {
-        let entry = entry.map_err(|e| SourceError::Unlistable { path: root.display().to_string(), why: e.to_string() })?;
+        let entry = entry
+            .map_err(|e| SourceError::Unlistable { path: root.display().to_string(), why: e.to_string() })?;
         if entry.file_type().is_file() {
             all.push(Input::File(entry.into_path()));
         }

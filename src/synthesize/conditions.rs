@@ -5,7 +5,8 @@ use crate::cloud::Cloud;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Keys whose absence would make a grant dangerous or pointless.
-const DEFAULT_KEYS: [&str; 4] = ["iam:PassedToService", "iam:AWSServiceName", "ec2:CreateAction", "iam:PolicyARN"];
+const DEFAULT_KEYS: [&str; 4] =
+    ["iam:PassedToService", "iam:AWSServiceName", "ec2:CreateAction", "iam:PolicyARN"];
 
 pub(super) fn conditions(draft: &mut Draft<'_>, _cloud: &dyn Cloud) {
     for grant in &mut draft.grants {

@@ -32,7 +32,9 @@ pub(super) fn on(row: &Row) -> On {
 
 fn grant(row: &Row, on: On) -> Grant {
     let reason = match row.target.level {
-        Level::Unseen => Some("the log does not name the resource: every one of its type in this account and region"),
+        Level::Unseen => {
+            Some("the log does not name the resource: every one of its type in this account and region")
+        }
         Level::Partial => Some("the log names only a part of the resource"),
         Level::Named | Level::Service | Level::All => None,
     };
@@ -47,7 +49,10 @@ fn grant(row: &Row, on: On) -> Grant {
             bases: BTreeSet::from([row.basis.as_str()]),
             level: row.target.level,
         },
-        widened: reason.map(|reason| Widening { pass: "seed", reason: reason.to_owned() }).into_iter().collect(),
+        widened: reason
+            .map(|reason| Widening { pass: "seed", reason: reason.to_owned() })
+            .into_iter()
+            .collect(),
     }
 }
 

@@ -60,14 +60,23 @@ pub fn must_allow(row: &Row) -> bool {
 /// A row as messages name it.
 #[must_use]
 pub fn describe(row: &Row) -> String {
-    if row.target.text.is_empty() { row.action.clone() } else { format!("{} on {}", row.action, row.target.text) }
+    if row.target.text.is_empty() {
+        row.action.clone()
+    } else {
+        format!("{} on {}", row.action, row.target.text)
+    }
 }
 
 /// Checks documents against the rows of their principal.
 ///
 /// # Errors
 /// What would go wrong were they applied.
-pub fn verify(cloud: &dyn Cloud, principal: &str, documents: Vec<Document>, rows: &[&Row]) -> Result<Verified, Rejected> {
+pub fn verify(
+    cloud: &dyn Cloud,
+    principal: &str,
+    documents: Vec<Document>,
+    rows: &[&Row],
+) -> Result<Verified, Rejected> {
     for action in documents.iter().flat_map(|d| &d.statements).flat_map(|s| &s.actions) {
         if !action.ends_with(":*") && !cloud.knows(action) {
             return Err(Rejected::UnknownAction(action.clone()));
@@ -93,7 +102,12 @@ pub fn verify(cloud: &dyn Cloud, principal: &str, documents: Vec<Document>, rows
 ///
 /// # Errors
 /// What would go wrong were they applied.
-pub fn verify_texts(cloud: &dyn Cloud, principal: &str, texts: &[String], rows: &[&Row]) -> Result<usize, Rejected> {
+pub fn verify_texts(
+    cloud: &dyn Cloud,
+    principal: &str,
+    texts: &[String],
+    rows: &[&Row],
+) -> Result<usize, Rejected> {
     let evaluator = cloud.evaluator(texts, principal).map_err(Rejected::Unreadable)?;
     replay(evaluator.as_ref(), rows)
 }

@@ -37,7 +37,8 @@ pub fn of_json(json: &str) -> u64 {
             let inner = json.get(at + 1..end).unwrap_or("");
             let piece = if inner.contains('\\') { hash_unescaped(inner) } else { hash(inner) };
             at = end + 1;
-            let is_key = bytes.get(at..).unwrap_or(&[]).iter().find(|b| !b.is_ascii_whitespace()) == Some(&b':');
+            let is_key =
+                bytes.get(at..).unwrap_or(&[]).iter().find(|b| !b.is_ascii_whitespace()) == Some(&b':');
             if is_key {
                 last = piece;
             } else {
@@ -45,7 +46,8 @@ pub fn of_json(json: &str) -> u64 {
             }
         } else if byte.is_ascii_alphanumeric() || byte == b'-' {
             let rest = bytes.get(at..).unwrap_or(&[]);
-            let len = rest.iter().take_while(|b| b.is_ascii_alphanumeric() || b"+-.".contains(b)).count().max(1);
+            let len =
+                rest.iter().take_while(|b| b.is_ascii_alphanumeric() || b"+-.".contains(b)).count().max(1);
             sum = sum.wrapping_add(join(last, hash(json.get(at..at + len).unwrap_or(""))));
             at += len;
         } else {
@@ -82,7 +84,8 @@ mod tests {
     #[test]
     fn the_same_record_in_two_containers_is_one() {
         let compact = r#"{"a":"x","b":{"c":[1,true,null]},"d":"<\/é"}"#;
-        let pretty = "{\n \"d\": \"\\u003c/\\u00e9\",\n \"b\": { \"c\": [ 1, true, null ] },\n \"a\": \"x\" }";
+        let pretty =
+            "{\n \"d\": \"\\u003c/\\u00e9\",\n \"b\": { \"c\": [ 1, true, null ] },\n \"a\": \"x\" }";
         assert_eq!(of_json(compact), of_json(pretty));
     }
 

@@ -283,7 +283,13 @@ mod tests {
     #[test]
     fn every_container() {
         check(r#"{"Records":[{"id":1},{"id":2}]}"#, 2, 0, 0, End::Whole);
-        check("{\"next\":{\"a\":[1]},\"Records\":[ {\"id\":1} , {\"id\":2} ],\"x\":1}\n", 2, 0, 0, End::Whole);
+        check(
+            "{\"next\":{\"a\":[1]},\"Records\":[ {\"id\":1} , {\"id\":2} ],\"x\":1}\n",
+            2,
+            0,
+            0,
+            End::Whole,
+        );
         check(r#"[{"id":1},{"x":1},7]"#, 1, 1, 1, End::Whole);
         check("{\"id\":1}\n{\"id\":2}\n", 2, 0, 0, End::Whole);
         check("{\"id\":1}{\"Records\":[{\"id\":2}]}", 2, 0, 0, End::Whole);

@@ -46,6 +46,8 @@ pub struct Leaves<'a> {
     pub all: Vec<Leaf<'a>>,
     /// Whether the value holds tags.
     pub tagged: bool,
+    /// Whether something in it is hidden by the service.
+    pub hidden: bool,
 }
 
 impl<'a> Leaves<'a> {
@@ -60,7 +62,8 @@ impl<'a> Leaves<'a> {
     pub fn below<'s>(&'s self, path: &str) -> impl Iterator<Item = &'s Leaf<'a>> + use<'s, 'a> {
         let wanted: Vec<String> = path.split('.').map(normal).collect();
         let wanted = wanted.join(".");
-        let under = move |path: &str| path.strip_prefix(&wanted).is_some_and(|r| r.is_empty() || r.starts_with('.'));
+        let under =
+            move |path: &str| path.strip_prefix(&wanted).is_some_and(|r| r.is_empty() || r.starts_with('.'));
         self.all.iter().filter(move |leaf| under(&leaf.path))
     }
 
@@ -93,7 +96,9 @@ struct Walk<'o, 'a> {
 
 impl<'a> Walk<'_, 'a> {
     fn leaf(self, value: Cow<'a, str>) {
-        if !value.is_empty() && value.len() <= MAX_NAME && value != "HIDDEN_DUE_TO_SECURITY_REASONS" {
+        if value == "HIDDEN_DUE_TO_SECURITY_REASONS" {
+            self.out.hidden = true;
+        } else if !value.is_empty() && value.len() <= MAX_NAME {
             self.out.all.push(Leaf { path: self.path, value, element: self.element });
         }
     }

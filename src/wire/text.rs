@@ -191,7 +191,8 @@ mod tests {
 
     #[test]
     fn any_scalar_reads_as_text() {
-        let all: Vec<Text<'_>> = serde_json::from_str(r#"["a", "b\n", true, 7, -1, 1.5, null, {"a":1}, [1]]"#).unwrap();
+        let all: Vec<Text<'_>> =
+            serde_json::from_str(r#"["a", "b\n", true, 7, -1, 1.5, null, {"a":1}, [1]]"#).unwrap();
         let got: Vec<Option<&str>> = all.iter().map(Text::get).collect();
         assert_eq!(
             got,

@@ -19,9 +19,11 @@ pub(super) fn boundary(who: &Subject<'_>, documents: &[Document]) -> Result<Docu
         conditions: Conditions::new(),
     };
     let mut statements = vec![allow];
-    let mut notes = vec!["limits services only: no name prefix was declared to limit resources by".to_owned()];
+    let mut notes =
+        vec!["limits services only: no name prefix was declared to limit resources by".to_owned()];
     for deny in catalog::aws().boundary.iter() {
-        let (kept, refused): (Vec<&String>, Vec<&String>) = deny.actions.iter().partition(|a| granted.contains(a.as_str()));
+        let (kept, refused): (Vec<&String>, Vec<&String>) =
+            deny.actions.iter().partition(|a| granted.contains(a.as_str()));
         if !kept.is_empty() {
             let kept: Vec<&str> = kept.iter().map(|a| a.as_str()).collect();
             notes.push(format!("{} leaves out {}: this principal uses them", deny.id, kept.join(", ")));

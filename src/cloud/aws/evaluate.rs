@@ -112,15 +112,19 @@ fn covers(pattern: &[Token], asked: &[Token], variables: bool) -> bool {
         let mut next = vec![false; asked.len() + 1];
         let wide = *token == Token::Any || (*token == Token::Variable && variables);
         for at in 0..=asked.len() {
-            let before = |row: &[bool], at: usize| at.checked_sub(1).and_then(|at| row.get(at)).copied().unwrap_or(false);
+            let before = |row: &[bool], at: usize| {
+                at.checked_sub(1).and_then(|at| row.get(at)).copied().unwrap_or(false)
+            };
             let here = row.get(at).copied().unwrap_or(false);
             let fits = if wide {
                 here || before(&next, at)
             } else {
-                let char_fits = at.checked_sub(1).and_then(|at| asked.get(at)).is_some_and(|asked| match (token, asked) {
-                    (Token::One, Token::Char(_) | Token::One) => true,
-                    (Token::Char(a), Token::Char(b)) => a == b,
-                    _ => false,
+                let char_fits = at.checked_sub(1).and_then(|at| asked.get(at)).is_some_and(|asked| {
+                    match (token, asked) {
+                        (Token::One, Token::Char(_) | Token::One) => true,
+                        (Token::Char(a), Token::Char(b)) => a == b,
+                        _ => false,
+                    }
                 });
                 char_fits && before(&row, at)
             };
@@ -192,7 +196,12 @@ impl Policy {
             Some(one @ Value::Object(_)) => vec![one],
             _ => return Err("not a policy: `Statement` is missing".to_owned()),
         };
-        statements.into_iter().enumerate().map(|(at, s)| rule(s).map_err(|e| format!("statement {}: {e}", at + 1))).collect::<Result<_, _>>().map(Self)
+        statements
+            .into_iter()
+            .enumerate()
+            .map(|(at, s)| rule(s).map_err(|e| format!("statement {}: {e}", at + 1)))
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 }
 
@@ -298,26 +307,40 @@ mod tests {
 
     #[test]
     fn a_pattern_is_allowed_only_as_a_whole() {
-        let asked = ask("lambda:ListTags", Target::pattern(Level::Unseen, "arn:aws:lambda:r:1:function:*"), &[]);
-        let on = |resource: &str| format!(r#"{{"Effect":"Allow","Action":"lambda:ListTags","Resource":"{resource}"}}"#);
+        let asked =
+            ask("lambda:ListTags", Target::pattern(Level::Unseen, "arn:aws:lambda:r:1:function:*"), &[]);
+        let on = |resource: &str| {
+            format!(r#"{{"Effect":"Allow","Action":"lambda:ListTags","Resource":"{resource}"}}"#)
+        };
         assert!(allows(&on("arn:aws:lambda:r:1:function:*"), &asked));
         assert!(allows(&on("*"), &asked));
         assert!(!allows(&on("arn:aws:lambda:r:1:function:a*"), &asked));
         let service = ask("ec2:DescribeInstances", Target::service(), &[]);
         assert!(allows(r#"{"Effect":"Allow","Action":"ec2:Describe*","Resource":"*"}"#, &service));
-        assert!(!allows(r#"{"Effect":"Allow","Action":"ec2:Describe*","Resource":"arn:aws:ec2:*"}"#, &service));
+        assert!(!allows(
+            r#"{"Effect":"Allow","Action":"ec2:Describe*","Resource":"arn:aws:ec2:*"}"#,
+            &service
+        ));
     }
 
     #[test]
     fn conditions() {
-        let on = |condition: &str| format!(r#"{{"Effect":"Allow","Action":"iam:PassRole","Resource":"*","Condition":{condition}}}"#);
+        let on = |condition: &str| {
+            format!(r#"{{"Effect":"Allow","Action":"iam:PassRole","Resource":"*","Condition":{condition}}}"#)
+        };
         let pass = |value: &str| ask("iam:PassRole", Target::named("r"), &[("iam:PassedToService", value)]);
         let equals = on(r#"{"StringEquals":{"iam:passedtoservice":["a","b"]}}"#);
         assert!(allows(&equals, &pass("a")));
         assert!(allows(&equals, &pass("a\u{1f}b")), "all possible values are listed");
         assert!(!allows(&equals, &pass("a\u{1f}c")));
-        assert!(!allows(&equals, &ask("iam:PassRole", Target::named("r"), &[])), "not attested, not satisfied");
-        assert!(allows(&on(r#"{"StringEqualsIfExists":{"iam:PassedToService":"a"}}"#), &ask("iam:PassRole", Target::named("r"), &[])));
+        assert!(
+            !allows(&equals, &ask("iam:PassRole", Target::named("r"), &[])),
+            "not attested, not satisfied"
+        );
+        assert!(allows(
+            &on(r#"{"StringEqualsIfExists":{"iam:PassedToService":"a"}}"#),
+            &ask("iam:PassRole", Target::named("r"), &[])
+        ));
         assert!(allows(&on(r#"{"StringNotLike":{"iam:PassedToService":"x*"}}"#), &pass("a")));
         assert!(!allows(&on(r#"{"DateLessThan":{"aws:CurrentTime":"2026-01-01"}}"#), &pass("a")));
         assert!(allows(&on(r#"{"Null":{"aws:MultiFactorAuthAge":"true"}}"#), &pass("a")));

@@ -7,6 +7,7 @@ use crate::model::identity::{Actor, Disposition, Kind, Vouched};
 use crate::model::tally::Skip;
 use crate::wire::fingerprint;
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The actor of a record, or the reason for which nobody is to be tightened.
 pub(super) fn identify<'a>(record: &'a Record<'a>) -> Result<Actor<'a>, Skip> {
@@ -52,7 +53,8 @@ fn is_service_linked(arn: &str) -> bool {
 /// The caller's account, where the record is the owner's copy of a foreign call.
 fn foreign_account<'a>(record: &'a Record<'a>) -> Option<&'a str> {
     let identity = &record.user_identity.0;
-    let caller = identity.account_id.filled().filter(|a| a.len() == 12 && a.bytes().all(|b| b.is_ascii_digit()));
+    let caller =
+        identity.account_id.filled().filter(|a| a.len() == 12 && a.bytes().all(|b| b.is_ascii_digit()));
     match (caller, record.recipient_account_id.filled()) {
         (Some(caller), Some(recipient)) if caller != recipient => Some(caller),
         (Some(caller), _) if identity.kind.get() == Some("AWSAccount") => Some(caller),
@@ -158,6 +160,27 @@ pub(super) fn dispose(principal: &str, kind: Kind) -> Disposition {
     }
 }
 
+/// IAM names without their path → with it. Requests give only the name, which is unique in its account and type.
+pub(super) fn paths(known: &BTreeSet<&str>) -> BTreeMap<String, String> {
+    let mut full: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for arn in known.iter().filter(|arn| arn.contains(":iam::")) {
+        let Some((head, rest)) =
+            arn.split_once(":iam::").map(|(head, rest)| (head.len() + ":iam::".len(), rest))
+        else {
+            continue;
+        };
+        let Some((scope, name)) = rest.split_once('/') else { continue };
+        let typed =
+            [":role", ":user", ":group", ":instance-profile"].iter().any(|kind| scope.ends_with(kind));
+        if let (true, Some((_, last))) = (typed, name.rsplit_once('/')) {
+            let short = format!("{}{scope}/{last}", arn.get(..head).unwrap_or(""));
+            full.entry(short).or_default().insert(arn);
+        }
+    }
+    let single = full.into_iter().filter(|(_, names)| names.len() == 1);
+    single.filter_map(|(short, names)| Some((short, (*names.first()?).to_owned()))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,7 +189,11 @@ mod tests {
         let text = format!(r#"{{"userIdentity":{identity},"recipientAccountId":"111122223333"}}"#);
         let record: Record<'_> = serde_json::from_str(&text).unwrap();
         let actor = identify(&record).unwrap();
-        assert_eq!((actor.principal.as_ref(), actor.kind, actor.exempt), (principal, kind, exempt), "{identity}");
+        assert_eq!(
+            (actor.principal.as_ref(), actor.kind, actor.exempt),
+            (principal, kind, exempt),
+            "{identity}"
+        );
     }
 
     #[test]
@@ -212,6 +239,18 @@ mod tests {
         for nobody in ["null", "{}", r#"{"type":null}"#, r#"{"type":"SAMLUser","principalId":"x"}"#] {
             check(nobody, "", Kind::Unknown, Some("unattributable"));
         }
+    }
+
+    #[test]
+    fn a_path_seen_elsewhere_completes_the_name() {
+        let known =
+            BTreeSet::from(["arn:aws:iam::111122223333:role/ci/app", "arn:aws:iam::111122223333:role/web"]);
+        let full = paths(&known);
+        assert_eq!(
+            full.get("arn:aws:iam::111122223333:role/app").map(String::as_str),
+            known.first().copied()
+        );
+        assert_eq!(full.len(), 1);
     }
 
     #[test]

@@ -92,7 +92,8 @@ fn tagged<'a>(
 ) {
     let rows = &catalog::aws().infer.tag;
     let fits = |row: &&catalog::overlay::TagRule| {
-        row.service == service.prefix && (row.actions.is_empty() || row.actions.iter().any(|a| a == action.name))
+        row.service == service.prefix
+            && (row.actions.is_empty() || row.actions.iter().any(|a| a == action.name))
     };
     let row = rows.iter().find(fits);
     let adds = row.map_or_else(|| format!("{}:TagResource", service.prefix), |row| row.adds.clone());
@@ -123,9 +124,11 @@ fn passed<'a>(ctx: &Ctx<'a>, service: &Service, action: &Action, outcome: Outcom
         return;
     }
     let Some((_, pass)) = catalog::aws().table.action("iam:PassRole") else { return };
-    let mut fits: Vec<_> = facts.passed_to.iter().filter(|r| r.service == service.prefix && named(&r.actions)).collect();
+    let mut fits: Vec<_> =
+        facts.passed_to.iter().filter(|r| r.service == service.prefix && named(&r.actions)).collect();
     fits.sort_by_key(|row| row.actions.is_empty());
-    let to = fits.first().map_or_else(|| vec![format!("{}.amazonaws.com", service.prefix)], |row| row.to.clone());
+    let to =
+        fits.first().map_or_else(|| vec![format!("{}.amazonaws.com", service.prefix)], |row| row.to.clone());
     let to = to.join(&VALUES.to_string());
     for leaf in ctx.request.all.iter().filter(|leaf| passes(leaf.key()) && is_role(&leaf.value)) {
         let context = vec![("iam:PassedToService", Cow::Owned(to.clone()))];
@@ -136,7 +139,8 @@ fn passed<'a>(ctx: &Ctx<'a>, service: &Service, action: &Action, outcome: Outcom
 
 /// Parameters in which services take the role they are to act as.
 fn passes(key: &str) -> bool {
-    key.contains("role") || matches!(key, "credentials" | "credentialsarn" | "authorizercredentials" | "snscallerarn")
+    key.contains("role")
+        || matches!(key, "credentials" | "credentialsarn" | "authorizercredentials" | "snscallerarn")
 }
 
 fn is_role(value: &str) -> bool {

@@ -117,7 +117,8 @@ pub(super) fn takes_away(action: &Action) -> bool {
 
 /// `Delete` of `DeleteTable`.
 fn first_word(name: &str) -> &str {
-    let end = name.char_indices().skip(1).find(|(_, c)| c.is_ascii_uppercase()).map_or(name.len(), |(at, _)| at);
+    let end =
+        name.char_indices().skip(1).find(|(_, c)| c.is_ascii_uppercase()).map_or(name.len(), |(at, _)| at);
     name.get(..end).unwrap_or(name)
 }
 
@@ -136,7 +137,11 @@ fn aws_managed_key(ctx: &Ctx<'_>) -> bool {
 fn context<'a>(ctx: &Ctx<'a>, action: &str) -> Context<'a> {
     let rules = catalog::aws().contexts.get(action).map_or(&[][..], Vec::as_slice);
     let attested = rules.iter().filter_map(|rule| {
-        let value = rule.from.list().iter().find_map(|path| ctx.values(path).into_iter().next().map(Cow::into_owned))?;
+        let value = rule
+            .from
+            .list()
+            .iter()
+            .find_map(|path| ctx.values(path).into_iter().next().map(Cow::into_owned))?;
         Some((rule.key.as_str(), Cow::Owned(value)))
     });
     attested.collect()
@@ -155,15 +160,31 @@ fn exercises<'c>(ctx: &Ctx<'_>, event: &str) -> Result<Vec<Exercise<'c>>, Skip> 
         }
     }
     for prefix in &prefixes {
-        if let Some((service, action)) = catalog.table.service(prefix).and_then(|s| Some((s, s.action(event)?))) {
-            return Ok(vec![Exercise { service, action, rule: None, basis: Basis::Event, element: None, id: "same-name".into() }]);
+        if let Some((service, action)) =
+            catalog.table.service(prefix).and_then(|s| Some((s, s.action(event)?)))
+        {
+            return Ok(vec![Exercise {
+                service,
+                action,
+                rule: None,
+                basis: Basis::Event,
+                element: None,
+                id: "same-name".into(),
+            }]);
         }
     }
     if prefixes.contains(&"apigateway")
         && let Some(service) = catalog.table.service("apigateway")
         && let Some(action) = rest_line(ctx, event).and_then(|line| service.action(line.verb))
     {
-        return Ok(vec![Exercise { service, action, rule: None, basis: Basis::Event, element: None, id: "request-line".into() }]);
+        return Ok(vec![Exercise {
+            service,
+            action,
+            rule: None,
+            basis: Basis::Event,
+            element: None,
+            id: "request-line".into(),
+        }]);
     }
     Err(Skip::Unmapped)
 }
@@ -183,7 +204,8 @@ fn by_rule<'c>(ctx: &Ctx<'_>, source: &str, rule: &'c EventRule) -> Result<Vec<E
         };
         Some(Exercise { service, action, rule: spec, basis, element, id: id.clone() })
     };
-    let mut all: Vec<Exercise<'c>> = rule.uses.iter().filter_map(|spec| exercise(&spec.action, Some(spec), None)).collect();
+    let mut all: Vec<Exercise<'c>> =
+        rule.uses.iter().filter_map(|spec| exercise(&spec.action, Some(spec), None)).collect();
     all.extend(chosen(ctx, rule).into_iter().filter_map(|(action, element)| exercise(action, None, element)));
     if all.is_empty() { Err(Skip::Unmapped) } else { Ok(all) }
 }
@@ -197,7 +219,10 @@ fn chosen<'c>(ctx: &Ctx<'_>, rule: &'c EventRule) -> Vec<(&'c String, Option<usi
     match (&rule.each, &rule.verb) {
         (Some(list), Some(verb)) => {
             let path = format!("{list}.{verb}");
-            ctx.request.at(&path).filter_map(|leaf| Some((by_word(&leaf.value)?, Some(leaf.element)))).collect()
+            ctx.request
+                .at(&path)
+                .filter_map(|leaf| Some((by_word(&leaf.value)?, Some(leaf.element))))
+                .collect()
         }
         (Some(list), None) => {
             let under = |key: &str| {
@@ -205,7 +230,8 @@ fn chosen<'c>(ctx: &Ctx<'_>, rule: &'c EventRule) -> Vec<(&'c String, Option<usi
                 elements.collect::<std::collections::BTreeSet<usize>>()
             };
             let all = rule.choose.iter();
-            all.flat_map(|(key, action)| under(key).into_iter().map(move |element| (action, Some(element)))).collect()
+            all.flat_map(|(key, action)| under(key).into_iter().map(move |element| (action, Some(element))))
+                .collect()
         }
         (None, Some(verb)) => {
             let mut all: Vec<&String> = ctx.values(verb).iter().filter_map(|text| by_word(text)).collect();
@@ -265,7 +291,8 @@ fn rest_arns(ctx: &Ctx<'_>, exercise: &Exercise<'_>, event: &str) -> Option<Vec<
 /// The outcome of a call (semantics rule 1).
 pub(super) fn outcome(record: &Record<'_>, level: AccessLevel) -> Outcome {
     let message = record.error_message.or_empty();
-    let refused = message.contains("is not authorized to perform") || message.contains("not authorized to perform this operation");
+    let refused = message.contains("is not authorized to perform")
+        || message.contains("not authorized to perform this operation");
     match record.error_code.filled() {
         None if refused => Outcome::Denied,
         None => Outcome::Allowed,

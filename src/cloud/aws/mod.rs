@@ -13,8 +13,8 @@ use super::{Cloud, Evaluator, Sink, Subject};
 use crate::catalog;
 use crate::model::document::{Document, DoesNotFit};
 use crate::model::grant::Grant;
-use crate::model::pattern::Pattern;
 use crate::model::identity::{Disposition, Kind, Vouched};
+use crate::model::pattern::Pattern;
 use crate::model::tally::Skip;
 use crate::model::time::Timestamp;
 use crate::model::usage::{Join, Reading};
@@ -23,6 +23,7 @@ use crate::wire::frame::{self, Broken, Shape};
 use map::Mapped;
 use record::Record;
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The cloud.
 pub struct Aws;
@@ -34,8 +35,10 @@ impl Cloud for Aws {
 
     fn shape(&self, key: &str) -> Option<Shape> {
         match key {
-            "eventVersion" | "userIdentity" | "eventTime" | "eventSource" | "eventName" | "eventID" | "awsRegion"
-            | "eventType" | "detail-type" | "CloudTrailEvent" | "EventId" => Some(Shape::Record),
+            "eventVersion" | "userIdentity" | "eventTime" | "eventSource" | "eventName" | "eventID"
+            | "awsRegion" | "eventType" | "detail-type" | "CloudTrailEvent" | "EventId" => {
+                Some(Shape::Record)
+            }
             "Records" | "Events" => Some(Shape::Wrapper),
             "digestStartTime" | "digestEndTime" => Some(Shape::Companion),
             _ => None,
@@ -61,17 +64,25 @@ impl Cloud for Aws {
     }
 
     fn evaluator(&self, documents: &[String], _principal: &str) -> Result<Box<dyn Evaluator>, String> {
-        let policies = documents.iter().map(|text| evaluate::Policy::parse(text)).collect::<Result<Vec<_>, _>>()?;
+        let policies =
+            documents.iter().map(|text| evaluate::Policy::parse(text)).collect::<Result<Vec<_>, _>>()?;
         Ok(Box::new(evaluate::Policies(policies)))
     }
 
     fn writable(&self, pattern: &Pattern) -> (Pattern, Option<&'static str>) {
         let (pattern, replaced) = pattern.within_charset();
-        (pattern, replaced.then_some("a policy cannot hold some characters of the name: each became a wildcard"))
+        (
+            pattern,
+            replaced.then_some("a policy cannot hold some characters of the name: each became a wildcard"),
+        )
     }
 
     fn qualify(&self, action: &str, pattern: &Pattern) -> Option<(Pattern, &'static str)> {
         package::qualify(action, pattern)
+    }
+
+    fn synonyms(&self, known: &BTreeSet<&str>) -> BTreeMap<String, String> {
+        identity::paths(known)
     }
 
     fn knows(&self, action: &str) -> bool {
@@ -123,16 +134,19 @@ fn take(record: &Record<'_>, raw: &str, sink: &mut dyn Sink, envelope: bool) {
             let what = format!("{}:{}", record.host(), record.event_name.or_empty().trim());
             sink.skip(Some(at), event, why, &what);
         }
-        Mapped::Uses(uses) => sink.reading("aws", &Reading {
-            at,
-            event: event.map(Cow::Borrowed),
-            join: join(record, actor.kind),
-            actor,
-            account: Cow::Borrowed(record.account()),
-            region: Cow::Borrowed(record.aws_region.or_empty()),
-            via: record.user_identity.0.invoked_by.filled().map(Cow::Borrowed),
-            uses,
-        }),
+        Mapped::Uses(uses) => sink.reading(
+            "aws",
+            &Reading {
+                at,
+                event: event.map(Cow::Borrowed),
+                join: join(record, actor.kind),
+                actor,
+                account: Cow::Borrowed(record.account()),
+                region: Cow::Borrowed(record.aws_region.or_empty()),
+                via: record.user_identity.0.invoked_by.filled().map(Cow::Borrowed),
+                uses,
+            },
+        ),
     }
 }
 
@@ -180,7 +194,9 @@ fn links(record: &Record<'_>, sink: &mut dyn Sink) {
     let identity = &record.user_identity.0;
     let vouched = match record.event_name.or_empty() {
         "AssumeRoleWithSAML" => Vouched::PERSON,
-        "AssumeRoleWithWebIdentity" => identity.identity_provider.filled().map_or(Vouched::default(), identity::provider_kind),
+        "AssumeRoleWithWebIdentity" => {
+            identity.identity_provider.filled().map_or(Vouched::default(), identity::provider_kind)
+        }
         _ if identity.kind.get() == Some("AWSService") => Vouched::SERVICE,
         _ => return,
     };

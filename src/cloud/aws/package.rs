@@ -35,7 +35,12 @@ pub(super) fn package(who: &Subject<'_>, grants: &[Grant]) -> Result<Vec<Documen
 }
 
 /// A document of the given statements.
-pub(super) fn document(who: &Subject<'_>, kind: DocumentKind, name: String, statements: Vec<Statement>) -> Document {
+pub(super) fn document(
+    who: &Subject<'_>,
+    kind: DocumentKind,
+    name: String,
+    statements: Vec<Statement>,
+) -> Document {
     let value = policy_json(&statements);
     Document {
         kind,
@@ -86,7 +91,8 @@ fn one_or_many(values: &[String]) -> Value {
 /// Joins grants whose union allows nothing new: actions of one service and access with the very same resources and
 /// conditions. Actions without resource types stand on `*` in statements of their own.
 fn statements(grants: &[Grant]) -> Vec<Statement> {
-    let mut by_action: BTreeMap<(String, bool, &BTreeMap<String, BTreeSet<String>>, &str), BTreeSet<String>> = BTreeMap::new();
+    let mut by_action: BTreeMap<(String, bool, &BTreeMap<String, BTreeSet<String>>, &str), BTreeSet<String>> =
+        BTreeMap::new();
     for grant in grants {
         let known = catalog::aws().table.action(&grant.action);
         let reads = known.is_some_and(|(_, action)| action.level.reads());
@@ -101,7 +107,8 @@ fn statements(grants: &[Grant]) -> Vec<Statement> {
         let group = Group { service, reads, conditions: conditions.clone(), resources };
         groups.entry(group).or_default().push(action.to_owned());
     }
-    let mut all: Vec<Statement> = groups.into_iter().map(|(group, actions)| statement(group, actions)).collect();
+    let mut all: Vec<Statement> =
+        groups.into_iter().map(|(group, actions)| statement(group, actions)).collect();
     name_apart(&mut all);
     all.sort_by(|a, b| order(a).cmp(&order(b)));
     all
@@ -245,7 +252,8 @@ fn halves(statements: Vec<Statement>) -> Vec<Vec<Statement>> {
 fn group_of(statement: &Statement) -> String {
     let service = statement.actions.first().map_or("", |a| prefix(a));
     let known = &catalog::aws().groups;
-    let all = statement.resources.iter().any(|r| r == "*") && statement.actions.iter().any(|a| prefix(a) != service);
+    let all = statement.resources.iter().any(|r| r == "*")
+        && statement.actions.iter().any(|a| prefix(a) != service);
     let group = known.iter().find(|g| !all && g.services.iter().any(|s| s == service));
     group.map_or_else(|| "other".to_owned(), |g| g.name.clone())
 }
@@ -277,6 +285,7 @@ pub(super) fn qualify(action: &str, pattern: &Pattern) -> Option<(Pattern, &'sta
     let kind = service.types.get(service.type_of(&text)?)?;
     let wanted = format!("{}:{}", service.prefix, kind.name);
     let row = catalog::aws().qualifiers.iter().find(|row| row.resource == wanted)?;
-    let fits = !text.ends_with(&row.suffix) && !text.ends_with('*') && !row.except.iter().any(|a| a == action);
+    let fits =
+        !text.ends_with(&row.suffix) && !text.ends_with('*') && !row.except.iter().any(|a| a == action);
     fits.then(|| (Pattern::parse(&format!("{text}{}", row.suffix)), row.because.as_str()))
 }

@@ -123,7 +123,8 @@ impl Record<'_> {
 
     /// `aws`, `aws-cn` or `aws-us-gov`, from the caller's ARN, else the region.
     pub(super) fn partition(&self) -> &str {
-        let from_arn = self.user_identity.0.arn.get().and_then(|arn| arn.strip_prefix("arn:")?.split(':').next());
+        let from_arn =
+            self.user_identity.0.arn.get().and_then(|arn| arn.strip_prefix("arn:")?.split(':').next());
         let region = self.aws_region.or_empty();
         match from_arn {
             Some(partition) if partition.starts_with("aws") => partition,

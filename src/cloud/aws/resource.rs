@@ -4,10 +4,10 @@
 //! 5. EC2 id prefixes, 6. hand-written fills. What stays open is `all` for lists without a selector, else `unseen`.
 
 use super::record::Record;
+use crate::catalog;
 use crate::catalog::overlay::{Fill, Several, UseRule};
 use crate::catalog::table::{AccessLevel, Action, ResourceType, Service};
-use crate::catalog::template::{ACCOUNT, PARTITION, Part, REGION, Template};
-use crate::catalog;
+use crate::catalog::template::{ACCOUNT, ACCOUNT_ID, PARTITION, Part, REGION, Template};
 use crate::model::pattern::escape;
 use crate::model::usage::{Level, Target};
 use crate::wire::leaves::{Leaf, Leaves, normal};
@@ -37,7 +37,7 @@ impl<'a> Ctx<'a> {
     /// The same record, seen through one element of a list in the request.
     pub(super) fn within(&self, element: usize) -> Self {
         let all = self.request.all.iter().filter(|leaf| leaf.element == element).cloned().collect();
-        let request = Leaves { all, tagged: false };
+        let request = Leaves { all, tagged: false, hidden: self.request.hidden };
         Self { record: self.record, request, response: Leaves::default(), element: true }
     }
 
@@ -50,7 +50,8 @@ impl<'a> Ctx<'a> {
             Some(path) => self.response.at(path).collect(),
             None => self.request.at(path).collect(),
         };
-        let cut = |leaf: &Leaf<'_>| filters.iter().try_fold(leaf.value.to_string(), |value, f| filter(&value, f));
+        let cut =
+            |leaf: &Leaf<'_>| filters.iter().try_fold(leaf.value.to_string(), |value, f| filter(&value, f));
         leaves.into_iter().filter_map(|leaf| cut(leaf).map(Cow::Owned)).collect()
     }
 
@@ -64,11 +65,15 @@ impl<'a> Ctx<'a> {
     }
 
     /// Fills a template's scope; other placeholders come from `own`.
-    fn fill<'v>(&'v self, template: &Template, mut own: impl FnMut(&str) -> Option<Cow<'v, str>>) -> Option<String> {
+    fn fill<'v>(
+        &'v self,
+        template: &Template,
+        mut own: impl FnMut(&str) -> Option<Cow<'v, str>>,
+    ) -> Option<String> {
         template.fill(|name| match name {
             PARTITION => Some(Cow::Borrowed(self.record.partition())),
             REGION => self.record.aws_region.filled().map(Cow::Borrowed),
-            ACCOUNT => Some(self.record.account()).filter(|a| !a.is_empty()).map(Cow::Borrowed),
+            ACCOUNT | ACCOUNT_ID => Some(self.record.account()).filter(|a| !a.is_empty()).map(Cow::Borrowed),
             name => own(name),
         })
     }
@@ -79,7 +84,11 @@ impl<'a> Ctx<'a> {
         template.fill(|name| match name {
             PARTITION => Some(escape(self.record.partition()).into()),
             REGION => Some(self.record.aws_region.filled().map_or(Cow::Borrowed("*"), |r| escape(r).into())),
-            ACCOUNT => Some(Some(self.record.account()).filter(|a| !a.is_empty()).map_or("*".into(), |a| escape(a).into())),
+            ACCOUNT | ACCOUNT_ID => Some(
+                Some(self.record.account())
+                    .filter(|a| !a.is_empty())
+                    .map_or("*".into(), |a| escape(a).into()),
+            ),
             _ => Some(Cow::Borrowed("*")),
         })
     }
@@ -116,7 +125,13 @@ fn percent_decode(text: &str) -> String {
 }
 
 /// All resources of one action, by the cascade; never empty.
-pub(super) fn resolve(ctx: &Ctx<'_>, service: &Service, action: &Action, event: &str, rule: Option<&UseRule>) -> Vec<Found> {
+pub(super) fn resolve(
+    ctx: &Ctx<'_>,
+    service: &Service,
+    action: &Action,
+    event: &str,
+    rule: Option<&UseRule>,
+) -> Vec<Found> {
     if let Some(arns) = rule.and_then(|r| r.arn.as_ref()) {
         let named = first_hit(ctx, arns);
         if !named.is_empty() {
@@ -134,14 +149,26 @@ pub(super) fn resolve(ctx: &Ctx<'_>, service: &Service, action: &Action, event: 
     let (mut found, mut open) = (Vec::new(), Vec::new());
     for &(at, required) in &types {
         let Some(resource) = service.types.get(at) else { continue };
-        let names = Namer { ctx, service, action, event, rule, at, resource, alone: required || types.len() == 1 }.names();
+        let names = Namer {
+            ctx,
+            service,
+            action,
+            event,
+            rule,
+            at,
+            resource,
+            required,
+            alone: required || types.len() == 1,
+        };
+        let names = names.names();
         if names.is_empty() && required {
             open.push(resource);
         }
         found.extend(names);
     }
     // Tags go onto one resource of any of the types: they are alternatives, whatever the table says.
-    let alternatives = action.level == AccessLevel::Tagging || action.name.starts_with("ListTags");
+    let listed = catalog::aws().alternatives.iter().any(|row| row.actions.contains(&action.full));
+    let alternatives = listed || action.level == AccessLevel::Tagging || action.name.starts_with("ListTags");
     if alternatives && !found.is_empty() {
         open.clear();
     }
@@ -161,7 +188,8 @@ pub(super) fn resolve(ctx: &Ctx<'_>, service: &Service, action: &Action, event: 
 fn likely<'s>(service: &'s Service, types: &[(usize, bool)], event: &str) -> Vec<&'s ResourceType> {
     let all: Vec<&ResourceType> = types.iter().filter_map(|(at, _)| service.types.get(*at)).collect();
     let event = normal(event);
-    let called: Vec<&ResourceType> = all.iter().copied().filter(|t| event.contains(&normal(t.name))).collect();
+    let called: Vec<&ResourceType> =
+        all.iter().copied().filter(|t| event.contains(&normal(t.name))).collect();
     match (called.is_empty(), all.len() <= 3) {
         (false, _) => called,
         (true, true) => all,
@@ -185,12 +213,26 @@ fn whole_service(ctx: &Ctx<'_>, service: &Service) -> String {
 
 /// Parameters that page or shape an answer, but select nothing.
 const PAGING: [&str; 16] = [
-    "maxresults", "nexttoken", "marker", "limit", "maxitems", "pagesize", "pagetoken", "maxrecords", "nextmarker",
-    "position", "maxkeys", "host", "dryrun", "clienttoken", "sortorder", "includeall",
+    "maxresults",
+    "nexttoken",
+    "marker",
+    "limit",
+    "maxitems",
+    "pagesize",
+    "pagetoken",
+    "maxrecords",
+    "nextmarker",
+    "position",
+    "maxkeys",
+    "host",
+    "dryrun",
+    "clienttoken",
+    "sortorder",
+    "includeall",
 ];
 
 fn has_selector(request: &Leaves<'_>) -> bool {
-    request.all.iter().any(|leaf| !PAGING.contains(&leaf.key()))
+    request.hidden || request.all.iter().any(|leaf| !PAGING.contains(&leaf.key()))
 }
 
 fn first_hit<'c>(ctx: &'c Ctx<'_>, paths: &Several) -> Vec<Cow<'c, str>> {
@@ -206,16 +248,26 @@ struct Namer<'n, 'c> {
     rule: Option<&'n UseRule>,
     at: usize,
     resource: &'n ResourceType,
-    /// The action cannot be about another type instead.
+    /// The action needs the type, so it cannot be about another instead.
+    required: bool,
+    /// The type is required, or the only one.
     alone: bool,
 }
 
 impl Namer<'_, '_> {
     fn names(&self) -> Vec<Found> {
-        let named = |arns: Vec<String>, rule| arns.into_iter().map(|arn| (Target::named(arn), rule)).collect();
+        if self.required && self.resource.templates.iter().all(|t| t.own_vars().next().is_none()) {
+            if self.alternative() {
+                return Vec::new();
+            }
+            let fixed = self.resource.templates.first().and_then(|t| self.ctx.fill(t, |_| None));
+            return fixed.map(|arn| (Target::named(arn), "fixed-name")).into_iter().collect();
+        }
+        let named =
+            |arns: Vec<String>, rule| arns.into_iter().map(|arn| (Target::named(arn), rule)).collect();
         let listed = self.ctx.record.resources.0.iter().filter_map(|r| r.arn.filled().map(str::to_owned));
-        let listed = if self.ctx.element { Vec::new() } else { self.fitting(listed) };
-        if !listed.is_empty() {
+        let listed = self.fitting(listed);
+        if !listed.is_empty() && !self.ctx.element {
             return named(listed, "resources");
         }
         let by_rule = self.filled(&|var| self.by_rule(var));
@@ -227,7 +279,10 @@ impl Namer<'_, '_> {
             return named(in_request, "request-arn");
         }
         let by_hand = self.filled(&|var| self.by_hand_or_name(var));
-        if !by_hand.is_empty() && !self.constants_only() && self.resource.templates.iter().any(|t| t.own_vars().any(|v| self.fills(v).next().is_some())) {
+        if !by_hand.is_empty()
+            && !self.constants_only()
+            && self.resource.templates.iter().any(|t| t.own_vars().any(|v| self.fills(v).next().is_some()))
+        {
             return mark(by_hand, "fill");
         }
         let in_answer = self.fitting(arn_leaves(&self.ctx.response));
@@ -242,16 +297,24 @@ impl Namer<'_, '_> {
         if !by_id.is_empty() {
             return mark(by_id, "id-prefix");
         }
+        if !listed.is_empty() {
+            return named(listed, "resources");
+        }
         if self.action.level.reads() {
             return Vec::new();
         }
-        let made = self.filled(&|var| [self.by_name(&self.ctx.response, var), self.by_id(&self.ctx.response)].concat());
+        let made = self
+            .filled(&|var| [self.by_name(&self.ctx.response, var), self.by_id(&self.ctx.response)].concat());
         mark(made, "response-parameter")
+    }
+
+    fn alternative(&self) -> bool {
+        catalog::aws().alternatives.iter().any(|row| row.actions.contains(&self.action.full))
     }
 
     /// ARNs whose most specific type in the service is this one.
     fn fitting(&self, arns: impl Iterator<Item = String>) -> Vec<String> {
-        let fits: BTreeSet<String> = arns.filter(|arn| self.service.type_of(arn) == Some(self.at)).collect();
+        let fits: BTreeSet<String> = arns.filter(|arn| self.service.is_type(self.at, arn)).collect();
         fits.into_iter().collect()
     }
 
@@ -275,10 +338,14 @@ impl Namer<'_, '_> {
             };
             let suffixed = vars.iter().any(|var| pick(var).is_some_and(|(_, suffix)| !suffix.is_empty()));
             let target = if missing || suffixed {
-                let open = self.pattern(template, &|var| pick(var).map(|(value, suffix)| format!("{}{suffix}", escape(value))));
+                let open = self.pattern(template, &|var| {
+                    pick(var).map(|(value, suffix)| format!("{}{suffix}", escape(value)))
+                });
                 open.map(|pattern| Target::pattern(Level::Partial, pattern))
             } else {
-                self.ctx.fill(template, |var| pick(var).map(|(v, _)| Cow::Owned(v.clone()))).map(Target::named)
+                self.ctx
+                    .fill(template, |var| pick(var).map(|(v, _)| Cow::Owned(v.clone())))
+                    .map(Target::named)
             };
             out.extend(target);
         }
@@ -287,7 +354,9 @@ impl Namer<'_, '_> {
 
     /// Whether what is missing is an id that the service makes, and nothing else can be meant.
     fn open_ended(&self, vars: &[&str], found: &[Vec<(String, String)>]) -> bool {
-        let made = |var: &str| var == "Id" || (self.alone && ["id", "uuid", "suffix"].iter().any(|s| normal(var).ends_with(s)));
+        let made = |var: &str| {
+            var == "Id" || (self.alone && ["id", "uuid", "suffix"].iter().any(|s| normal(var).ends_with(s)))
+        };
         vars.iter().zip(found).all(|(var, values)| !values.is_empty() || made(var))
     }
 
@@ -296,7 +365,7 @@ impl Namer<'_, '_> {
         template.fill(|name| match name {
             PARTITION => Some(escape(self.ctx.record.partition()).into()),
             REGION => self.ctx.record.aws_region.filled().map(|r| escape(r).into()),
-            ACCOUNT => Some(escape(self.ctx.record.account()).into()),
+            ACCOUNT | ACCOUNT_ID => Some(escape(self.ctx.record.account()).into()),
             name => Some(own(name).map_or(Cow::Borrowed("*"), Cow::Owned)),
         })
     }
@@ -315,7 +384,8 @@ impl Namer<'_, '_> {
     fn fills(&self, var: &str) -> impl Iterator<Item = &'static Fill> {
         let key = format!("{}:{}", self.service.prefix, self.resource.name);
         let fits = |fill: &&Fill| {
-            fill.placeholder == var && (fill.actions.is_empty() || fill.actions.iter().any(|a| a == self.action.name))
+            fill.placeholder == var
+                && (fill.actions.is_empty() || fill.actions.iter().any(|a| a == self.action.name))
         };
         let fills = catalog::aws().fills.get(&key).map_or(&[][..], Vec::as_slice);
         fills.iter().filter(fits).collect::<Vec<_>>().into_iter()
@@ -337,7 +407,11 @@ impl Namer<'_, '_> {
     fn hand_values(&self, spec: &str) -> Vec<(String, String)> {
         if let Some(constant) = spec.strip_prefix("= ") {
             let wild = constant.contains('*');
-            return vec![if wild { (String::new(), constant.to_owned()) } else { (constant.to_owned(), String::new()) }];
+            return vec![if wild {
+                (String::new(), constant.to_owned())
+            } else {
+                (constant.to_owned(), String::new())
+            }];
         }
         let (path, suffix) = spec.split_once("| append ").unwrap_or((spec, ""));
         let values = self.ctx.values(path).into_iter().filter(|v| !v.is_empty() && !v.starts_with("arn:"));
@@ -348,7 +422,8 @@ impl Namer<'_, '_> {
     fn constants_only(&self) -> bool {
         let Some(template) = self.resource.templates.first() else { return true };
         template.own_vars().all(|var| {
-            let hit = self.fills(var).flat_map(|f| f.from.list()).find(|spec| !self.hand_values(spec).is_empty());
+            let hit =
+                self.fills(var).flat_map(|f| f.from.list()).find(|spec| !self.hand_values(spec).is_empty());
             hit.is_some_and(|spec| spec.starts_with("= "))
         })
     }
@@ -360,16 +435,25 @@ impl Namer<'_, '_> {
         }
         let kind = normal(self.resource.name);
         let core = normal(var.trim_end_matches("WithPath").trim_end_matches("WithoutLeadingSlash"));
+        let generic = matches!(core.as_str(), "id" | "name" | "identifier" | "resourceid" | "resourcename");
+        let vars: Vec<&str> =
+            self.resource.templates.first().map(|t| t.own_vars().collect()).unwrap_or_default();
+        // Only the type's own placeholder is called after the type; the ones before it name what it lies in.
+        let own = vars.last() == Some(&var) && (vars.len() == 1 || core.contains(&kind));
         let event = normal(self.event);
-        let called = |key: &str| {
-            let key = key.strip_suffix('s').filter(|k| *k == core || *k == format!("{kind}id")).unwrap_or(key);
-            key == core
-                || key == kind
-                || ["name", "id", "identifier"].iter().any(|s| key == format!("{kind}{s}"))
-                || (matches!(key, "name" | "id") && (event.ends_with(&kind) || event.ends_with(&format!("{kind}s"))))
+        let about = event.ends_with(&kind) || event.ends_with(&format!("{kind}s"));
+        let fits = |leaf: &&Leaf<'_>| {
+            let key = leaf.key();
+            let of_kind = |key: &str| {
+                key == kind || ["name", "id", "identifier"].iter().any(|s| key == format!("{kind}{s}"))
+            };
+            let singular = key.strip_suffix('s').unwrap_or(key);
+            let below = leaf.path.rsplit('.').nth(1) == Some(&kind);
+            (!generic && (key == core || singular == core))
+                || (own && (of_kind(key) || of_kind(singular)))
+                || (own && matches!(key, "name" | "id") && (about || below))
+                || (generic && key == core && below)
         };
-        let first_var = self.resource.templates.first().and_then(|t| t.own_vars().next()) == Some(var);
-        let fits = |leaf: &&Leaf<'_>| if first_var { called(leaf.key()) } else { leaf.key() == core };
         let plain = |leaf: &&Leaf<'_>| !leaf.value.starts_with("arn:") && !leaf.value.contains("://");
         let values: BTreeSet<String> =
             leaves.all.iter().filter(fits).filter(plain).map(|l| self.without_slash(var, &l.value)).collect();
@@ -393,7 +477,9 @@ impl Namer<'_, '_> {
             return Vec::new();
         }
         let ids = &catalog::aws().ids;
-        let kind = |value: &str| ids.iter().find(|id| value.starts_with(&id.prefix)).map(|id| id.resource_type.as_str());
+        let kind = |value: &str| {
+            ids.iter().find(|id| value.starts_with(&id.prefix)).map(|id| id.resource_type.as_str())
+        };
         let fits = leaves.all.iter().filter(|leaf| kind(&leaf.value) == Some(self.resource.name));
         let values: BTreeSet<String> = fits.map(|leaf| leaf.value.to_string()).collect();
         values.into_iter().map(|v| (v, String::new())).collect()

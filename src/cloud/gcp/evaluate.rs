@@ -20,7 +20,9 @@ pub(super) struct Bindings(Vec<Bound>);
 impl Evaluator for Bindings {
     fn allows(&self, row: &Row) -> bool {
         self.0.iter().any(|bound| {
-            bound.scope == row.scope && bound.members.contains(&row.principal) && bound.permissions.contains(&row.action)
+            bound.scope == row.scope
+                && bound.members.contains(&row.principal)
+                && bound.permissions.contains(&row.action)
         })
     }
 }
@@ -34,10 +36,14 @@ impl Bindings {
 
 fn bound(text: &str) -> Result<Bound, String> {
     let value: Value = serde_json::from_str(text).map_err(|e| format!("not a role with its binding: {e}"))?;
-    let at = |path: &str| value.pointer(path).ok_or_else(|| format!("not a role with its binding: `{path}` is missing"));
+    let at = |path: &str| {
+        value.pointer(path).ok_or_else(|| format!("not a role with its binding: `{path}` is missing"))
+    };
     let texts = |path: &str| {
         let list = at(path)?.as_array().ok_or_else(|| format!("`{path}` must be a list"))?;
-        Ok::<_, String>(list.iter().filter_map(|v| v.as_str().map(str::to_owned)).collect::<BTreeSet<String>>())
+        Ok::<_, String>(
+            list.iter().filter_map(|v| v.as_str().map(str::to_owned)).collect::<BTreeSet<String>>(),
+        )
     };
     let (role, bound_role) = (at("/role/name")?, at("/binding/role")?);
     if role != bound_role {

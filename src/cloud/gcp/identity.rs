@@ -22,7 +22,10 @@ pub(super) fn identify<'a>(entry: &'a Entry<'a>) -> Result<Actor<'a>, Skip> {
         exempt: Some("unattributable"),
     };
     let Some(says) = says else { return Ok(actor) };
-    let email = says.split_once(':').filter(|(scheme, _)| matches!(*scheme, "user" | "serviceAccount")).map_or(says, |(_, e)| e);
+    let email = says
+        .split_once(':')
+        .filter(|(scheme, _)| matches!(*scheme, "user" | "serviceAccount"))
+        .map_or(says, |(_, e)| e);
     if catalog::gcp().identities.agent.iter().any(|agent| glob(&agent.email, email)) {
         return Err(Skip::ServiceAgent);
     }
@@ -52,7 +55,8 @@ fn session(entry: &Entry<'_>, says: Option<&str>) -> u64 {
 
 /// The project a service account lives in, else the one the entry is about.
 fn home(principal: &str, entry: &Entry<'_>) -> String {
-    let project = principal.split_once('@').and_then(|(_, domain)| domain.strip_suffix(".iam.gserviceaccount.com"));
+    let project =
+        principal.split_once('@').and_then(|(_, domain)| domain.strip_suffix(".iam.gserviceaccount.com"));
     project.or(entry.project()).unwrap_or("").to_owned()
 }
 

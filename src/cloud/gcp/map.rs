@@ -40,7 +40,9 @@ fn by_row<'a>(entry: &'a Entry<'a>, row: &'a Authorization<'a>) -> Option<Use<'a
     };
     let named = row.resource.filled().or(row.resource_attributes.0.name.filled());
     let name = named.or(entry.proto_payload.0.resource_name.filled());
-    let service = row.resource_attributes.0.service.filled().filter(|service| service.contains('.'));
+    let stated = row.resource_attributes.0.service.filled().filter(|service| service.contains('.'));
+    // Service accounts are IAM's, whichever API mints the credentials.
+    let service = stated.or(permission.starts_with("iam.").then_some("iam.googleapis.com"));
     Some(make(entry, permission, name, service, outcome, "authorization-info"))
 }
 
@@ -61,7 +63,11 @@ fn by_method<'a>(entry: &'a Entry<'a>) -> Result<Vec<Use<'a>>, Skip> {
     }
     let outcome = match status(payload) {
         "" => Outcome::Allowed,
-        code => known.outcomes.get(code).unwrap_or(if kind.ends_with('R') { Outcome::Failed } else { Outcome::Unproven }),
+        code => known.outcomes.get(code).unwrap_or(if kind.ends_with('R') {
+            Outcome::Failed
+        } else {
+            Outcome::Unproven
+        }),
     };
     Ok(vec![make(entry, permission, payload.resource_name.filled(), None, outcome, "documented-method")])
 }
@@ -85,15 +91,22 @@ fn make<'a>(
     outcome: Outcome,
     rule: &'static str,
 ) -> Use<'a> {
-    let full = name.map(|name| full_name(name, service.or(entry.proto_payload.0.service_name.filled()).unwrap_or("")));
-    let scope = scope(entry, name.unwrap_or(""));
+    let named = name.map(|name| by_id(entry, name));
+    let full = named
+        .as_deref()
+        .map(|name| full_name(name, service.or(entry.proto_payload.0.service_name.filled()).unwrap_or("")));
+    let scope = scope(entry, permission, named.as_deref().unwrap_or(""));
     let target = match full {
         Some(full) => Target::named(full),
         None => Target::pattern(Level::Unseen, format!("//cloudresourcemanager.googleapis.com/{scope}*")),
     };
     Use {
         action: Cow::Borrowed(permission),
-        family: target.text.find("/objects/").filter(|_| target.level == Level::Named).map(|at| at + "/objects/".len()),
+        family: target
+            .text
+            .find("/objects/")
+            .filter(|_| target.level == Level::Named)
+            .map(|at| at + "/objects/".len()),
         target,
         exempt: None,
         scope: scope.into(),
@@ -104,36 +117,70 @@ fn make<'a>(
     }
 }
 
+/// The name with project and service account by id where the entry says them beside their numbers.
+fn by_id(entry: &Entry<'_>, name: &str) -> String {
+    let (head, relative) = match name.strip_prefix("//").and_then(|rest| rest.split_once('/')) {
+        Some((service, relative)) => (format!("//{service}/"), relative),
+        None => (String::new(), name),
+    };
+    let relative = relative
+        .strip_prefix("projectnumbers/")
+        .map_or_else(|| relative.to_owned(), |rest| format!("projects/{rest}"));
+    let mut parts: Vec<String> = relative.split('/').map(str::to_owned).collect();
+    let project = entry.project().filter(|project| !numeric(project));
+    let email = entry.resource.0.labels.0.email_id.filled();
+    if parts.first().is_some_and(|kind| kind == "projects") {
+        let account = parts.get(2).is_some_and(|kind| kind == "serviceAccounts");
+        if let (Some(id), Some(project)) = (parts.get_mut(1), project)
+            && (numeric(id) || (account && id == "-"))
+        {
+            project.clone_into(id);
+        }
+        if let (true, Some(id), Some(email)) = (account, parts.get_mut(3), email)
+            && numeric(id)
+        {
+            email.clone_into(id);
+        }
+    }
+    head + &parts.join("/")
+}
+
 /// A full resource name: `//service/relative`.
 fn full_name(name: &str, service: &str) -> String {
-    let relative = name.strip_prefix("projectnumbers/").map_or_else(|| name.to_owned(), |rest| format!("projects/{rest}"));
     let container = ["projects/", "folders/", "organizations/"]
         .iter()
-        .any(|kind| relative.strip_prefix(kind).is_some_and(|id| !id.contains('/')));
-    if relative.starts_with("//") {
-        relative
+        .any(|kind| name.strip_prefix(kind).is_some_and(|id| !id.contains('/')));
+    if name.starts_with("//") {
+        name.to_owned()
     } else if container {
-        format!("//cloudresourcemanager.googleapis.com/{relative}")
+        format!("//cloudresourcemanager.googleapis.com/{name}")
     } else {
-        format!("//{service}/{relative}")
+        format!("//{service}/{name}")
     }
 }
 
-/// Where the permission can be granted: the container the resource names, by id where the entry says it.
-fn scope(entry: &Entry<'_>, name: &str) -> String {
-    let relative = name.trim_start_matches('/');
-    let relative = relative.find("projects/").filter(|_| name.starts_with("//")).and_then(|at| relative.get(at..)).unwrap_or(relative);
-    let mut parts = relative.split('/');
-    let (kind, id) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
-    match (kind, id) {
-        ("organizations" | "folders", id) if !id.is_empty() => format!("{kind}/{id}"),
-        ("projects", id) if !matches!(id, "" | "_" | "-") && !numeric(id) => format!("projects/{id}"),
-        ("projects" | "projectnumbers", id) if numeric(id) => match entry.project() {
-            Some(project) => format!("projects/{project}"),
-            None => format!("projects/{id}"),
-        },
-        _ => entry.project().map_or_else(|| entry.container().to_owned(), |project| format!("projects/{project}")),
+/// Where the permission can be granted: the container the resource names. What lets its holder act as a service
+/// account is granted on that account alone, never on all accounts of a project.
+fn scope(entry: &Entry<'_>, permission: &str, name: &str) -> String {
+    let relative =
+        name.strip_prefix("//").and_then(|rest| rest.split_once('/')).map_or(name, |(_, relative)| relative);
+    let parts: Vec<&str> = relative.split('/').collect();
+    match parts.as_slice() {
+        ["projects", _, "serviceAccounts", account, ..] if acts_as(permission) && !account.is_empty() => {
+            parts.get(..4).unwrap_or(&parts).join("/")
+        }
+        [kind @ ("organizations" | "folders"), id, ..] if !id.is_empty() => format!("{kind}/{id}"),
+        ["projects", id, ..] if !matches!(*id, "" | "_" | "-") => format!("projects/{id}"),
+        _ => entry
+            .project()
+            .map_or_else(|| entry.container().to_owned(), |project| format!("projects/{project}")),
     }
+}
+
+/// Permissions on a service account that make its holder the account.
+fn acts_as(permission: &str) -> bool {
+    let verbs = ["actAs", "getAccessToken", "getOpenIdToken", "implicitDelegation", "signBlob", "signJwt"];
+    permission.strip_prefix("iam.serviceAccounts.").is_some_and(|verb| verbs.contains(&verb))
 }
 
 fn numeric(id: &str) -> bool {
@@ -150,7 +197,10 @@ mod tests {
         );
         let entry: Entry<'_> = serde_json::from_str(&text).unwrap();
         let all = map(&entry)?;
-        Ok(all.into_iter().map(|u| (u.action.into_owned(), u.target.text.into_owned(), u.scope.into_owned(), u.outcome)).collect())
+        Ok(all
+            .into_iter()
+            .map(|u| (u.action.into_owned(), u.target.text.into_owned(), u.scope.into_owned(), u.outcome))
+            .collect())
     }
 
     #[test]
@@ -162,7 +212,10 @@ mod tests {
         )
         .unwrap();
         assert_eq!(got.len(), 1);
-        assert_eq!((got[0].0.as_str(), got[0].2.as_str()), ("servicemanagement.services.bind", "projects/example-data-dev"));
+        assert_eq!(
+            (got[0].0.as_str(), got[0].2.as_str()),
+            ("servicemanagement.services.bind", "projects/example-data-dev")
+        );
     }
 
     #[test]
@@ -172,14 +225,19 @@ mod tests {
             "compute.instances.delete","resourceAttributes":{"service":"compute","name":"projects/p/zones/z/instances/i"}}]}"#,
         )
         .unwrap();
-        let want = ("compute.instances.delete", "//compute.googleapis.com/projects/p/zones/z/instances/i", "projects/p");
+        let want = (
+            "compute.instances.delete",
+            "//compute.googleapis.com/projects/p/zones/z/instances/i",
+            "projects/p",
+        );
         assert_eq!((got[0].0.as_str(), got[0].1.as_str(), got[0].2.as_str()), want);
         assert_eq!(got[0].3, Outcome::Denied);
     }
 
     #[test]
     fn kubernetes_verbs_and_unknown_methods_are_no_permissions() {
-        let rows = r#"{"authorizationInfo":[{"permission":"io.k8s.core.v1.pods.exec.create","granted":true}]}"#;
+        let rows =
+            r#"{"authorizationInfo":[{"permission":"io.k8s.core.v1.pods.exec.create","granted":true}]}"#;
         assert_eq!(uses(rows), Err(Skip::Kubernetes));
         assert_eq!(uses(r#"{"methodName":"no.such.Method"}"#), Err(Skip::Unmapped));
     }

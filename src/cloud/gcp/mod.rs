@@ -30,7 +30,13 @@ impl Cloud for Gcp {
     fn shape(&self, key: &str) -> Option<Shape> {
         let known = matches!(
             key,
-            "logName" | "protoPayload" | "insertId" | "receiveTimestamp" | "textPayload" | "jsonPayload" | "httpRequest"
+            "logName"
+                | "protoPayload"
+                | "insertId"
+                | "receiveTimestamp"
+                | "textPayload"
+                | "jsonPayload"
+                | "httpRequest"
         );
         known.then_some(Shape::Record)
     }
@@ -59,7 +65,8 @@ impl Cloud for Gcp {
 
     fn place<'a>(&self, principal: &'a str, home: &'a str) -> (String, &'a str) {
         let name = principal.split_once(':').map_or(principal, |(_, name)| name);
-        let name = if principal.starts_with("principal") { name.rsplit('/').next().unwrap_or(name) } else { name };
+        let name =
+            if principal.starts_with("principal") { name.rsplit('/').next().unwrap_or(name) } else { name };
         let name = name.split('@').next().unwrap_or(name);
         (if home.is_empty() { "organization".to_owned() } else { home.to_owned() }, name)
     }
@@ -75,7 +82,9 @@ impl Cloud for Gcp {
 fn take(entry: &Entry<'_>, raw: &str, sink: &mut dyn Sink) {
     let event = entry.insert_id.filled();
     let id = match (entry.log_name.filled(), entry.timestamp.filled(), event) {
-        (Some(log), Some(time), Some(id)) => Some([log, time, id].map(fingerprint::hash).into_iter().fold(1, fingerprint::join)),
+        (Some(log), Some(time), Some(id)) => {
+            Some([log, time, id].map(fingerprint::hash).into_iter().fold(1, fingerprint::join))
+        }
         _ => None,
     };
     if !sink.is_new(id, &|| fingerprint::of_json(raw), event) {
@@ -96,16 +105,19 @@ fn take(entry: &Entry<'_>, raw: &str, sink: &mut dyn Sink) {
     match map::map(entry) {
         Err(Skip::Unmapped) if ends(entry) => sink.skip(Some(at), event, Skip::OperationEnd, ""),
         Err(why) => sink.skip(Some(at), event, why, &what),
-        Ok(uses) => sink.reading("gcp", &Reading {
-            at,
-            event: event.map(Cow::Borrowed),
-            actor,
-            account: Cow::Borrowed(entry.project().unwrap_or(entry.container())),
-            region: Cow::Borrowed(""),
-            via: None,
-            join: join(entry),
-            uses,
-        }),
+        Ok(uses) => sink.reading(
+            "gcp",
+            &Reading {
+                at,
+                event: event.map(Cow::Borrowed),
+                actor,
+                account: Cow::Borrowed(entry.project().unwrap_or(entry.container())),
+                region: Cow::Borrowed(""),
+                via: None,
+                join: join(entry),
+                uses,
+            },
+        ),
     }
 }
 
@@ -118,12 +130,16 @@ fn not_iam(entry: &Entry<'_>) -> Option<Skip> {
     if entry.in_log("system_event") {
         return Some(Skip::SystemEvent);
     }
-    if entry.in_log("policy") || payload.metadata.0.kind.or_empty().ends_with("VpcServiceControlAuditMetadata") {
+    if entry.in_log("policy")
+        || payload.metadata.0.kind.or_empty().ends_with("VpcServiceControlAuditMetadata")
+    {
         return Some(Skip::PolicyDenied);
     }
     match payload.service_name.or_empty() {
         "k8s.io" => return Some(Skip::Kubernetes),
-        "admin.googleapis.com" | "login.googleapis.com" | "cloudidentity.googleapis.com" => return Some(Skip::Workspace),
+        "admin.googleapis.com" | "login.googleapis.com" | "cloudidentity.googleapis.com" => {
+            return Some(Skip::Workspace);
+        }
         _ => {}
     }
     let asks = payload.method_name.or_empty().to_ascii_lowercase().ends_with("testiampermissions");

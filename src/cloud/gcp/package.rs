@@ -25,16 +25,27 @@ fn role(who: &Subject<'_>, scope: &str, permissions: &BTreeSet<&str>) -> Result<
     if !(scope.starts_with("projects/") || scope.starts_with("organizations/")) {
         let used: Vec<&str> = permissions.iter().copied().collect();
         let at = if scope.is_empty() { "a container the log does not name" } else { scope };
-        return Err(DoesNotFit(format!("{} was used on {at}, where no custom role can be defined", used.join(", "))));
+        return Err(DoesNotFit(format!(
+            "{} was used on {at}, where no custom role can be defined",
+            used.join(", ")
+        )));
     }
     let support = |p: &&&str| catalog::gcp().support(p);
-    let refused: Vec<&str> = permissions.iter().filter(|p| support(p) == Some(Support::NotSupported)).copied().collect();
+    let refused: Vec<&str> =
+        permissions.iter().filter(|p| support(p) == Some(Support::NotSupported)).copied().collect();
     if !refused.is_empty() {
         let text = format!("custom roles cannot hold {}: only a predefined role can", refused.join(", "));
         return Err(DoesNotFit(text));
     }
-    let id = role_id(who.slug);
-    let title: String = format!("Used by {}", who.slug).chars().take(100).collect();
+    // A service account has no roles of its own: the role is its project's, the binding is on the account.
+    let (parent, account) =
+        scope.split_once("/serviceAccounts/").map_or((scope, None), |(p, a)| (p, Some(a)));
+    let purpose = account.map_or_else(
+        || who.slug.to_owned(),
+        |a| format!("{}_as_{}", who.slug, a.split('@').next().unwrap_or(a)),
+    );
+    let id = role_id(&purpose);
+    let title: String = format!("Used by {}", purpose.replace('_', " ")).chars().take(100).collect();
     let description = "Permissions that the audit log shows in use";
     let size = title.len() + description.len() + permissions.iter().map(|p| p.len()).sum::<usize>();
     if permissions.len() > PERMISSION_LIMIT || size > SIZE_LIMIT {
@@ -43,14 +54,18 @@ fn role(who: &Subject<'_>, scope: &str, permissions: &BTreeSet<&str>) -> Result<
             permissions.len()
         )));
     }
-    let name = format!("{scope}/roles/{id}");
+    let name = format!("{parent}/roles/{id}");
     let value = json!({
         "role": { "name": name, "title": title, "description": description, "stage": "GA",
                   "includedPermissions": permissions },
         "binding": { "resource": scope, "role": name, "members": [who.principal] },
     });
-    let mut notes = vec![format!("holds on all of {scope}, not only on the resources that were used")];
-    let testing: Vec<&str> = permissions.iter().filter(|p| support(p) == Some(Support::Testing)).copied().collect();
+    let mut notes = Vec::new();
+    if account.is_none() {
+        notes.push(format!("holds on all of {scope}, not only on the resources that were used"));
+    }
+    let testing: Vec<&str> =
+        permissions.iter().filter(|p| support(p) == Some(Support::Testing)).copied().collect();
     if !testing.is_empty() {
         notes.push(format!("Google is still testing these in custom roles: {}", testing.join(", ")));
     }

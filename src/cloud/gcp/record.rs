@@ -33,6 +33,8 @@ pub(super) struct Monitored<'a> {
 pub(super) struct Labels<'a> {
     #[serde(default, borrow)]
     pub(super) project_id: Text<'a>,
+    #[serde(default, borrow)]
+    pub(super) email_id: Text<'a>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -118,7 +120,10 @@ impl Entry<'_> {
 
     /// Whether the entry is in the named audit log.
     pub(super) fn in_log(&self, log: &str) -> bool {
-        self.log_name.or_empty().rsplit_once("cloudaudit.googleapis.com").is_some_and(|(_, tail)| tail.ends_with(log))
+        self.log_name
+            .or_empty()
+            .rsplit_once("cloudaudit.googleapis.com")
+            .is_some_and(|(_, tail)| tail.ends_with(log))
     }
 
     /// The project the entry is about, by id where it is known.
