@@ -93,7 +93,7 @@ pub fn walk(text: &str, receiver: &mut impl Receiver) -> End {
             '[' => array(rest, receiver),
             '{' => object(rest, receiver),
             _ => skip(rest).map(|len| {
-                receiver.stranger();
+                receiver.malformed();
                 Step::Past(len)
             }),
         };
@@ -136,28 +136,35 @@ fn next_line(rest: &str) -> Option<usize> {
     }
 }
 
-/// An array of records: errors inside are final, as nothing says where the next record starts.
+/// An array of records. Behind the first record errors are final, as nothing says where the next one starts.
 fn array(text: &str, receiver: &mut impl Receiver) -> Result<Step, Broken> {
-    let mut at = 1;
-    loop {
+    let (mut at, mut records, mut odd, mut separated) = (1, 0usize, 0usize, true);
+    let broken = loop {
         at += space(from(text, at));
-        match from(text, at).chars().next() {
-            Some(']') => return Ok(Step::Past(at + 1)),
-            Some(',') => at += 1,
-            Some('{') => match element(from(text, at), receiver) {
-                Ok(len) => at += len,
-                Err(broken) => return Ok(Step::Broken(broken, at)),
-            },
-            Some(_) => match skip(from(text, at)) {
-                Ok(len) => {
-                    receiver.malformed();
-                    at += len;
-                }
-                Err(broken) => return Ok(Step::Broken(broken, at)),
-            },
-            None => return Ok(Step::Broken(Broken::Cut, at)),
+        let first = from(text, at).chars().next();
+        let taken = match first {
+            Some(']') => break None,
+            Some(',') => {
+                separated = true;
+                at += 1;
+                continue;
+            }
+            None => break Some(Broken::Cut),
+            Some(_) if !separated => break Some(Broken::Syntax),
+            Some('{') => element(from(text, at), receiver).inspect(|_| records += 1),
+            Some(_) => skip(from(text, at)).inspect(|_| odd += 1),
+        };
+        match taken {
+            Ok(len) => at += len,
+            Err(broken) => break Some(broken),
         }
+        separated = false;
+    };
+    if let (Some(broken), 0) = (broken, records) {
+        return Err(broken);
     }
+    (0..odd).for_each(|_| receiver.malformed());
+    Ok(broken.map_or(Step::Past(at + 1), |broken| Step::Broken(broken, at)))
 }
 
 fn element(text: &str, receiver: &mut impl Receiver) -> Result<usize, Broken> {
@@ -208,10 +215,11 @@ fn object(text: &str, receiver: &mut impl Receiver) -> Result<Step, Broken> {
     match shape_of(text, receiver)? {
         (Some(Shape::Record), _) => receiver.record(text).map(Step::Past),
         (Some(Shape::Companion), _) => Ok(Step::Companion),
-        (Some(Shape::Wrapper), at) => match array(from(text, at), receiver)? {
-            Step::Past(len) => Ok(after_wrapper(text, at + len)),
-            Step::Broken(kind, offset) => Ok(Step::Broken(kind, at + offset)),
-            Step::Companion => Ok(Step::Companion),
+        (Some(Shape::Wrapper), at) => match array(from(text, at), receiver) {
+            Ok(Step::Past(len)) => Ok(after_wrapper(text, at + len)),
+            Ok(Step::Broken(kind, offset)) => Ok(Step::Broken(kind, at + offset)),
+            Ok(Step::Companion) => Ok(Step::Companion),
+            Err(kind) => Ok(Step::Broken(kind, at)),
         },
         (None, _) => {
             let len = skip(text)?;
@@ -305,6 +313,7 @@ mod tests {
         check("{\"id\":1}\nnot json\n{\"id\":3}\n", 2, 0, 1, End::Whole);
         check(r#"{"Records":[{"id":1},{"id""#, 1, 0, 0, End::Broken(Broken::Cut, 21));
         check(r#"{"Records":[{"id":1},{"id"?]}"#, 1, 0, 0, End::Broken(Broken::Syntax, 21));
+        check("{\"id\":1}\n42\n[1,2\n{\"id\":3}\n", 2, 0, 2, End::Whole);
         check("plain text", 0, 0, 0, End::Broken(Broken::Syntax, 0));
         check("{\"id\":1}\n{\"id\":", 1, 0, 0, End::Broken(Broken::Cut, 9));
     }
