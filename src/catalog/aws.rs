@@ -2,10 +2,10 @@
 
 use super::outcome::{OutcomeFile, Outcomes};
 use super::overlay::{
-    Alternative, AlternativeFile, BoundaryFile, ContextFile, ContextRule, DenyRule, EventFile, EventRule,
-    Fill, FillFile, GroupFile, IdFile, IdPrefix, InferFile, InfrastructureFile, PassRoleFile, Qualifier,
-    QualifierFile, ServiceGroup, SourceFile,
+    Alternative, AlternativeFile, ContextFile, ContextRule, EventFile, EventRule, Fill, FillFile, IdFile,
+    IdPrefix, InferFile, PassRoleFile, Qualifier, QualifierFile, SourceFile,
 };
+use super::platform::{BoundaryFile, DenyRule, GroupFile, InfrastructureFile, ServiceGroup};
 use super::table::Table;
 use include_dir::{Dir, include_dir};
 use std::collections::{BTreeMap, HashMap};

@@ -1,7 +1,7 @@
 //! What is known of Google Cloud: permissions and documented methods.
 
 use super::outcome::{OutcomeFile, Outcomes};
-use super::overlay::GoogleIdentities;
+use super::platform::GoogleIdentities;
 use std::collections::BTreeMap;
 
 const OUTCOME: &str = include_str!("data/gcp/outcome.toml");

@@ -9,6 +9,7 @@ pub mod aws;
 pub mod gcp;
 pub mod overlay;
 pub mod outcome;
+pub mod platform;
 pub mod table;
 pub mod template;
 

@@ -30,41 +30,41 @@ impl Escape {
 }
 
 fn quoted(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if control(c) => {
-                for unit in c.encode_utf16(&mut [0; 2]) {
-                    out.push_str(&format!("\\u{unit:04x}"));
-                }
-            }
-            c => out.push(c),
-        }
+    let unit = |unit: &mut u16| format!("\\u{unit:04x}");
+    let escape = |c: char| match c {
+        c if control(c) => c.encode_utf16(&mut [0; 2]).iter_mut().map(unit).collect(),
+        c => c.to_string(),
+    };
+    text.chars().map(|c| common(c).map_or_else(|| escape(c), str::to_owned)).collect()
+}
+
+/// Escapes that all formats share.
+fn common(c: char) -> Option<&'static str> {
+    match c {
+        '"' => Some("\\\""),
+        '\\' => Some("\\\\"),
+        '\n' => Some("\\n"),
+        '\r' => Some("\\r"),
+        '\t' => Some("\\t"),
+        _ => None,
     }
-    out
 }
 
 fn hcl(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '$' | '%' if chars.peek() == Some(&'{') => {
+        match (c, common(c)) {
+            (_, Some(escaped)) => out.push_str(escaped),
+            ('$' | '%', _) if chars.peek() == Some(&'{') => {
                 out.push(c);
                 out.push(c);
             }
-            c if control(c) => out.push_str(&format!("\\U{:08x}", u32::from(c))),
-            c => out.push(c),
+            (c, _) if control(c) => {
+                let escaped = format!("\\U{:08x}", u32::from(c));
+                out.push_str(&escaped);
+            }
+            (c, _) => out.push(c),
         }
     }
     out

@@ -91,45 +91,44 @@ pub fn why_not(row: &Row) -> &'static str {
 /// The same evidence for a person to read.
 #[must_use]
 pub fn text(rows: &[Value]) -> String {
-    let mut out = String::new();
+    let mut lines: Vec<String> = Vec::new();
     let mut heading = String::new();
-    let get = |row: &Value, key: &str| row.get(key).and_then(Value::as_str).unwrap_or("").to_owned();
     for row in rows {
         let granted = row.get("granted").and_then(Value::as_bool) == Some(true);
         let head = if granted {
-            format!("{}: {} / {}", get(row, "principal"), get(row, "document"), get(row, "statement"))
+            format!("{}: {} / {}", word(row, "principal"), word(row, "document"), word(row, "statement"))
         } else {
-            format!("{}: not granted", get(row, "principal"))
+            format!("{}: not granted", word(row, "principal"))
         };
         if head != heading {
-            out += &format!("\n{head}\n");
+            lines.push(String::new());
+            lines.push(head.clone());
             heading = head;
         }
-        let on = get(row, "resource");
-        let on = if on.is_empty() { format!("({})", get(row, "level")) } else { on };
-        out += &format!("  {} on {on}\n", get(row, "action"));
-        let count = row.get("count").and_then(Value::as_u64).unwrap_or(0);
-        let times = if count == 1 { "once".to_owned() } else { format!("{count} times") };
-        out += &format!(
-            "    seen {times}, {} to {}, for example event {}\n",
-            get(row, "first"),
-            get(row, "last"),
-            get(row, "sample")
-        );
-        let rules: Vec<&str> = row
-            .get("rules")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
-        out += &format!("    by rule {}\n", rules.join(", "));
-        for widened in row.get("widened").and_then(Value::as_array).into_iter().flatten() {
-            out += &format!("    widened by {}: {}\n", get(widened, "pass"), get(widened, "reason"));
-        }
-        if !granted {
-            out += &format!("    {}\n", get(row, "why"));
-        }
+        one(row, granted, &mut lines);
     }
-    out.lines().map(crate::render::escape::terminal).map(|line| line + "\n").collect()
+    lines.iter().map(|line| crate::render::escape::terminal(line) + "\n").collect()
+}
+
+fn word(row: &Value, key: &str) -> String {
+    row.get(key).and_then(Value::as_str).unwrap_or("").to_owned()
+}
+
+fn one(row: &Value, granted: bool, lines: &mut Vec<String>) {
+    let on = word(row, "resource");
+    let on = if on.is_empty() { format!("({})", word(row, "level")) } else { on };
+    lines.push(format!("  {} on {on}", word(row, "action")));
+    let count = row.get("count").and_then(Value::as_u64).unwrap_or(0);
+    let times = if count == 1 { "once".to_owned() } else { format!("{count} times") };
+    let (first, last) = (word(row, "first"), word(row, "last"));
+    lines.push(format!("    seen {times}, {first} to {last}, for example event {}", word(row, "sample")));
+    let list = |key: &str| row.get(key).and_then(Value::as_array).into_iter().flatten();
+    let rules: Vec<&str> = list("rules").filter_map(Value::as_str).collect();
+    lines.push(format!("    by rule {}", rules.join(", ")));
+    for widened in list("widened") {
+        lines.push(format!("    widened by {}: {}", word(widened, "pass"), word(widened, "reason")));
+    }
+    if !granted {
+        lines.push(format!("    {}", word(row, "why")));
+    }
 }

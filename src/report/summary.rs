@@ -9,6 +9,8 @@ use crate::render::escape::terminal;
 
 /// Principals that fit onto one screen.
 const ROWS: usize = 24;
+/// Unreadable files, and notes, that fit beside them.
+const LISTED: usize = 5;
 
 /// Where every record went, in one or two lines.
 #[must_use]
@@ -30,34 +32,38 @@ pub fn records(tally: &Tally) -> String {
 /// The whole screen.
 #[must_use]
 pub fn summary(usage: &Usage, plans: &[Plan<'_>], artifacts: &[ArtifactEntry], out: &str) -> String {
-    let mut text = records(&usage.tally) + "\n";
-    for unreadable in usage.tally.unreadable.iter().take(5) {
-        text += &format!("  not read: {}: {}\n", terminal(&unreadable.path), terminal(&unreadable.why));
+    let mut screen = vec![records(&usage.tally)];
+    for unreadable in usage.tally.unreadable.iter().take(LISTED) {
+        screen.push(format!("  not read: {}: {}", terminal(&unreadable.path), terminal(&unreadable.why)));
     }
-    let more = usage.tally.unreadable.len().saturating_sub(5);
-    if more > 0 {
-        text += &format!("  not read: {more} more, see the manifest\n");
+    more(&mut screen, usage.tally.unreadable.len(), "not read");
+    for note in usage.notes.iter().take(LISTED) {
+        screen.push(format!("  {}: {}", note.code.as_str(), terminal(&note.text)));
     }
-    for note in &usage.notes {
-        text += &format!("  {}: {}\n", note.code.as_str(), terminal(&note.text));
-    }
+    more(&mut screen, usage.notes.len(), "notes");
     let mut shown: Vec<&Plan<'_>> = plans.iter().collect();
     shown.sort_by_key(|plan| rank(plan));
     let rows: Vec<Vec<String>> = shown.iter().take(ROWS).map(|plan| row(plan)).collect();
-    text += &format!("\n{}\n", table(&["principal", "state", "files", "what to know"], &rows));
+    screen.push(format!("\n{}", table(&["principal", "state", "files", "what to know"], &rows)));
     if plans.len() > ROWS {
-        text += &format!("… and {} more principals in {out}/manifest.json\n", plans.len() - ROWS);
+        screen.push(format!("… and {} more principals in {out}/manifest.json", plans.len() - ROWS));
     }
     let applied = artifacts.iter().filter(|a| a.applies).count();
-    text += &format!(
-        "\nWrote {applied} files to apply and {out}/manifest.json; each was replayed against the log first.\n"
-    );
-    text += "It narrows nothing yet: attach these, then detach what is attached today.\n";
+    screen.push(format!(
+        "\nWrote {applied} files to apply and {out}/manifest.json; each was replayed against the log first."
+    ));
+    screen.push("It narrows nothing yet: attach these, then detach what is attached today.".to_owned());
     if let Some(plan) = shown.iter().find(|plan| matches!(plan.fate, Fate::Written(_))) {
-        text += &format!("Next: read {out}/{}, then ask why a statement stands:\n", plan.folder());
-        text += &format!("  leastgrant explain INPUT --principal '{}'\n", terminal(&plan.who.id));
+        screen.push(format!("Next: read {out}/{}, then ask why a statement stands:", plan.folder()));
+        screen.push(format!("  leastgrant explain INPUT --principal '{}'", terminal(&plan.who.id)));
     }
-    text
+    screen.join("\n")
+}
+
+fn more(screen: &mut Vec<String>, all: usize, what: &str) {
+    if all > LISTED {
+        screen.push(format!("  {what}: {} more, see the manifest", all - LISTED));
+    }
 }
 
 /// Refused first, then what has documents, then the rest; the busiest first.

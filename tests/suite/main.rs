@@ -1,5 +1,14 @@
 //! All integration tests in one binary: fewer links, one build.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test that panics has failed, and tests read and write files"
+)]
+
 mod bad;
 mod cli;
 mod corpus;

@@ -38,7 +38,8 @@ struct Probe {
     resource: Option<String>,
     #[serde(default)]
     context: BTreeMap<String, String>,
-    because: String,
+    #[serde(rename = "because")]
+    _because: String,
 }
 
 #[derive(Debug, Deserialize)]

@@ -79,16 +79,17 @@ fn tokens(text: &str) -> Vec<Token> {
     let mut out = Vec::with_capacity(chars.len());
     let mut at = 0;
     while let Some(&c) = chars.get(at) {
-        if c == '$' && chars.get(at + 1) == Some(&'{') {
-            if let Some(len) = chars.iter().skip(at + 2).position(|c| *c == '}') {
-                let inner: Vec<char> = chars.iter().skip(at + 2).take(len).copied().collect();
-                out.push(match inner.as_slice() {
-                    [one @ ('*' | '?' | '$')] => Token::Char(*one),
-                    _ => Token::Variable,
-                });
-                at += len + 3;
-                continue;
-            }
+        if c == '$'
+            && chars.get(at + 1) == Some(&'{')
+            && let Some(len) = chars.iter().skip(at + 2).position(|c| *c == '}')
+        {
+            let inner: Vec<char> = chars.iter().skip(at + 2).take(len).copied().collect();
+            out.push(match inner.as_slice() {
+                [one @ ('*' | '?' | '$')] => Token::Char(*one),
+                _ => Token::Variable,
+            });
+            at += len + 3;
+            continue;
         }
         out.push(match c {
             '*' => Token::Any,

@@ -7,6 +7,7 @@ use super::resource::{Ctx, Found, resolve};
 use crate::catalog;
 use crate::catalog::overlay::{EventRule, UseRule};
 use crate::catalog::table::{AccessLevel, Action, Service};
+use crate::model::pattern::escape;
 use crate::model::tally::Skip;
 use crate::model::usage::{Basis, Context, Level, Outcome, Target, Use};
 use std::borrow::Cow;
@@ -275,17 +276,15 @@ fn rest_arns(ctx: &Ctx<'_>, exercise: &Exercise<'_>, event: &str) -> Option<Vec<
     let head = format!("arn:{partition}:apigateway:{region}::");
     Some(vec![match rest_path(ctx, line.path) {
         Some(path) => (Target::named(format!("{head}{path}")), "request-path"),
-        None => {
-            let mut pattern = crate::model::pattern::escape(&head);
-            for (at, piece) in line.path.split('{').enumerate() {
-                match piece.split_once('}') {
-                    Some((_, tail)) if at > 0 => pattern.push_str(&format!("*{tail}")),
-                    _ => pattern.push_str(piece),
-                }
-            }
-            (Target::pattern(Level::Unseen, pattern), "request-path")
-        }
+        None => (Target::pattern(Level::Unseen, escape(&head) + &open_path(line.path)), "request-path"),
     }])
+}
+
+/// A request path with `*` for its parameters.
+fn open_path(path: &str) -> String {
+    let mut pieces = path.split('{');
+    let first = pieces.next().unwrap_or("").to_owned();
+    pieces.fold(first, |out, piece| out + "*" + piece.split_once('}').map_or("", |(_, tail)| tail))
 }
 
 /// The outcome of a call (semantics rule 1).

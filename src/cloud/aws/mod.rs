@@ -5,6 +5,7 @@ mod evaluate;
 mod identity;
 mod infer;
 mod map;
+mod namer;
 mod package;
 mod record;
 mod resource;

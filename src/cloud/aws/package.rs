@@ -14,13 +14,16 @@ const POLICY_LIMIT: usize = 6_144;
 /// Managed policies a role takes by default is ten (IAM quotas); five stay free for what people attach by hand.
 const DOCUMENT_LIMIT: usize = 5;
 
+/// Condition key → values.
+type When = BTreeMap<String, BTreeSet<String>>;
+
 /// What keeps two actions in separate statements.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Group {
     /// Service prefix; empty for actions without resource types, which share statements.
     service: String,
     reads: bool,
-    conditions: BTreeMap<String, BTreeSet<String>>,
+    conditions: When,
     resources: BTreeSet<String>,
 }
 
@@ -91,8 +94,7 @@ fn one_or_many(values: &[String]) -> Value {
 /// Joins grants whose union allows nothing new: actions of one service and access with the very same resources and
 /// conditions. Actions without resource types stand on `*` in statements of their own.
 fn statements(grants: &[Grant]) -> Vec<Statement> {
-    let mut by_action: BTreeMap<(String, bool, &BTreeMap<String, BTreeSet<String>>, &str), BTreeSet<String>> =
-        BTreeMap::new();
+    let mut by_action: BTreeMap<(String, bool, &When, &str), BTreeSet<String>> = BTreeMap::new();
     for grant in grants {
         let known = catalog::aws().table.action(&grant.action);
         let reads = known.is_some_and(|(_, action)| action.level.reads());
@@ -197,7 +199,7 @@ fn digest(statement: &Statement) -> String {
 fn split(who: &Subject<'_>, statements: Vec<Statement>) -> Result<Vec<Document>, DoesNotFit> {
     let mut groups: BTreeMap<String, Vec<Statement>> = BTreeMap::new();
     for statement in statements {
-        groups.entry(group_of(&statement)).or_default().extend(cut(who, statement));
+        groups.entry(group_of(&statement)).or_default().extend(cut(statement));
     }
     let mut filled: Vec<(Vec<String>, Vec<Statement>)> = Vec::new();
     for (group, statements) in groups {
@@ -259,7 +261,7 @@ fn group_of(statement: &Statement) -> String {
 }
 
 /// Cuts a statement that is too long for any document into halves by resource, then by action.
-fn cut(who: &Subject<'_>, statement: Statement) -> Vec<Statement> {
+fn cut(statement: Statement) -> Vec<Statement> {
     if fits(std::slice::from_ref(&statement)) {
         return vec![statement];
     }
@@ -275,7 +277,7 @@ fn cut(who: &Subject<'_>, statement: Statement) -> Vec<Statement> {
         half.id = format!("{}{}", statement.id, digest(&half));
         half
     };
-    [half(head), half(tail)].into_iter().flat_map(|half| cut(who, half)).collect()
+    [half(head), half(tail)].into_iter().flat_map(cut).collect()
 }
 
 /// Another form of the same resource that IAM checks the action under: `qualifier.toml`.

@@ -2,7 +2,7 @@
 
 use super::record::Entry;
 use crate::catalog;
-use crate::catalog::overlay::glob;
+use crate::catalog::platform::glob;
 use crate::model::identity::{Actor, Disposition, Kind, Vouched};
 use crate::model::tally::Skip;
 use crate::wire::fingerprint;
