@@ -1,4 +1,31 @@
-//! leastgrant
+//! Reads cloud audit logs and writes the least privilege they prove.
+//!
+//! The modules below stand in the order in which data flows through them; each may use only what stands above it, and
+//! `tests/suite/tidy.rs` holds the list of edges that are allowed.
+//!
+//! ```text
+//! source ─▶ decode ─▶ (cloud: read, identify, map) ─▶ aggregate ─▶ resolve ─▶ synthesize ─▶ (cloud: package)
+//!                          ▲ catalog                                                          │
+//!              manifest ◀─ report ◀─ render ◀─ verify (cloud: evaluate) ◀────────────────────┘
+//! ```
+//!
+//! - **model**: the vocabulary, plain data. A fact has three lives: borrowed from the log ([`model::usage::Use`]),
+//!   interned in a shard ([`aggregate::Shard`]), owned and sorted ([`model::usage::Row`], [`model::grant::Grant`]).
+//! - **wire**: JSON as logs really hold it; knows no cloud.
+//! - **catalog**: what events, actions and error codes mean. Data files with a reason each, never `match` arms.
+//! - **cloud**: one folder for each cloud, the only place that knows its dialect.
+//! - **aggregate**: uses into the usage table. Shards merge in any order; the result is sorted by text, so that threads
+//!   and file order change no byte.
+//! - **resolve**: what only the whole log can tell.
+//! - **synthesize**: rows into grants, pass by pass; every step that widens says so on the grant.
+//! - **verify**: the law of replay. [`verify::Verified`] is the only thing that can be rendered, and the evaluators
+//!   (`cloud/*/evaluate.rs`) share no code with what writes the documents.
+//! - **render**: handlebars templates; **report**: manifest, tables, the last screen of a run.
+//! - **pipeline**: the only place where stages meet. **command**: the command line, and exit codes.
+//!
+//! Invariants: records = used + duplicate + skipped + malformed; nothing is granted without a row or written without
+//! passing replay; the same input gives the same bytes; files are read and written only in `source`, `render` and
+//! `command`; no stage asks the clock.
 
 pub mod model;
 pub mod config;

@@ -1,0 +1,448 @@
+#!/usr/bin/env python3
+"""Checks a folder that `leastgrant generate` wrote with tools that know nothing of leastgrant.
+
+Usage: python3 tests/lint.py OUT_DIR [--schema FILE]
+
+Prints one line a check, `ok|FAILED|skipped: what`, with indented lines for details, and exits 1 when one failed. A tool
+that is not installed is skipped. The Terraform schema is FILE, or data/terraform-schema.json in $LEASTGRANT_CORPUS.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import importlib.util
+import json
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from typing import Any, Callable, Iterator, NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+CATALOG = ROOT / "src" / "catalog" / "data" / "aws" / "services.tsv"
+SHOWN = {"": 40, "note: ": 5}
+
+
+class Skipped(Exception):
+    """A check that cannot be made here, and why."""
+
+
+class Result(NamedTuple):
+    """What a check found: any fault fails it, notes are only printed."""
+
+    faults: list[str]
+    notes: list[str]
+
+
+def need(module: str, package: str) -> None:
+    """Skips the check unless `module` can be imported."""
+    if importlib.util.find_spec(module) is None:
+        raise Skipped(f"{package} is not installed")
+
+
+# ---- the folder and its JSON
+
+
+def strict_json(text: str) -> Any:
+    """Parses JSON, refusing what only some parsers take: repeated keys, NaN and infinities."""
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        keys = collections.Counter(key for key, _ in items)
+        repeated = [key for key, count in keys.items() if count > 1]
+        if repeated:
+            raise ValueError(f"repeated key {repeated[0]!r}")
+        return dict(items)
+
+    def constant(word: str) -> Any:
+        raise ValueError(f"{word} is not JSON")
+
+    return json.loads(text, object_pairs_hook=pairs, parse_constant=constant)
+
+
+class Output:
+    """The files of an output folder, and the target that its manifest says made each."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.entries = sorted(root.rglob("*"))
+        self.files = [path for path in self.entries if not path.is_dir()]
+        self.documents: dict[Path, Any] = {}
+        self.broken: list[str] = []
+        for path in self.named("*.json"):
+            try:
+                self.documents[path] = strict_json(path.read_bytes().decode("utf-8"))
+            except ValueError as error:
+                self.broken.append(f"{self.name(path)}: {error}")
+        manifest = self.documents.get(root / "manifest.json")
+        self.artifacts: list[dict[str, Any]] = manifest["artifacts"] if isinstance(manifest, dict) else []
+        self.target = {root / artifact["path"]: artifact["target"] for artifact in self.artifacts}
+
+    def named(self, pattern: str, cloud: str = "") -> list[Path]:
+        """Files whose name matches, of one cloud if it is given."""
+        base = self.root / cloud
+        return [path for path in self.files if path.match(pattern) and base in path.parents]
+
+    def name(self, path: Path) -> str:
+        """The path as messages show it."""
+        return path.relative_to(self.root).as_posix()
+
+
+def check_json(out: Output) -> Result:
+    """Every JSON file parses strictly."""
+    return Result(out.broken, [])
+
+
+def check_manifest(out: Output) -> Result:
+    """The manifest names every file, each once, and no other."""
+    listed = collections.Counter(artifact["path"] for artifact in out.artifacts)
+    there = {out.name(path) for path in out.files} - {"manifest.json"}
+    faults = [f"listed {count} times: {path}" for path, count in listed.items() if count > 1]
+    faults += [f"not there: {path}" for path in sorted(set(listed) - there)]
+    faults += [f"not in the manifest: {path}" for path in sorted(there - set(listed))]
+    if out.root / "manifest.json" not in out.documents:
+        faults.append("no readable manifest.json")
+    return Result(faults, [])
+
+
+def check_modes(out: Output) -> Result:
+    """Only the owner may read files (0600) and enter folders (0700)."""
+    if os.name != "posix":
+        raise Skipped("this system has no file modes")
+    faults = []
+    for path in [out.root, *out.entries]:
+        mode = path.lstat().st_mode
+        kind = "folder" if stat.S_ISDIR(mode) else "file" if stat.S_ISREG(mode) else "neither file nor folder"
+        if (kind, stat.S_IMODE(mode)) not in {("folder", 0o700), ("file", 0o600)}:
+            faults.append(f"{kind} with mode {stat.S_IMODE(mode):04o}: {out.name(path)}")
+    return Result(faults, [])
+
+
+# ---- Terraform
+
+
+def check_terraform_fmt(out: Output) -> Result:
+    """`terraform fmt` would change nothing."""
+    terraform = shutil.which("terraform")
+    quiet = {key: value for key, value in os.environ.items() if not key.startswith("TF_")}
+    quiet["CHECKPOINT_DISABLE"] = "1"
+    try:
+        subprocess.run([terraform or "", "version"], capture_output=True, env=quiet, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        raise Skipped("terraform is not installed") from None
+    command = [str(terraform), "fmt", "-check", "-diff", "-recursive", "-no-color", str(out.root)]
+    run = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", env=quiet)
+    if run.returncode == 0:
+        return Result([], [])
+    return Result((run.stdout + run.stderr).splitlines() or [f"exit code {run.returncode}"], [])
+
+
+META = {"count", "depends_on", "for_each", "lifecycle", "provider"}
+
+
+def unquoted(word: str) -> str:
+    """A label or string as it stands between its quotes."""
+    return word[1:-1] if len(word) > 1 and word[0] == word[-1] == '"' else word
+
+
+def blocks(tree: dict[str, Any], kind: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Type, name and body of every `resource` or `data` block."""
+    for labelled in tree.get(kind, []):
+        for label, named in labelled.items():
+            for name, body in named.items():
+                yield unquoted(label), unquoted(name), body
+
+
+def is_block(value: Any) -> bool:
+    """Whether a parsed value is a nested block (or several), not an argument."""
+    return isinstance(value, list) and all(isinstance(v, dict) and v.get("__is_block__") for v in value) and value != []
+
+
+def body_faults(body: dict[str, Any], schema: dict[str, Any], where: str) -> Iterator[str]:
+    """What a block has that its schema lacks, what it lacks, and what is of the wrong shape."""
+    given = {key: value for key, value in body.items() if not (key.startswith("__") and key.endswith("__"))}
+    for key, spec in schema.items():
+        if spec["required"] and key not in given:
+            yield f"{where}: `{key}` is missing"
+    for key, value in given.items():
+        spec = schema.get(key)
+        if spec is None:
+            yield f"{where}: `{key}` is unknown"
+        elif ("block" in spec) != is_block(value):
+            yield f"{where}: `{key}` must be {'an argument' if is_block(value) else 'a block'}"
+        elif "block" in spec:
+            if len(value) > 1 and not spec["list"]:
+                yield f"{where}: more than one `{key}`"
+            for inner in value:
+                yield from body_faults(inner, spec["block"], f"{where} › {key}")
+        elif isinstance(value, (list, dict)) == (spec["type"] in {"string", "number", "boolean"}) and not (
+            isinstance(value, str) and value.startswith("${")
+        ):
+            yield f"{where}: `{key}` must be {spec['type']}"
+
+
+def file_faults(text: str, tree: dict[str, Any], schema: dict[str, Any], where: str) -> Iterator[str]:
+    """Faults of one file: its blocks, addresses declared twice, references to what is not declared."""
+    declared = collections.Counter(f"var.{unquoted(name)}" for block in tree.get("variable", []) for name in block)
+    for kind, prefix in (("resource", ""), ("data", "data.")):
+        for label, name, body in blocks(tree, kind):
+            address = f"{prefix}{label}.{name}"
+            declared[address] += 1
+            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", name):
+                yield f"{where}: `{name}` is no identifier"
+            if prefix + label not in schema:
+                yield f"{where}: the schema has no {prefix}{label}"
+                continue
+            known = {key: value for key, value in body.items() if key not in META}
+            yield from body_faults(known, schema[prefix + label], f"{where}: {address}")
+    yield from (f"{where}: {address} is declared twice" for address, count in declared.items() if count > 1)
+    for reference in re.findall(r"= (var\.\w+|(?:data\.)?[a-z]\w*\.[\w-]+)\b", text):
+        if reference not in declared:
+            yield f"{where}: {reference} is not declared"
+
+
+def check_terraform_schema(out: Output, path: Path | None) -> Result:
+    """Every argument and block is in the providers' schema, and none that is required is missing."""
+    if path is None:
+        raise Skipped("no schema (--schema, or data/terraform-schema.json in $LEASTGRANT_CORPUS)")
+    need("hcl2", "python-hcl2")
+    import hcl2
+
+    schema = json.loads(path.read_text(encoding="utf-8"))
+    faults: list[str] = []
+    for file in out.named("*.tf"):
+        text = file.read_text(encoding="utf-8")
+        try:
+            faults += file_faults(text, hcl2.loads(text), schema, out.name(file))
+        except Exception as error:  # the parser raises many kinds
+            faults.append(f"{out.name(file)}: {str(error).splitlines()[0]}")
+    return Result(faults, [])
+
+
+# ---- CloudFormation
+
+# cfn-lint wants twelve digits for an account and no line end in a name. Anonymised logs have other accounts, and an
+# object's key may have a line end; both are written as the log names them.
+ANY_ARN = re.compile(r"arn:aws[a-z-]*:[^:]+:[^:]*:[^:]*:.+", re.DOTALL)
+
+
+def at(tree: Any, path: list[Any]) -> Any:
+    """The value at a path of keys and indexes."""
+    for step in path:
+        tree = tree[step]
+    return tree
+
+
+def check_cloudformation(out: Output) -> Result:
+    """`cfn-lint` finds no errors."""
+    need("cfnlint", "cfn-lint")
+    need("yaml", "PyYAML")
+    import yaml
+
+    files = map(str, out.named("*.yaml", "aws"))
+    command = [sys.executable, "-c", "from cfnlint.runner import main; main()", "--format", "json", "--", *files]
+    run = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
+    try:
+        matches = json.loads(run.stdout)
+    except ValueError:
+        return Result((run.stderr or run.stdout or f"exit code {run.returncode}").splitlines(), [])
+    faults: list[str] = []
+    notes: list[str] = []
+    for match in matches:
+        file, rule = Path(match["Filename"]), match["Rule"]["Id"]
+        line = f"{out.name(file)}:{match['Location']['Start']['LineNumber']}: {rule} {match['Message']}"
+        harmless = match["Level"] != "Error"
+        if rule == "E3510":
+            value = at(yaml.safe_load(file.read_text(encoding="utf-8")), match["Location"]["Path"])
+            harmless = isinstance(value, str) and ANY_ARN.fullmatch(value) is not None
+        (notes if harmless else faults).append(line)
+    return Result(faults, notes)
+
+
+# ---- IAM policies
+
+
+class Catalog:
+    """The actions of leastgrant's own table, newer than parliament's, and which of them take resources."""
+
+    def __init__(self, path: Path) -> None:
+        self.takes_resource: dict[str, bool] = {}
+        prefix = ""
+        for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+            fields = line.split("\t")
+            if fields[0] == "S":
+                prefix = fields[1]
+            elif fields[0] == "A":
+                self.takes_resource[f"{prefix}:{fields[1]}".lower()] = len(fields) > 3 and fields[3] != ""
+
+    def knows(self, action: str) -> bool:
+        """Whether the table has the action, or for `prefix:*` the service."""
+        known, action = self.takes_resource, action.lower()
+        return any(a.startswith(action[:-1]) for a in known) if action.endswith(":*") else action in known
+
+
+# Kinds of parliament's findings that are advice on what a policy allows, not errors in it: leastgrant writes what was
+# used. All other kinds fail.
+ADVICE = {"RESOURCE_POLICY_PRIVILEGE_ESCALATION", "RESOURCE_EFFECTIVELY_STAR", "MISMATCHED_TYPE_BUT_USABLE"}
+
+
+def is_fault(kind: str, detail: Any, where: str, boundary: bool, catalog: Catalog) -> bool:
+    """Whether a finding of parliament's is an error, by what is newer than its list of actions (April 2025)."""
+    takes = catalog.takes_resource
+    if kind in {"UNKNOWN_ACTION", "UNKNOWN_PREFIX"}:
+        return not catalog.knows(where)
+    if kind == "RESOURCE_MISMATCH":  # actions that took no resource then
+        return any(d["required_format"] != "*" or not takes.get(d["action"].lower()) for d in detail)
+    if kind == "RESOURCE_STAR":  # actions that took one then; a boundary limits by service
+        return not boundary and any(takes.get(action.lower(), True) for action in detail)
+    if kind == "INVALID_ARN":  # regions and accounts are as the log names them
+        return ANY_ARN.fullmatch(where) is None
+    return kind not in ADVICE
+
+
+def check_policies(out: Output) -> Result:
+    """`parliament` finds no errors in IAM policies."""
+    need("parliament", "parliament")
+    warnings.filterwarnings("ignore")
+    try:
+        import parliament
+    except ImportError as error:
+        raise Skipped(f"parliament cannot be imported: {error}") from None
+
+    catalog = Catalog(CATALOG)
+    faults: list[str] = []
+    notes: list[str] = []
+    for path, document in out.documents.items():
+        if out.root / "aws" not in path.parents or "Statement" not in document:
+            continue
+        boundary = out.target.get(path) == "aws-boundary"
+        try:
+            findings = parliament.analyze_policy_string(path.read_text(encoding="utf-8"), str(path)).findings
+        except Exception as error:  # it fails in many ways
+            faults.append(f"{out.name(path)}: parliament fails: {error!r}")
+            continue
+        for finding in findings:
+            where = finding.location.get("string", "")
+            line = f"{out.name(path)}: {finding.issue} {finding.detail or ''} {where}".rstrip()
+            if is_fault(finding.issue, finding.detail, where, boundary, catalog):
+                faults.append(line)
+            elif not boundary:
+                notes.append(line)
+    return Result(faults, notes)
+
+
+# ---- Google's roles and bindings
+
+ROLE_KEYS = {"title", "description", "stage", "includedPermissions"}
+STAGES = {"ALPHA", "BETA", "GA", "DEPRECATED", "DISABLED", "EAP"}
+
+
+def role_faults(role: Any, role_id: str) -> Iterator[str]:
+    """What IAM would refuse in a custom role: its keys, its id, its limits."""
+    if not isinstance(role, dict) or set(role) != ROLE_KEYS:
+        yield f"its keys are not {', '.join(sorted(ROLE_KEYS))}"
+        return
+    permissions = role["includedPermissions"]
+    if not all(isinstance(text, str) for text in [role["title"], role["description"], *permissions]):
+        yield "not all values are strings"
+        return
+    if not re.fullmatch(r"[A-Za-z0-9_.]{3,64}", role_id):
+        yield f"`{role_id}` is no role id"
+    if role["stage"] not in STAGES:
+        yield f"`{role['stage']}` is no stage"
+    for key, limit in (("title", 100), ("description", 300)):
+        if len(role[key].encode()) > limit:
+            yield f"its {key} is longer than {limit} bytes"
+    if not 1 <= len(permissions) <= 3000 or len(set(permissions)) != len(permissions):
+        yield "it holds no permissions, more than 3,000 or one twice"
+    yield from (f"`{p}` is no permission" for p in permissions if not re.fullmatch(r"[a-z0-9]+(\.[A-Za-z0-9]+){2}", p))
+    if sum(len(text.encode()) for text in [role["title"], role["description"], *permissions]) > 64 * 1024:
+        yield "it is larger than 64 KiB"
+
+
+def check_roles(out: Output) -> Result:
+    """Custom roles have the keys and keep the limits of IAM's API."""
+    need("yaml", "PyYAML")
+    import yaml
+
+    faults = []
+    for path in out.named("*.yaml", "gcp"):
+        try:
+            role = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except yaml.YAMLError as error:
+            faults.append(f"{out.name(path)}: {error}")
+            continue
+        faults += [f"{out.name(path)}: {fault}" for fault in role_faults(role, path.stem)]
+    return Result(faults, [])
+
+
+def check_bindings(out: Output) -> Result:
+    """A binding names the role beside it, a resource in the project or organization that defines it, and members."""
+    faults = []
+    for path in out.named("*.binding.json", "gcp"):
+        document: Any = out.documents.get(path)
+        try:
+            role = "/roles/" + path.name[: -len(".binding.json")]
+            resource, bindings = document["resource"] + "/", document["bindings"]
+            good = set(document) == {"resource", "bindings"} and bindings != []
+            good = good and all(set(b) == {"role", "members"} and b["members"] for b in bindings)
+            good = good and all(b["role"].endswith(role) for b in bindings)
+            good = good and all(resource.startswith(b["role"][: -len(role)] + "/") for b in bindings)
+            good = good and all(re.fullmatch(r"\w+:\S+", member) for b in bindings for member in b["members"])
+        except (AttributeError, KeyError, TypeError):
+            good = False
+        if not good:
+            faults.append(f"{out.name(path)}: not a binding of the role beside it")
+    return Result(faults, [])
+
+
+def main() -> int:
+    """Runs all checks; 1 if one failed."""
+    parser = argparse.ArgumentParser(description="Checks an output folder of leastgrant with other tools.")
+    parser.add_argument("out", type=Path, metavar="OUT_DIR")
+    parser.add_argument("--schema", type=Path, metavar="FILE", help="Terraform schema")
+    options = parser.parse_args()
+    if not options.out.is_dir():
+        parser.error(f"{options.out} is no folder")
+    schema: Path | None = options.schema
+    if schema is None and os.environ.get("LEASTGRANT_CORPUS"):
+        found = Path(os.environ["LEASTGRANT_CORPUS"], "data", "terraform-schema.json")
+        schema = found if found.is_file() else None
+
+    out = Output(options.out)
+    checks: list[tuple[str, int, Callable[[], Result]]] = [
+        ("JSON parses strictly", len(out.named("*.json")), lambda: check_json(out)),
+        ("the manifest lists what is there", len(out.files), lambda: check_manifest(out)),
+        ("only the owner can read", len(out.entries), lambda: check_modes(out)),
+        ("terraform fmt", len(out.named("*.tf")), lambda: check_terraform_fmt(out)),
+        ("Terraform schema", len(out.named("*.tf")), lambda: check_terraform_schema(out, schema)),
+        ("cfn-lint", len(out.named("*.yaml", "aws")), lambda: check_cloudformation(out)),
+        ("parliament", len(out.named("*.json", "aws")), lambda: check_policies(out)),
+        ("custom roles", len(out.named("*.yaml", "gcp")), lambda: check_roles(out)),
+        ("bindings", len(out.named("*.binding.json", "gcp")), lambda: check_bindings(out)),
+    ]
+    failed = False
+    for what, count, check in checks:
+        try:
+            if not count:
+                raise Skipped("no such files")
+            faults, notes = check()
+        except Skipped as why:
+            print(f"skipped: {what}: {why}")
+            continue
+        failed = failed or bool(faults)
+        print(f"{'FAILED' if faults else 'ok'}: {what} ({count} looked at)")
+        for kind, lines in (("", faults), ("note: ", notes)):
+            for line in lines[: SHOWN[kind]]:
+                print(f"    {kind}{line[:300]}")
+            if len(lines) > SHOWN[kind]:
+                print(f"    {kind}and {len(lines) - SHOWN[kind]} more")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
