@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// One printed line; ordered as printed: by time, event, action, resource.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     /// When; lines without a time come first.
     at: Option<Timestamp>,
@@ -30,6 +30,21 @@ pub struct Line {
     account: String,
     /// Why the record gave no use.
     pub skipped: Option<&'static str>,
+}
+
+impl Ord for Line {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        let resource = |line: &Self| line.resource().unwrap_or("").to_owned();
+        (self.at, &self.event, &self.action, resource(self))
+            .cmp(&(other.at, &other.event, &other.action, resource(other)))
+            .then_with(|| self.text().cmp(&other.text()))
+    }
+}
+
+impl PartialOrd for Line {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// The contract's fields, in its order.
@@ -131,8 +146,8 @@ impl Line {
         if let Some(why) = self.skipped {
             return json!({ "event": self.event, "skipped": why }).to_string();
         }
-        let named = self.target.level == Level::Named;
         let text = self.target.text.as_ref();
+        let resource = self.resource();
         let fields = Fields {
             event: self.event.as_deref(),
             at: self.at.map(|at| at.to_string()),
@@ -141,8 +156,8 @@ impl Line {
             actor: self.actor.as_deref(),
             exempt: self.exempt,
             action: &self.action,
-            resource: named.then_some(text),
-            pattern: (!named && !text.is_empty()).then_some(text),
+            resource,
+            pattern: (resource.is_none() && !text.is_empty()).then_some(text),
             level: self.target.level.as_str(),
             outcome: self.outcome,
             basis: self.basis,
@@ -152,6 +167,11 @@ impl Line {
             account: &self.account,
         };
         serde_json::to_string(&fields).unwrap_or_default()
+    }
+
+    /// The resource, where the log names one.
+    fn resource(&self) -> Option<&str> {
+        (self.target.level == Level::Named).then_some(&*self.target.text)
     }
 
     /// When the record was written.

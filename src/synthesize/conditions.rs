@@ -2,25 +2,32 @@
 
 use super::{Draft, seed};
 use crate::cloud::Cloud;
+use crate::model::grant::On;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Keys whose absence would make a grant dangerous or pointless.
 const DEFAULT_KEYS: [&str; 4] =
     ["iam:PassedToService", "iam:AWSServiceName", "ec2:CreateAction", "iam:PolicyARN"];
 
+/// Condition key → value of one use.
+type Attested = BTreeMap<String, String>;
+
 pub(super) fn conditions(draft: &mut Draft<'_>, _cloud: &dyn Cloud) {
+    let mut contexts: BTreeMap<(&str, &str, On), Vec<&Attested>> = BTreeMap::new();
+    for row in &draft.rows {
+        contexts.entry((&row.scope, &row.action, seed::on(row))).or_default().push(&row.context);
+    }
     for grant in &mut draft.grants {
-        let behind = draft.rows.iter().filter(|row| {
-            row.action == grant.action && row.scope == grant.scope && seed::on(row) == grant.on
-        });
-        let contexts: Vec<&BTreeMap<String, String>> = behind.map(|row| &row.context).collect();
+        let Some(behind) = contexts.get(&(grant.scope.as_str(), grant.action.as_str(), grant.on.clone()))
+        else {
+            continue;
+        };
         for key in DEFAULT_KEYS {
-            let values: Option<BTreeSet<String>> = contexts
-                .iter()
-                .map(|context| context.get(key))
-                .collect::<Option<Vec<&String>>>()
-                .map(|values| values.iter().flat_map(|v| v.split('\u{1f}')).map(str::to_owned).collect());
-            if let Some(values) = values.filter(|values| !values.is_empty()) {
+            let attested: Option<Vec<&String>> = behind.iter().map(|context| context.get(key)).collect();
+            let values =
+                attested.unwrap_or_default().into_iter().flat_map(|v| v.split('\u{1f}')).map(str::to_owned);
+            let values: BTreeSet<String> = values.collect();
+            if !values.is_empty() {
                 grant.when.insert(key.to_owned(), values);
             }
         }

@@ -241,6 +241,40 @@ fn threads_and_order_change_no_byte() {
     assert!(outs.windows(2).all(|pair| pair[0] == pair[1]));
 }
 
+/// Law 4 after every pass: all rows to be granted are allowed; and each pass changes the documents of some scenario.
+#[test]
+fn every_pass_keeps_the_law_of_replay_and_does_something() {
+    use leastgrant::cloud::Subject;
+    use leastgrant::synthesize::{PASSES, run};
+    let mut changed = std::collections::BTreeSet::new();
+    for scenario in SCENARIOS {
+        let usage = read(&[fixture(&format!("{scenario}/logs"))], 2);
+        for plan in
+            plans(&usage).iter().filter(|plan| plan.disposition.documented() && !plan.grants.is_empty())
+        {
+            let cloud = cloud::by_id(plan.who.cloud).unwrap();
+            let subject = Subject { principal: &plan.who.id, kind: plan.who.kind, slug: &plan.slug };
+            for upto in 1..=PASSES.len() {
+                let grants = run(&PASSES[..upto], &plan.rows, cloud);
+                let documents = cloud.package(&subject, &grants).unwrap();
+                let verified = verify::verify(cloud, &plan.who.id, documents, &plan.rows);
+                assert!(verified.is_ok(), "{} after {}: {verified:?}", plan.who.id, PASSES[upto - 1].0);
+            }
+            for (at, (name, _)) in PASSES.iter().enumerate() {
+                let without: Vec<_> = PASSES[..at].iter().chain(&PASSES[at + 1..]).copied().collect();
+                if run(&without, &plan.rows, cloud) != plan.grants {
+                    changed.insert(*name);
+                }
+            }
+        }
+    }
+    assert_eq!(
+        changed,
+        PASSES.iter().map(|(name, _)| *name).collect(),
+        "a pass that changes nothing is not tested"
+    );
+}
+
 /// Law 6: generating twice changes nothing.
 #[test]
 fn generating_again_is_silent() {

@@ -104,38 +104,37 @@ fn tokens(text: &str) -> Vec<Token> {
 /// Whether everything `asked` can stand for is within `pattern`. A variable stands for anything where `variables`
 /// says so, else for nothing.
 fn covers(pattern: &[Token], asked: &[Token], variables: bool) -> bool {
-    // Row by row over `pattern`: can its first i tokens cover the first j of `asked`?
-    let mut row = vec![false; asked.len() + 1];
-    if let Some(first) = row.first_mut() {
-        *first = true;
-    }
-    for token in pattern {
-        let mut next = vec![false; asked.len() + 1];
-        let wide = *token == Token::Any || (*token == Token::Variable && variables);
-        for at in 0..=asked.len() {
-            let before = |row: &[bool], at: usize| {
-                at.checked_sub(1).and_then(|at| row.get(at)).copied().unwrap_or(false)
-            };
-            let here = row.get(at).copied().unwrap_or(false);
-            let fits = if wide {
-                here || before(&next, at)
-            } else {
-                let char_fits = at.checked_sub(1).and_then(|at| asked.get(at)).is_some_and(|asked| {
-                    match (token, asked) {
-                        (Token::One, Token::Char(_) | Token::One) => true,
-                        (Token::Char(a), Token::Char(b)) => a == b,
-                        _ => false,
-                    }
-                });
-                char_fits && before(&row, at)
-            };
-            if let Some(cell) = next.get_mut(at) {
-                *cell = fits;
+    let wide = |token: &Token| *token == Token::Any || (*token == Token::Variable && variables);
+    let (mut p, mut a) = (0, 0);
+    // Where the last wildcard stands, and how much of `asked` it has taken so far.
+    let mut retry: Option<(usize, usize)> = None;
+    while let Some(wanted) = asked.get(a) {
+        match pattern.get(p) {
+            Some(token) if wide(token) => {
+                retry = Some((p, a));
+                p += 1;
+            }
+            Some(token) if covers_one(*token, *wanted) => {
+                p += 1;
+                a += 1;
+            }
+            _ => {
+                let Some((star, taken)) = retry else { return false };
+                retry = Some((star, taken + 1));
+                p = star + 1;
+                a = taken + 1;
             }
         }
-        row = next;
     }
-    row.last().copied().unwrap_or(false)
+    pattern.iter().skip(p).all(wide)
+}
+
+fn covers_one(token: Token, asked: Token) -> bool {
+    match (token, asked) {
+        (Token::One, Token::Char(_) | Token::One) => true,
+        (Token::Char(a), Token::Char(b)) => a == b,
+        _ => false,
+    }
 }
 
 impl Set {
@@ -294,6 +293,25 @@ mod tests {
         assert!(!allows(statement, &ask("s3:PutObject", Target::named("arn:aws:s3:::b/*/1x"), &[])));
         let variable = r#"{"Effect":"Allow","Action":"*","Resource":"arn:aws:s3:::${aws:username}/*"}"#;
         assert!(!allows(variable, &named("arn:aws:s3:::ana/x")), "a variable of an allow is not guessed");
+    }
+
+    /// The meaning of [`covers`], written down without regard to speed.
+    fn naive(pattern: &[Token], asked: &[Token]) -> bool {
+        match (pattern.split_first(), asked.split_first()) {
+            (None, None) => true,
+            (Some((Token::Any, rest)), None) => naive(rest, asked),
+            (Some((Token::Any, rest)), Some((_, tail))) => naive(rest, asked) || naive(pattern, tail),
+            (Some((token, rest)), Some((first, tail))) => covers_one(*token, *first) && naive(rest, tail),
+            _ => false,
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_quick_matcher_agrees_with_the_naive_one(pattern in "[ab*?]{0,8}", asked in "[ab*?]{0,8}") {
+            let (pattern, asked) = (tokens(&pattern), tokens(&asked));
+            proptest::prop_assert_eq!(covers(&pattern, &asked, false), naive(&pattern, &asked));
+        }
     }
 
     #[test]

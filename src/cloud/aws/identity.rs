@@ -68,6 +68,10 @@ fn principal_arn<'a>(identity: &'a Identity<'a>, issuer: Option<&'a str>) -> Opt
         return Some(Cow::Borrowed(issuer));
     }
     let arn = identity.arn.filled()?;
+    // A central session with a member account's root is that root.
+    if let Some((head, _)) = arn.split_once(":assumed-root/") {
+        return Some(format!("{}:root", head.replace(":sts:", ":iam:")).into());
+    }
     // A session without an issuer: the role's path is lost, the name is not.
     match arn.split_once(":assumed-role/") {
         Some((head, session)) => {
@@ -219,6 +223,12 @@ mod tests {
         );
         check(
             r#"{"type":"Root","arn":"arn:aws:iam::111122223333:root"}"#,
+            "arn:aws:iam::111122223333:root",
+            Kind::Root,
+            Some("root"),
+        );
+        check(
+            r#"{"type":"AssumedRole","arn":"arn:aws:sts::111122223333:assumed-root/s"}"#,
             "arn:aws:iam::111122223333:root",
             Kind::Root,
             Some("root"),
