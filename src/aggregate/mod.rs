@@ -297,7 +297,13 @@ impl Shard {
 pub struct Worker<'s>(pub &'s mut Shard);
 
 impl Sink for Worker<'_> {
-    fn is_new(&mut self, id: Option<u64>, content: &dyn Fn() -> u64, event: Option<&str>) -> bool {
+    fn is_new(
+        &mut self,
+        id: Option<u64>,
+        content: &dyn Fn() -> u64,
+        at: Option<Timestamp>,
+        event: Option<&str>,
+    ) -> bool {
         let Some(id) = id else { return true };
         match self.0.dedup.add(id, content()) {
             dedup::Found::New => true,
@@ -308,7 +314,7 @@ impl Sink for Worker<'_> {
             dedup::Found::Copy => {
                 self.0.tally.duplicate += 1;
                 if let Some(lines) = &mut self.0.lines {
-                    lines.push(Line::skipped(None, event, "duplicate"));
+                    lines.push(Line::skipped(at, event, "duplicate"));
                 }
                 false
             }

@@ -19,7 +19,13 @@ use std::collections::{BTreeMap, BTreeSet};
 pub trait Sink {
     /// Counts a copy of a record that was taken already and returns false; otherwise true. `id` and `content` are
     /// hashes; a record without an id is always new.
-    fn is_new(&mut self, id: Option<u64>, content: &dyn Fn() -> u64, event: Option<&str>) -> bool;
+    fn is_new(
+        &mut self,
+        id: Option<u64>,
+        content: &dyn Fn() -> u64,
+        at: Option<Timestamp>,
+        event: Option<&str>,
+    ) -> bool;
     /// Takes a record that proves uses.
     fn reading(&mut self, cloud: &'static str, reading: &Reading<'_>);
     /// Counts a record that proves none. `detail` says what was not understood, for `unmapped`.

@@ -103,8 +103,14 @@ struct Counted<'s> {
 }
 
 impl Sink for Counted<'_> {
-    fn is_new(&mut self, id: Option<u64>, content: &dyn Fn() -> u64, event: Option<&str>) -> bool {
-        self.sink.is_new(id, content, event)
+    fn is_new(
+        &mut self,
+        id: Option<u64>,
+        content: &dyn Fn() -> u64,
+        at: Option<Timestamp>,
+        event: Option<&str>,
+    ) -> bool {
+        self.sink.is_new(id, content, at, event)
     }
     fn reading(&mut self, cloud: &'static str, reading: &Reading<'_>) {
         self.sink.reading(cloud, reading);

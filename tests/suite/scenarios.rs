@@ -142,7 +142,13 @@ fn golden(name: &str, folder: &Path, exit: i32) {
     let names = |all: &[(String, String)]| all.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>();
     assert_eq!(names(&got), names(&want), "other files than in {}: look, then BLESS=1", expected.display());
     for ((path, got), (_, want)) in got.iter().zip(&want) {
-        assert_eq!(got, want, "{path} differs from {}: look, then BLESS=1", expected.display());
+        let differs = got.lines().zip(want.lines()).find(|(got, want)| got != want);
+        let (now, then) = differs.unwrap_or(("(one is longer)", ""));
+        assert!(
+            got == want,
+            "{path} differs from {}: look, then BLESS=1\n now {now}\nthen {then}",
+            expected.display()
+        );
     }
 }
 

@@ -110,11 +110,11 @@ fn take(record: &Record<'_>, raw: &str, sink: &mut dyn Sink, envelope: bool) {
     }
     let event = record.event_id.filled();
     let content = || fingerprint::of_json(raw);
-    if !sink.is_new(event.map(fingerprint::hash), &content, event) {
-        return;
-    }
     let time = record.event_time.filled().or(record.at_timestamp.filled());
     let at = time.and_then(Timestamp::parse);
+    if !sink.is_new(event.map(fingerprint::hash), &content, at, event) {
+        return;
+    }
     match not_a_call(record) {
         Some(Skip::NotAnEvent) => return sink.stranger(event),
         Some(why) => return sink.skip(at, event, why, ""),

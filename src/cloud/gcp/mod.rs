@@ -87,11 +87,11 @@ fn take(entry: &Entry<'_>, raw: &str, sink: &mut dyn Sink) {
         }
         _ => None,
     };
-    if !sink.is_new(id, &|| fingerprint::of_json(raw), event) {
-        return;
-    }
     let time = entry.timestamp.filled().or(entry.receive_timestamp.filled());
     let at = time.and_then(Timestamp::parse);
+    if !sink.is_new(id, &|| fingerprint::of_json(raw), at, event) {
+        return;
+    }
     if let Some(why) = not_iam(entry) {
         return sink.skip(at, event, why, "");
     }
