@@ -23,6 +23,8 @@ use line::Line;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 
+use crate::model::usage::COLLAPSED;
+
 /// What makes two uses one row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Key {
@@ -169,7 +171,9 @@ impl Shard {
         };
         let Some(pattern) = names.pattern(&name) else { return key };
         let text = format!("{}{pattern}", crate::model::pattern::escape(family));
-        Key { level: Level::Partial, target: self.texts.sym(&text), ..key }
+        let rule = self.texts.text(key.rule);
+        let rule = if rule.ends_with(COLLAPSED) { rule.to_owned() } else { format!("{rule}{COLLAPSED}") };
+        Key { level: Level::Partial, target: self.texts.sym(&text), rule: self.texts.sym(&rule), ..key }
     }
 
     /// Rewrites the rows of a family that has just become coarser.

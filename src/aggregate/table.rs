@@ -5,7 +5,7 @@ use crate::model::identity::{Kind, PrincipalUse};
 use crate::model::note::{Code, Note};
 use crate::model::tally::Tally;
 use crate::model::time::{Day, Timestamp};
-use crate::model::usage::{Row, Seen};
+use crate::model::usage::{COLLAPSED, Row, Seen};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// All that was learned.
@@ -46,7 +46,7 @@ impl Shard {
         self.unmapped.iter().for_each(|(sym, count)| {
             unmapped.insert(self.texts.text(*sym).to_owned(), *count);
         });
-        let notes = notes(&self.tally, &principals, &unmapped);
+        let notes = notes(&self.tally, &principals, &rows, &unmapped);
         Usage { rows, principals, tally: self.tally, unmapped, lines, notes }
     }
 
@@ -111,18 +111,34 @@ impl Shard {
     }
 }
 
-fn notes(tally: &Tally, principals: &[PrincipalUse], unmapped: &BTreeMap<String, u64>) -> Vec<Note> {
+fn notes(
+    tally: &Tally,
+    principals: &[PrincipalUse],
+    rows: &[Row],
+    unmapped: &BTreeMap<String, u64>,
+) -> Vec<Note> {
     let mut all = Vec::new();
     if tally.id_reused > 0 {
         let text = format!(
-            "{} records share an id with another record but not its content; all were counted",
+            "records that share an id with another but not its content: {}; all were counted",
             tally.id_reused
         );
         all.push(Note { code: Code::IdReused, text });
     }
     for root in principals.iter().filter(|p| p.kind == Kind::Root) {
-        let text = format!("{} was used {} times, last on {}", root.id, root.events, root.span.1.day());
+        let text = format!("{} was used, last on {}; records: {}", root.id, root.span.1.day(), root.events);
         all.push(Note { code: Code::RootUsed, text });
+    }
+    let joined = rows.iter().filter(|row| row.rule.ends_with(COLLAPSED));
+    let joined: BTreeSet<(&str, &str)> =
+        joined.map(|row| (row.principal.as_str(), row.target.text.as_ref())).collect();
+    if !joined.is_empty() {
+        let text = format!(
+            "{} prefixes stand for more than {} object names each principal used: the names were joined",
+            joined.len(),
+            super::collapse::CAP
+        );
+        all.push(Note { code: Code::Collapsed, text });
     }
     if !unmapped.is_empty() {
         let records: u64 = unmapped.values().sum();

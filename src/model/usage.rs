@@ -182,6 +182,9 @@ pub struct Reading<'a> {
     pub uses: Vec<Use<'a>>,
 }
 
+/// What the rule of a row ends in when its object names were joined because there were too many to keep apart.
+pub const COLLAPSED: &str = "+collapsed";
+
 /// One row of the usage table, owned and resolved: what the later stages read.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Row {

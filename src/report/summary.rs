@@ -3,6 +3,7 @@
 use super::manifest::{ArtifactEntry, status};
 use super::table::table;
 use crate::aggregate::Usage;
+use crate::model::document::DocumentKind;
 use crate::model::tally::Tally;
 use crate::pipeline::{Fate, Plan};
 use crate::render::escape::terminal;
@@ -44,13 +45,14 @@ pub fn summary(usage: &Usage, plans: &[Plan<'_>], artifacts: &[ArtifactEntry], o
     let mut shown: Vec<&Plan<'_>> = plans.iter().collect();
     shown.sort_by_key(|plan| rank(plan));
     let rows: Vec<Vec<String>> = shown.iter().take(ROWS).map(|plan| row(plan)).collect();
-    screen.push(format!("\n{}", table(&["principal", "state", "files", "what to know"], &rows)));
+    screen
+        .push(format!("\n{}", table(&["principal", "account", "state", "documents", "what to know"], &rows)));
     if plans.len() > ROWS {
         screen.push(format!("… and {} more principals in {out}/manifest.json", plans.len() - ROWS));
     }
     let applied = artifacts.iter().filter(|a| a.applies).count();
     screen.push(format!(
-        "\nWrote {applied} files to apply and {out}/manifest.json; each was replayed against the log first."
+        "\nWrote {applied} files to apply and {out}/manifest.json; every document was replayed against the log first."
     ));
     screen.push("It narrows nothing yet: attach these, then detach what is attached today.".to_owned());
     if let Some(plan) = shown.iter().find(|plan| matches!(plan.fate, Fate::Written(_))) {
@@ -84,11 +86,13 @@ fn row(plan: &Plan<'_>) -> Vec<String> {
                 if review > 0 { format!("; {review} uses held back for review") } else { String::new() };
             let note =
                 if plan.reasons.is_empty() { "enough evidence".to_owned() } else { plan.reasons.join("; ") };
-            (status(plan).to_owned(), verified.documents().len().to_string(), note + &held)
+            let policies = verified.documents().iter().filter(|d| d.kind == DocumentKind::Policy).count();
+            (status(plan).to_owned(), policies.to_string(), note + &held)
         }
         Fate::Nothing(why) if review > 0 => ("review".to_owned(), "0".to_owned(), why.clone()),
         Fate::Nothing(why) => (plan.disposition.as_str().to_owned(), "0".to_owned(), why.clone()),
         Fate::Refused(why) => ("refused".to_owned(), "0".to_owned(), why.clone()),
     };
-    vec![plan.who.id.clone(), state, files, what]
+    let who = format!("{} {}", plan.who.kind.as_str(), plan.name);
+    vec![who, plan.account.clone(), state, files, what]
 }

@@ -4,7 +4,7 @@ use super::Draft;
 use crate::cloud::Cloud;
 use crate::model::grant::{Evidence, Grant, On, Widening};
 use crate::model::pattern::Pattern;
-use crate::model::usage::{Level, Row};
+use crate::model::usage::{COLLAPSED, Level, Row};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,6 +34,9 @@ fn grant(row: &Row, on: On) -> Grant {
     let reason = match row.target.level {
         Level::Unseen => {
             Some("the log does not name the resource: every one of its type in this account and region")
+        }
+        Level::Partial if row.rule.ends_with(COLLAPSED) => {
+            Some("more object names than can be kept apart: joined by their first-level prefix")
         }
         Level::Partial => Some("the log names only a part of the resource"),
         Level::Named | Level::Service | Level::All => None,

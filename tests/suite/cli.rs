@@ -215,6 +215,35 @@ fn user_templates_are_rendered_strictly() {
 }
 
 #[test]
+fn what_fits_nowhere_is_refused_and_the_rest_is_written() {
+    let record = |n: usize, role: &str, table: String| {
+        serde_json::json!({
+            "eventVersion": "1.11", "eventTime": "2026-11-03T09:00:00Z", "awsRegion": "eu-central-1",
+            "eventSource": "dynamodb.amazonaws.com", "eventName": "DescribeTable", "eventID": format!("{role}-{n}"),
+            "eventType": "AwsApiCall", "recipientAccountId": "111122223333", "requestParameters": { "tableName": table },
+            "userIdentity": { "type": "AssumedRole", "accountId": "111122223333", "sessionContext":
+                { "sessionIssuer": { "arn": format!("arn:aws:iam::111122223333:role/{role}") } } },
+        })
+    };
+    let many = (0..600).map(|n| record(n, "many", format!("table-with-a-rather-long-name-{n}")));
+    let few = (0..3).map(|n| record(n, "few", format!("t{n}")));
+    let folder = tempfile::tempdir().unwrap();
+    let (logs, out) = (folder.path().join("log.jsonl"), folder.path().join("out"));
+    std::fs::write(&logs, many.chain(few).map(|r| format!("{r}\n")).collect::<String>()).unwrap();
+    let got = run(&["generate", &logs.display().to_string(), "--out", &out.display().to_string()]);
+    assert_eq!(code(&got), 4, "{}", stderr(&got));
+    assert!(stderr(&got).contains("refused") && stderr(&got).contains("6144 characters"), "{}", stderr(&got));
+    let files = tree(&out);
+    assert!(files.iter().any(|(name, _)| name == "aws/111122223333/few/few.json"));
+    assert!(!files.iter().any(|(name, _)| name.contains("/many/")));
+    let manifest: Value =
+        serde_json::from_str(&files.iter().find(|(name, _)| name == "manifest.json").unwrap().1).unwrap();
+    let refused =
+        manifest["principals"].as_array().unwrap().iter().find(|p| p["documents"] == "refused").unwrap();
+    assert!(refused["principal"].as_str().unwrap().ends_with("role/many"), "{refused}");
+}
+
+#[test]
 fn help_is_short_and_says_the_exit_codes() {
     let help = String::from_utf8(run(&["--help"]).stdout).unwrap();
     for command in

@@ -287,6 +287,42 @@ fn generating_again_is_silent() {
     assert_eq!(tree(out.path()), first);
 }
 
+/// A bucket with more names than a policy could hold stays bounded, whatever the split, and says so.
+#[test]
+fn object_names_are_bounded_and_said_to_be() {
+    let object = |n: u32| {
+        let mut record = record(7);
+        record["eventName"] = json!("GetObject");
+        record["eventSource"] = json!("s3.amazonaws.com");
+        record["errorCode"] = Value::Null;
+        record["eventID"] = json!(format!("object-{n}"));
+        record["requestParameters"] =
+            json!({ "bucketName": "example-bucket", "key": format!("2026/{n}.json") });
+        record
+    };
+    let read_all = |numbers: &[u32]| {
+        let mut shard = Shard::new(Arc::new(Filter::default()), Arc::default(), false);
+        for part in numbers.chunks(400) {
+            let mut own = Shard::new(Arc::new(Filter::default()), Arc::default(), false);
+            let text: String = part.iter().map(|n| format!("{}\n", object(*n))).collect();
+            leastgrant::decode::decode(&text, &CLOUDS, &mut Worker(&mut own)).unwrap();
+            shard.merge(own);
+        }
+        shard.finish()
+    };
+    let mut numbers: Vec<u32> = (0..1_500).collect();
+    let usage = read_all(&numbers);
+    numbers.reverse();
+    assert_eq!(usage.rows, read_all(&numbers).rows);
+    assert_eq!(usage.rows.len(), 1, "one prefix");
+    assert_eq!(usage.rows[0].target.text, "arn:aws:s3:::example-bucket/2026/*");
+    assert_eq!(usage.rows[0].seen.count, 1_500);
+    assert!(usage.notes.iter().any(|note| note.code.as_str() == "collapsed"));
+    let plans = plans(&usage);
+    assert!(plans[0].grants[0].widened[0].reason.contains("object names"), "{:?}", plans[0].grants);
+    assert!(matches!(plans[0].fate, Fate::Written(_)));
+}
+
 /// Law 7: what was rendered as JSON reads back to the document that was proved.
 #[test]
 fn rendered_policies_read_back() {

@@ -65,8 +65,7 @@ impl Cloud for Gcp {
 
     fn place<'a>(&self, principal: &'a str, home: &'a str) -> (String, &'a str) {
         let name = principal.split_once(':').map_or(principal, |(_, name)| name);
-        let name =
-            if principal.starts_with("principal") { name.rsplit('/').next().unwrap_or(name) } else { name };
+        let name = name.split_once("/subject/").map_or(name, |(_, subject)| subject);
         let name = name.split('@').next().unwrap_or(name);
         (if home.is_empty() { "organization".to_owned() } else { home.to_owned() }, name)
     }
