@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import venv
 from pathlib import Path
 from typing import Callable, Sequence
 
@@ -81,7 +80,7 @@ def binary() -> Path:
 
 
 class Tools:
-    """The Python that runs tests/lint.py: one with the tools in requirements.txt, else this one."""
+    """The Python that runs tests/lint.py: one with the tools of requirements.txt, else this one, with what it has."""
 
     def __init__(self) -> None:
         self.python = Path(sys.executable)
@@ -93,13 +92,12 @@ class Tools:
         stamp = home / "installed.txt"
         wanted = f"{sys.version}\n{REQUIREMENTS.read_text(encoding='utf-8')}"
         if not (stamp.is_file() and python.exists() and stamp.read_text(encoding="utf-8") == wanted):
-            try:
-                venv.create(home, clear=True, with_pip=True)
-                pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-                subprocess.run([*pip, "-r", str(REQUIREMENTS)], check=True, capture_output=True, text=True)
-            except (OSError, subprocess.CalledProcessError) as error:
-                said = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
-                raise Skipped(f"the lint tools cannot be installed: {said[-1] if said else error}") from None
+            pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            for command in ([sys.executable, "-m", "venv", "--clear", home], [*pip, "-r", REQUIREMENTS]):
+                run = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+                if run.returncode != 0:
+                    said = (run.stderr.strip() or run.stdout.strip()).splitlines()
+                    raise Skipped(said[-1] if said else f"`{command[2]}` ended with exit code {run.returncode}")
             stamp.write_text(wanted, encoding="utf-8")
         self.python = python
 
@@ -118,7 +116,7 @@ class Tools:
 
     def lint_fixtures(self) -> None:
         """Outputs of the shipped scenarios."""
-        self.lint(sorted(ROOT.glob("fixtures/*/*/logs")), (0,))
+        self.lint(sorted(case.parent / "logs" for case in ROOT.glob("fixtures/*/*/case.toml")), (0,))
 
     def lint_corpus(self) -> None:
         """Outputs of real logs."""

@@ -71,8 +71,8 @@ impl Pattern {
         Self(parts)
     }
 
-    /// Replaces what a policy document cannot hold (IAM takes tab, line ends and U+0020 to U+00FF) by wildcards;
-    /// says whether anything was replaced.
+    /// Replaces what a policy document cannot hold (IAM takes U+0020 to U+00FF; tabs and line ends only between
+    /// tokens) by wildcards; says whether anything was replaced.
     #[must_use]
     pub fn within_charset(&self) -> (Self, bool) {
         let mut parts = Vec::new();
@@ -84,7 +84,7 @@ impl Pattern {
             };
             let mut run = String::new();
             for c in text.chars() {
-                if matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{ff}') {
+                if ('\u{20}'..='\u{ff}').contains(&c) {
                     run.push(c);
                     continue;
                 }

@@ -2,12 +2,14 @@
 //!
 //! `view`, `principal {id, name, slug, kind, cloud, account, disposition, set, path}`, `documents [document]`, and for
 //! files per document or boundary `document {kind, name, scope, scope_kind, scope_id, is_project, service_account, notes, policy, role,
-//! statements [{id, effect, allow, actions, resources, conditions [{operator, key, values}]}]}`.
+//! statements [{id, effect, allow, actions, resources, conditions [{operator, key, values}], operators [{operator,
+//! keys [{key, values}]}]}]}`.
 
 use super::target::VIEW;
 use crate::model::document::{Document, DocumentKind};
 use crate::verify::Verified;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
 /// Whom the documents are for.
 #[derive(Clone, Copy, Debug)]
@@ -108,8 +110,14 @@ fn document(document: &Document) -> Value {
                     )
                 })
                 .collect();
+            let keys = |keys: &BTreeMap<String, Vec<String>>| -> Vec<Value> {
+                keys.iter().map(|(key, values)| json!({ "key": key, "values": values })).collect()
+            };
+            let all = s.conditions.iter();
+            let operators: Vec<Value> =
+                all.map(|(op, by)| json!({ "operator": op, "keys": keys(by) })).collect();
             json!({ "id": s.id, "effect": s.effect, "allow": s.effect == "Allow", "actions": s.actions,
-                    "resources": s.resources, "conditions": conditions })
+                    "resources": s.resources, "conditions": conditions, "operators": operators })
         })
         .collect();
     json!({ "kind": document.kind.as_str(), "name": document.name, "scope": document.scope, "scope_kind": scope_kind,

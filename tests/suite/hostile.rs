@@ -4,7 +4,8 @@ use crate::support::{ask, code, run, stderr, tree};
 use leastgrant::cloud;
 use serde_json::{Value, json};
 
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
+    "&{aws:username}",
     "*",
     "a?c",
     "${aws:username}",
