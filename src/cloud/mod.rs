@@ -69,11 +69,18 @@ pub trait Cloud: Sync {
     fn boundary(&self, _who: &Subject<'_>, _documents: &[Document]) -> Result<Option<Document>, DoesNotFit> {
         Ok(None)
     }
+    /// Documents for [`Cloud::evaluator`] out of files, each with its name without endings.
+    ///
+    /// # Errors
+    /// When a file holds nothing of this cloud's.
+    fn documents(&self, files: &[(String, String)]) -> Result<Vec<String>, String> {
+        Ok(files.iter().map(|(_, text)| text.clone()).collect())
+    }
     /// Reads documents the way the cloud would; shares nothing with [`Cloud::package`].
     ///
     /// # Errors
     /// When a document is none of this cloud's.
-    fn evaluator(&self, documents: &[String], principal: &str) -> Result<Box<dyn Evaluator>, String>;
+    fn evaluator(&self, documents: &[String]) -> Result<Box<dyn Evaluator>, String>;
     /// The pattern as this cloud's documents can hold it, and why it is wider where it is.
     fn writable(&self, pattern: &Pattern) -> (Pattern, Option<&'static str>) {
         (pattern.clone(), None)

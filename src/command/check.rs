@@ -7,6 +7,7 @@ use super::output::{self, Format};
 use super::{Exit, Failure};
 use crate::cloud::{self, Cloud, Evaluator};
 use crate::model::usage::{Level, Row};
+use crate::render;
 use crate::report::table;
 use crate::verify;
 use serde_json::{Value, json};
@@ -17,7 +18,7 @@ use std::path::PathBuf;
 pub(super) struct Args {
     #[command(flatten)]
     input: Input,
-    /// Policy document (repeatable; they hold together)
+    /// Policy document, or a Google role and its binding (repeatable; they hold together)
     #[arg(long, value_name = "FILE", required = true)]
     policy: Vec<PathBuf>,
     /// Permissions boundary that also has to allow
@@ -30,17 +31,12 @@ pub(super) struct Args {
 
 /// Runs it.
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    let texts = args.policy.iter().map(text).collect::<Result<Vec<String>, Failure>>()?;
-    let cloud = told_by_content(&texts, args)?;
-    let policies = cloud.evaluator(&texts, "").map_err(|why| format!("--policy: {why}"))?;
+    let files = args.policy.iter().map(file).collect::<Result<Vec<(String, String)>, Failure>>()?;
+    let (cloud, policies) = told_by_content(&files, args)?;
     let boundary = match &args.boundary {
         Some(path) => {
-            let text = text(path)?;
-            Some(
-                cloud
-                    .evaluator(&[text], "")
-                    .map_err(|why| format!("--boundary `{}`: {why}", path.display()))?,
-            )
+            let (_, text) = file(path)?;
+            Some(cloud.evaluator(&[text]).map_err(|why| format!("--boundary `{}`: {why}", path.display()))?)
         }
         None => None,
     };
@@ -60,19 +56,26 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     Ok(if denied.is_empty() { unreadable } else { Exit::Refused })
 }
 
-fn text(path: &PathBuf) -> Result<String, Failure> {
-    std::fs::read_to_string(path).map_err(|e| format!("`{}`: cannot be read: {e}", path.display()).into())
+/// A file's name without its ending, and its text.
+fn file(path: &PathBuf) -> Result<(String, String), Failure> {
+    let text =
+        std::fs::read_to_string(path).map_err(|e| format!("`{}`: cannot be read: {e}", path.display()))?;
+    Ok((render::stem(&path.display().to_string()), text))
 }
 
-/// The first cloud that can read all the documents.
-fn told_by_content(texts: &[String], args: &Args) -> Result<&'static dyn Cloud, Failure> {
-    let reads = |cloud: &&&'static dyn Cloud| cloud.evaluator(texts, "").is_ok();
-    if let Some(cloud) = cloud::CLOUDS.iter().find(reads) {
-        return Ok(*cloud);
+type Told = (&'static dyn Cloud, Box<dyn Evaluator>);
+
+/// The first cloud that can read all the files.
+fn told_by_content(files: &[(String, String)], args: &Args) -> Result<Told, Failure> {
+    let mut whys: Vec<String> = Vec::new();
+    for cloud in cloud::CLOUDS {
+        match cloud.documents(files).and_then(|texts| cloud.evaluator(&texts)) {
+            Ok(evaluator) => return Ok((cloud, evaluator)),
+            Err(why) => whys.push(format!("\n  as a policy of {}: {why}", cloud.id())),
+        }
     }
-    let why = cloud::CLOUDS.iter().find_map(|cloud| cloud.evaluator(texts, "").err()).unwrap_or_default();
     let names: Vec<String> = args.policy.iter().map(|p| p.display().to_string()).collect();
-    Err(format!("--policy {}: {why}", names.join(", ")).into())
+    Err(format!("--policy {}: cannot be read{}", names.join(", "), whys.concat()).into())
 }
 
 fn print(args: &Args, denied: &[&&Row], policies: &dyn Evaluator) -> Result<(), Failure> {

@@ -127,9 +127,10 @@ impl Files<'_> {
 
 /// What was rendered is read back and replayed once more: a template cannot change what was proved.
 fn read_back(plan: &Plan<'_>, artifacts: &[Artifact]) -> Result<(), Failure> {
-    let texts: Vec<String> = artifacts.iter().filter(|a| a.reads_back).map(|a| a.text.clone()).collect();
-    if let Some(cloud) = cloud::by_id(plan.who.cloud).filter(|_| !texts.is_empty()) {
-        let replayed = verify::verify_texts(cloud, &plan.who.id, &texts, &plan.rows);
+    let read = artifacts.iter().filter(|a| a.reads_back);
+    let files: Vec<(String, String)> = read.map(|a| (render::stem(&a.path), a.text.clone())).collect();
+    if let Some(cloud) = cloud::by_id(plan.who.cloud).filter(|_| !files.is_empty()) {
+        let replayed = verify::verify_files(cloud, &files, &plan.rows);
         replayed.map_err(|why| {
             format!("the rendered policy of {} does not do what was proved: {why}", plan.who.id)
         })?;

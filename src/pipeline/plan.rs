@@ -129,7 +129,7 @@ fn fate(
             Err(why) => return Fate::Refused(why.to_string()),
         }
     }
-    match verify::verify(cloud, who.principal, documents, rows) {
+    match verify::verify(cloud, documents, rows) {
         Ok(verified) => Fate::Written(verified),
         Err(why) => Fate::Refused(why.to_string()),
     }

@@ -41,6 +41,13 @@ pub enum RenderError {
     },
 }
 
+/// A file's name without folders and without its ending: `lp` of `a/lp.yaml`.
+#[must_use]
+pub fn stem(path: &str) -> String {
+    let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
+    name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_owned()
+}
+
 /// Renders one target for one principal.
 ///
 /// # Errors

@@ -71,12 +71,7 @@ pub fn describe(row: &Row) -> String {
 ///
 /// # Errors
 /// What would go wrong were they applied.
-pub fn verify(
-    cloud: &dyn Cloud,
-    principal: &str,
-    documents: Vec<Document>,
-    rows: &[&Row],
-) -> Result<Verified, Rejected> {
+pub fn verify(cloud: &dyn Cloud, documents: Vec<Document>, rows: &[&Row]) -> Result<Verified, Rejected> {
     for action in documents.iter().flat_map(|d| &d.statements).flat_map(|s| &s.actions) {
         if !action.ends_with(":*") && !cloud.knows(action) {
             return Err(Rejected::UnknownAction(action.clone()));
@@ -85,11 +80,11 @@ pub fn verify(
     let texts = |kind: DocumentKind| -> Vec<String> {
         documents.iter().filter(|d| d.kind == kind).map(|d| d.text.clone()).collect()
     };
-    let policies = cloud.evaluator(&texts(DocumentKind::Policy), principal).map_err(Rejected::Unreadable)?;
+    let policies = cloud.evaluator(&texts(DocumentKind::Policy)).map_err(Rejected::Unreadable)?;
     let replayed = replay(policies.as_ref(), rows)?;
     let boundaries = texts(DocumentKind::Boundary);
     if !boundaries.is_empty() {
-        let limit = cloud.evaluator(&boundaries, principal).map_err(Rejected::Unreadable)?;
+        let limit = cloud.evaluator(&boundaries).map_err(Rejected::Unreadable)?;
         let denied = rows.iter().find(|row| must_allow(row) && !limit.allows(row));
         if let Some(row) = denied {
             return Err(Rejected::Boundary(describe(row)));
@@ -98,17 +93,13 @@ pub fn verify(
     Ok(Verified { documents, replayed })
 }
 
-/// Checks rendered texts the same way.
+/// Checks rendered files, by their names without endings, the same way.
 ///
 /// # Errors
 /// What would go wrong were they applied.
-pub fn verify_texts(
-    cloud: &dyn Cloud,
-    principal: &str,
-    texts: &[String],
-    rows: &[&Row],
-) -> Result<usize, Rejected> {
-    let evaluator = cloud.evaluator(texts, principal).map_err(Rejected::Unreadable)?;
+pub fn verify_files(cloud: &dyn Cloud, files: &[(String, String)], rows: &[&Row]) -> Result<usize, Rejected> {
+    let texts = cloud.documents(files).map_err(Rejected::Unreadable)?;
+    let evaluator = cloud.evaluator(&texts).map_err(Rejected::Unreadable)?;
     replay(evaluator.as_ref(), rows)
 }
 

@@ -120,6 +120,33 @@ fn check_agrees_with_generate_and_finds_what_is_missing() {
 }
 
 #[test]
+fn check_reads_google_roles_and_bindings() {
+    let logs = fixture("gcp/data-team/logs");
+    let folder =
+        fixture("gcp/data-team/expected/gcp/example-data-dev/report-runner/projects-example-data-dev");
+    let (role, binding) = (
+        format!("{folder}/leastgrant_report_runner.yaml"),
+        format!("{folder}/leastgrant_report_runner.binding.json"),
+    );
+    let who = "serviceAccount:report-runner@*";
+    let got = run(&["check", &logs, "--principal", who, "--policy", &role, "--policy", &binding]);
+    assert_eq!(code(&got), 0, "{}", stderr(&got));
+    let got = run(&[
+        "check",
+        &logs,
+        "--principal",
+        "serviceAccount:deployer@*",
+        "--policy",
+        &role,
+        "--policy",
+        &binding,
+    ]);
+    assert_eq!(code(&got), 4, "another's role allows nothing: {}", stderr(&got));
+    let got = run(&["check", &logs, "--policy", &role]);
+    assert!(code(&got) == 1 && stderr(&got).contains("without a binding"), "{}", stderr(&got));
+}
+
+#[test]
 fn explain_names_statement_rule_and_sample() {
     let got = lines(&run(&["explain", &sam(), "--principal", SAM, "--action", "iam:passrole"]));
     assert!(!got.is_empty());

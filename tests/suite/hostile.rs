@@ -92,7 +92,7 @@ fn a_name_grants_only_itself() {
         })
         .map(|(_, text)| text.clone())
         .collect();
-    let evaluator = cloud::by_id("aws").unwrap().evaluator(&policies, "").unwrap();
+    let evaluator = cloud::by_id("aws").unwrap().evaluator(&policies).unwrap();
     let object = |key: &str| format!("arn:aws:s3:::example-bucket/{key}");
     let allows = |name: &str| evaluator.allows(&ask("p", "s3:GetObject", Some(&object(name)), &[]));
     for name in NAMES {

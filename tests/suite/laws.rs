@@ -106,7 +106,7 @@ proptest! {
         for plan in &plans {
             let Fate::Written(verified) = &plan.fate else { continue };
             let texts: Vec<String> = verified.documents().iter().filter(|d| d.kind.as_str() == "policy").map(|d| d.text.clone()).collect();
-            let evaluator = cloud::by_id("aws").unwrap().evaluator(&texts, &plan.who.id).unwrap();
+            let evaluator = cloud::by_id("aws").unwrap().evaluator(&texts).unwrap();
             for row in &usage.rows {
                 let own = row.principal == plan.who.id && verify::must_allow(row);
                 let same = plan.grants.iter().any(|g| g.action == row.action)
@@ -122,7 +122,7 @@ proptest! {
         let (pattern, _) = Pattern::literal(&name).within_charset();
         let policy = json!({ "Version": "2012-10-17", "Statement": [
             { "Effect": "Allow", "Action": "s3:GetObject", "Resource": pattern.to_string() } ] }).to_string();
-        let evaluator = cloud::by_id("aws").unwrap().evaluator(&[policy], "").unwrap();
+        let evaluator = cloud::by_id("aws").unwrap().evaluator(&[policy]).unwrap();
         let ask = |name: &str| Row { target: Target::named(name.to_owned()), ..crate::support::ask("p", "s3:GetObject", None, &[]) };
         prop_assert!(evaluator.allows(&ask(&name)));
         prop_assert_eq!(evaluator.allows(&ask(&other)), name == other);
@@ -192,7 +192,7 @@ fn nothing_widens_silently() {
             let Fate::Written(verified) = &plan.fate else { continue };
             let documents = verified.documents().iter().filter(|d| d.kind.as_str() == "policy");
             let texts: Vec<String> = documents.map(|d| d.text.clone()).collect();
-            let evaluator = cloud::by_id(plan.who.cloud).unwrap().evaluator(&texts, &plan.who.id).unwrap();
+            let evaluator = cloud::by_id(plan.who.cloud).unwrap().evaluator(&texts).unwrap();
             for row in probes(&usage, plan) {
                 let asked = Row { principal: plan.who.id.clone(), ..row.clone() };
                 if !evaluator.allows(&asked) {
@@ -257,7 +257,7 @@ fn every_pass_keeps_the_law_of_replay_and_does_something() {
             for upto in 1..=PASSES.len() {
                 let grants = run(&PASSES[..upto], &plan.rows, cloud);
                 let documents = cloud.package(&subject, &grants).unwrap();
-                let verified = verify::verify(cloud, &plan.who.id, documents, &plan.rows);
+                let verified = verify::verify(cloud, documents, &plan.rows);
                 assert!(verified.is_ok(), "{} after {}: {verified:?}", plan.who.id, PASSES[upto - 1].0);
             }
             for (at, (name, _)) in PASSES.iter().enumerate() {

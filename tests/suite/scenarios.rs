@@ -60,7 +60,7 @@ fn allowed(plans: &[Plan<'_>], probe: &Probe) -> bool {
     let Fate::Written(verified) = &plan.fate else { return false };
     let policies: Vec<_> = verified.documents().iter().filter(|d| d.kind == DocumentKind::Policy).collect();
     let texts: Vec<String> = policies.iter().map(|d| d.text.clone()).collect();
-    let evaluator = cloud::by_id(plan.who.cloud).unwrap().evaluator(&texts, &plan.who.id).unwrap();
+    let evaluator = cloud::by_id(plan.who.cloud).unwrap().evaluator(&texts).unwrap();
     let context: Vec<(String, String)> = probe.context.clone().into_iter().collect();
     let resource = probe.resource.as_deref().filter(|r| *r != "*");
     let row = ask(&probe.principal, &probe.action, resource, &context);

@@ -64,7 +64,7 @@ impl Cloud for Aws {
         boundary::boundary(who, documents).map(Some)
     }
 
-    fn evaluator(&self, documents: &[String], _principal: &str) -> Result<Box<dyn Evaluator>, String> {
+    fn evaluator(&self, documents: &[String]) -> Result<Box<dyn Evaluator>, String> {
         let policies =
             documents.iter().map(|text| evaluate::Policy::parse(text)).collect::<Result<Vec<_>, _>>()?;
         Ok(Box::new(evaluate::Policies(policies)))

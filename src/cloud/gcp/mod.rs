@@ -4,6 +4,7 @@ mod evaluate;
 mod identity;
 mod map;
 mod package;
+mod readback;
 mod record;
 
 use super::{Cloud, Evaluator, Sink, Subject};
@@ -55,7 +56,11 @@ impl Cloud for Gcp {
         package::package(who, grants)
     }
 
-    fn evaluator(&self, documents: &[String], _principal: &str) -> Result<Box<dyn Evaluator>, String> {
+    fn documents(&self, files: &[(String, String)]) -> Result<Vec<String>, String> {
+        readback::documents(files)
+    }
+
+    fn evaluator(&self, documents: &[String]) -> Result<Box<dyn Evaluator>, String> {
         Ok(Box::new(evaluate::Bindings::parse(documents)?))
     }
 
