@@ -103,13 +103,16 @@ impl Aws {
         }
     }
 
-    /// IAM prefixes that an event source (without `.amazonaws.com`) may carry, most likely first.
+    /// IAM prefixes that an event source (without `.amazonaws.com`) may carry, most likely first; none: its own name.
     #[must_use]
-    pub fn prefixes<'a>(&'a self, host: &'a str) -> Vec<&'a str> {
-        match self.sources.get(&host.to_ascii_lowercase()) {
-            Some(prefixes) => prefixes.iter().map(String::as_str).collect(),
-            None => vec![host],
-        }
+    pub fn prefixes(&self, host: &str) -> &[String] {
+        let folded = if host.bytes().any(|b| b.is_ascii_uppercase()) {
+            host.to_ascii_lowercase()
+        } else {
+            String::new()
+        };
+        let host = if folded.is_empty() { host } else { &folded };
+        self.sources.get(host).map_or(&[], Vec::as_slice)
     }
 
     /// Hand-written rules of an event source.

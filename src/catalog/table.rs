@@ -90,8 +90,13 @@ impl Service {
     /// The action of that name, whatever its case.
     #[must_use]
     pub fn action(&self, name: &str) -> Option<&Action> {
-        let wanted = name.to_ascii_lowercase();
-        let at = self.actions.binary_search_by(|a| a.name.to_ascii_lowercase().cmp(&wanted)).ok()?;
+        let folded = |text: &'_ str| {
+            text.bytes().map(|b| b.to_ascii_lowercase()).collect::<smallvec::SmallVec<[u8; 64]>>()
+        };
+        let wanted = folded(name);
+        let order =
+            |action: &Action| action.name.bytes().map(|b| b.to_ascii_lowercase()).cmp(wanted.iter().copied());
+        let at = self.actions.binary_search_by(order).ok()?;
         self.actions.get(at)
     }
 
@@ -112,8 +117,8 @@ impl Service {
     /// Whether no type of the service fits `arn` better than the one at `at`; several may have the same template.
     #[must_use]
     pub fn is_type(&self, at: usize, arn: &str) -> bool {
-        let best = self.types.iter().filter_map(|resource| resource.fit(arn)).max();
-        best.is_some() && self.types.get(at).and_then(|resource| resource.fit(arn)) == best
+        let Some(own) = self.types.get(at).and_then(|resource| resource.fit(arn)) else { return false };
+        self.types.iter().all(|resource| resource.fit(arn).is_none_or(|other| other <= own))
     }
 }
 

@@ -10,6 +10,7 @@ use crate::catalog::table::{AccessLevel, Action, Service};
 use crate::model::pattern::escape;
 use crate::model::tally::Skip;
 use crate::model::usage::{Basis, Context, Level, Outcome, Target, Use};
+use smallvec::SmallVec;
 use std::borrow::Cow;
 
 /// What one record came to.
@@ -152,9 +153,11 @@ fn context<'a>(ctx: &Ctx<'a>, action: &str) -> Context<'a> {
 fn exercises<'c>(ctx: &Ctx<'_>, event: &str) -> Result<Vec<Exercise<'c>>, Skip> {
     let host = ctx.record.host();
     let catalog = catalog::aws();
-    let prefixes = catalog.prefixes(host);
-    let named: Vec<&str> = [host].into_iter().chain(prefixes.iter().copied()).collect();
-    for source in named {
+    let listed = catalog.prefixes(host);
+    let own = if listed.is_empty() { Some(host) } else { None };
+    let prefixes: SmallVec<[&str; 4]> = own.into_iter().chain(listed.iter().map(String::as_str)).collect();
+    let listed = listed.iter().map(String::as_str);
+    for source in std::iter::once(host).chain(listed) {
         let rules = catalog.rules(source).map_or(&[][..], |rules| rules.of(event));
         if let Some(rule) = rules.iter().find(|rule| ctx.holds(&rule.when)) {
             return by_rule(ctx, source, rule);

@@ -58,8 +58,9 @@ impl Namer<'_, '_> {
         {
             return mark(by_hand, "fill");
         }
-        let in_answer = self.fitting(arn_leaves(&self.ctx.response));
-        if !in_answer.is_empty() && !self.action.level.reads() {
+        let writes = !self.action.level.reads();
+        let in_answer = if writes { self.fitting(arn_leaves(self.ctx.response())) } else { Vec::new() };
+        if !in_answer.is_empty() {
             return named(in_answer, "response-arn");
         }
         let by_name = self.filled(&|var| self.by_name(&self.ctx.request, var));
@@ -73,11 +74,12 @@ impl Namer<'_, '_> {
         if !listed.is_empty() {
             return named(listed, "resources");
         }
-        if self.action.level.reads() {
+        if !writes {
             return Vec::new();
         }
-        let made = self
-            .filled(&|var| [self.by_name(&self.ctx.response, var), self.by_id(&self.ctx.response)].concat());
+        let made = self.filled(&|var| {
+            [self.by_name(self.ctx.response(), var), self.by_id(self.ctx.response())].concat()
+        });
         mark(made, "response-parameter")
     }
 

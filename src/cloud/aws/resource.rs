@@ -13,13 +13,14 @@ use crate::model::pattern::escape;
 use crate::model::usage::{Level, Target};
 use crate::wire::leaves::{Leaf, Leaves, normal};
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 /// The record with what rules look at.
 pub(super) struct Ctx<'a> {
     pub(super) record: &'a Record<'a>,
     pub(super) request: Leaves<'a>,
-    pub(super) response: Leaves<'a>,
+    response: OnceCell<Leaves<'a>>,
     /// Only one element of a list is looked at, so `resources[]` of the whole record says nothing.
     pub(super) element: bool,
 }
@@ -28,18 +29,23 @@ pub(super) struct Ctx<'a> {
 pub(super) type Found = (Target<'static>, &'static str);
 
 impl<'a> Ctx<'a> {
-    /// Parses request and answer; `None` when they are nested too deep.
+    /// Parses the request; `None` when it is nested too deep.
     pub(super) fn new(record: &'a Record<'a>) -> Option<Self> {
         let request = crate::wire::leaves::of(record.request_parameters)?;
-        let response = crate::wire::leaves::of(record.response_elements)?;
-        Some(Self { record, request, response, element: false })
+        Some(Self { record, request, response: OnceCell::new(), element: false })
+    }
+
+    /// The answer, parsed when first asked for; one that is nested too deep names nothing.
+    pub(super) fn response(&self) -> &Leaves<'a> {
+        self.response
+            .get_or_init(|| crate::wire::leaves::of(self.record.response_elements).unwrap_or_default())
     }
 
     /// The same record, seen through one element of a list in the request.
     pub(super) fn within(&self, element: usize) -> Self {
         let all = self.request.all.iter().filter(|leaf| leaf.element == element).cloned().collect();
         let request = Leaves { all, tagged: false, hidden: self.request.hidden };
-        Self { record: self.record, request, response: Leaves::default(), element: true }
+        Self { record: self.record, request, response: OnceCell::from(Leaves::default()), element: true }
     }
 
     /// Values at a rule's path: `key.key | filter …`; `response.` looks into the answer.
@@ -48,7 +54,7 @@ impl<'a> Ctx<'a> {
         let path = steps.next().unwrap_or("");
         let filters: Vec<&str> = steps.collect();
         let leaves: Vec<&Leaf<'_>> = match path.strip_prefix("response.") {
-            Some(path) => self.response.at(path).collect(),
+            Some(path) => self.response().at(path).collect(),
             None => self.request.at(path).collect(),
         };
         let cut =
