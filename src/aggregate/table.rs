@@ -1,11 +1,13 @@
 //! The finished usage table: owned, sorted by text, cut to the window.
 
+use super::intern::Sym;
 use super::{Shard, line::Line, owned};
 use crate::model::identity::{Kind, PrincipalUse};
 use crate::model::note::{Code, Note};
 use crate::model::tally::Tally;
 use crate::model::time::{Day, Timestamp};
 use crate::model::usage::{COLLAPSED, Row, Seen};
+use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// All that was learned.
@@ -87,11 +89,18 @@ impl Shard {
             let span = spans.entry(&row.principal).or_insert((row.seen.first, row.seen.last));
             *span = (span.0.min(row.seen.first), span.1.later(row.seen.last));
         }
+        let mut days: FxHashMap<Sym, (usize, u64)> = FxHashMap::default();
+        self.days.iter().for_each(|((who, _), records)| {
+            let known = days.entry(*who).or_default();
+            *known = (known.0 + 1, known.1 + records);
+        });
+        let mut sessions: FxHashMap<Sym, usize> = FxHashMap::default();
+        self.sessions.keys().for_each(|(who, _)| *sessions.entry(*who).or_default() += 1);
         let mut all: Vec<PrincipalUse> = Vec::new();
         self.principals.iter().for_each(|(sym, known)| {
             let id = self.texts.text(*sym);
             let Some(span) = spans.get(id) else { return };
-            let counts: Vec<u64> = self.days.iter().filter(|((p, _), _)| p == sym).map(|(_, n)| *n).collect();
+            let (days, events) = days.get(sym).copied().unwrap_or_default();
             let linked = self.links.get(sym).copied().unwrap_or_default();
             all.push(PrincipalUse {
                 id: id.to_owned(),
@@ -99,10 +108,10 @@ impl Shard {
                 kind: known.kind,
                 home: self.texts.text(known.home).to_owned(),
                 vouched: known.vouched.or(linked),
-                events: counts.iter().sum(),
+                events,
                 actions: actions.get(id).map_or(0, BTreeSet::len),
-                days: counts.len(),
-                sessions: self.sessions.keys().filter(|(p, _)| p == sym).count(),
+                days,
+                sessions: sessions.get(sym).copied().unwrap_or_default(),
                 span: *span,
             });
         });

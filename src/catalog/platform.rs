@@ -102,13 +102,14 @@ pub struct GoogleIdentities {
 /// Whether `text` fits a pattern of these files, in which `*` is the only wildcard.
 #[must_use]
 pub fn glob(pattern: &str, text: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == text,
-        Some((head, tail)) => text.strip_prefix(head).is_some_and(|rest| {
-            let starts = rest.char_indices().map(|(at, _)| at).chain([rest.len()]);
-            starts.into_iter().any(|at| glob(tail, rest.get(at..).unwrap_or("")))
-        }),
+    let mut pieces = pattern.split('*');
+    let Some(mut rest) = text.strip_prefix(pieces.next().unwrap_or("")) else { return false };
+    let Some(last) = pieces.next_back() else { return rest.is_empty() };
+    for piece in pieces {
+        let Some(at) = rest.find(piece) else { return false };
+        rest = rest.get(at + piece.len()..).unwrap_or("");
     }
+    rest.ends_with(last)
 }
 
 list_file!(
@@ -119,3 +120,23 @@ list_file!(
     /// `boundary.toml`.
     BoundaryFile, deny, DenyRule
 );
+
+#[cfg(test)]
+mod tests {
+    use super::glob;
+
+    #[test]
+    fn stars_stand_for_anything() {
+        for (pattern, text, fits) in [
+            ("service-*@*.iam.gserviceaccount.com", "service-1@gcp-sa-x.iam.gserviceaccount.com", true),
+            ("service-*@*.iam.gserviceaccount.com", "deployer@p.iam.gserviceaccount.com", false),
+            ("a*b*b", "ab", false),
+            ("a*b*b", "abb", true),
+            ("exact", "exact", true),
+            ("exact", "exactly", false),
+            ("*", "", true),
+        ] {
+            assert_eq!(glob(pattern, text), fits, "{pattern} {text}");
+        }
+    }
+}

@@ -10,6 +10,7 @@ use crate::resolve;
 use crate::source::{self, Input, SourceError};
 use rayon::prelude::*;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What to read and how.
 pub struct Reader<'p> {
@@ -88,20 +89,24 @@ fn all(files: &[Input], reader: &Reader<'_>) -> Shard {
     let mut sized: Vec<(u64, &Input)> = files.iter().map(|file| (file.size(), file)).collect();
     sized.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(b.1)));
     reader.progress.start(sized.len(), sized.iter().map(|(size, _)| size).sum());
-    let shard = sized
-        .par_iter()
-        .with_max_len(1)
-        .fold(fresh, |mut shard, (size, input)| {
+    // One shard for each worker, which takes the next file when it is done with one.
+    let next = AtomicUsize::new(0);
+    let work = |_| {
+        let mut shard = fresh();
+        while let Some((size, input)) = sized.get(next.fetch_add(1, Ordering::Relaxed)) {
             one(input, &mut shard);
             reader.progress.done(*size);
-            shard
-        })
-        .reduce(fresh, |mut a, b| {
-            a.merge(b);
-            a
-        });
+        }
+        shard
+    };
+    let workers = rayon::current_num_threads().min(sized.len());
+    let shards: Vec<Shard> = (0..workers).into_par_iter().with_max_len(1).map(work).collect();
     reader.progress.end();
-    shard
+    let joined = shards.into_iter().reduce(|mut all, one| {
+        all.merge(one);
+        all
+    });
+    joined.unwrap_or_else(fresh)
 }
 
 fn one(input: &Input, shard: &mut Shard) {

@@ -32,42 +32,48 @@ pub fn of_json(json: &str) -> u64 {
     let bytes = json.as_bytes();
     let (mut sum, mut last, mut at) = (0u64, 0u64, 0usize);
     while let Some(&byte) = bytes.get(at) {
-        if byte == b'"' {
-            let end = string_end(bytes, at + 1);
-            let inner = json.get(at + 1..end).unwrap_or("");
-            let piece = if inner.contains('\\') { hash_unescaped(inner) } else { hash(inner) };
-            at = end + 1;
-            let is_key =
-                bytes.get(at..).unwrap_or(&[]).iter().find(|b| !b.is_ascii_whitespace()) == Some(&b':');
-            if is_key {
-                last = piece;
-            } else {
-                sum = sum.wrapping_add(join(last, piece));
+        match byte {
+            b'"' => {
+                let (end, escaped) = string_end(bytes, at + 1);
+                let inner = json.get(at + 1..end).unwrap_or("");
+                let piece = if escaped { hash_unescaped(inner) } else { hash(inner) };
+                at = end + 1;
+                while bytes.get(at).is_some_and(u8::is_ascii_whitespace) {
+                    at += 1;
+                }
+                if bytes.get(at) == Some(&b':') {
+                    last = piece;
+                } else {
+                    sum = sum.wrapping_add(join(last, piece));
+                }
             }
-        } else if byte.is_ascii_alphanumeric() || byte == b'-' {
-            let rest = bytes.get(at..).unwrap_or(&[]);
-            let len =
-                rest.iter().take_while(|b| b.is_ascii_alphanumeric() || b"+-.".contains(b)).count().max(1);
-            sum = sum.wrapping_add(join(last, hash(json.get(at..at + len).unwrap_or(""))));
-            at += len;
-        } else {
-            at += 1;
+            b'{' | b'}' | b'[' | b']' | b',' | b':' | b' ' | b'\n' | b'\r' | b'\t' => at += 1,
+            _ => {
+                let rest = bytes.get(at..).unwrap_or(&[]);
+                let len = rest
+                    .iter()
+                    .take_while(|b| b.is_ascii_alphanumeric() || b"+-.".contains(b))
+                    .count()
+                    .max(1);
+                sum = sum.wrapping_add(join(last, hash(json.get(at..at + len).unwrap_or(""))));
+                at += len;
+            }
         }
     }
     sum
 }
 
-/// Index of the quote that ends the string whose first byte is at `from`.
-fn string_end(bytes: &[u8], from: usize) -> usize {
-    let mut at = from;
-    while let Some(&byte) = bytes.get(at) {
-        match byte {
-            b'"' => return at,
-            b'\\' => at += 2,
-            _ => at += 1,
+/// Index of the quote that ends the string whose first byte is at `from`, and whether an escape stands before it.
+fn string_end(bytes: &[u8], from: usize) -> (usize, bool) {
+    let (mut at, mut escaped) = (from, false);
+    while let Some(found) = memchr::memchr2(b'"', b'\\', bytes.get(at..).unwrap_or(&[])) {
+        if bytes.get(at + found) == Some(&b'"') {
+            return (at + found, escaped);
         }
+        escaped = true;
+        at += found + 2;
     }
-    bytes.len()
+    (bytes.len(), escaped)
 }
 
 fn hash_unescaped(inner: &str) -> u64 {

@@ -1,0 +1,361 @@
+//! What each stage costs beside inflating the same logs. `benches/README.md` says how to run it and how to read it.
+//!
+//! No benchmark framework: what counts is CPU time, which no other load on the machine changes much, as a multiple of
+//! a floor measured in the same round; and such long runs need no statistics, but a check of what came of them.
+
+#![expect(clippy::print_stdout, reason = "its output is its purpose")]
+#![expect(clippy::disallowed_methods, reason = "writes and reads the logs it measures")]
+
+mod corpus;
+
+use corpus::Made;
+use cpu_time::ProcessTime;
+use leastgrant::aggregate::dedup::Dedup;
+use leastgrant::aggregate::{Shard, Usage, Worker};
+use leastgrant::cloud::{self, CLOUDS, Cloud, Sink, Subject};
+use leastgrant::config::{Filter, Minimums};
+use leastgrant::decode;
+use leastgrant::model::identity::Vouched;
+use leastgrant::model::tally::Skip;
+use leastgrant::model::time::Timestamp;
+use leastgrant::model::usage::{Outcome, Reading};
+use leastgrant::pipeline::{self, Fate, Plan, Progress, Reader};
+use leastgrant::synthesize;
+use leastgrant::verify;
+use serde::de::IgnoredAny;
+use std::error::Error;
+use std::hint::black_box;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+type Failure = Box<dyn Error>;
+
+/// CloudTrail records, and twice as many as Google's.
+const EVENTS: u64 = 40_000;
+/// The same, where it only has to be shown that everything runs.
+const FEW: u64 = 1_200;
+const ROUNDS: usize = 5;
+const RECORDS_PER_FILE: u64 = 400;
+const SEED: u64 = 20_261_103;
+
+fn main() -> Result<(), Failure> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    // `cargo bench` says so; `cargo test` does not.
+    let measures = words.iter().any(|word| word == "--bench") && !words.iter().any(|word| word == "--test");
+    let given = words.iter().filter(|word| !word.starts_with('-')).map(String::as_str);
+    let (ids, wanted): (Vec<&str>, Vec<&str>) = given.partition(|word| cloud::by_id(word).is_some());
+    let (events, rounds) = if measures { (events()?, ROUNDS) } else { (FEW, 1) };
+    // Plans are made in parallel: on one thread, or waiting threads would count.
+    rayon::ThreadPoolBuilder::new().num_threads(1).build_global()?;
+    let temporary = tempfile::tempdir()?;
+    let root = match std::env::var_os("LEASTGRANT_BENCH_KEEP").map(PathBuf::from) {
+        Some(kept) if kept.exists() => {
+            return Err(format!("`{}` exists: name a folder to make", kept.display()).into());
+        }
+        Some(kept) => kept,
+        None => temporary.path().to_owned(),
+    };
+    let files = |events: u64| (events / RECORDS_PER_FILE).max(2);
+    for id in ["aws", "gcp"].into_iter().filter(|id| ids.is_empty() || ids.contains(id)) {
+        let (root, events) = (root.join(id), if id == "aws" { events } else { events / 2 });
+        let made = match id {
+            "aws" => corpus::cloudtrail(&root, events, files(events), SEED)?,
+            _ => corpus::google(&root, events, files(events), SEED)?,
+        };
+        assert_eq!(made.records, events, "{id}: as many records as asked for");
+        let logs = Logs::load(&root, made)?;
+        println!(
+            "\n{id}: {events} records in {} files, {} bytes of JSON, {} packed",
+            made.files,
+            made.bytes,
+            logs.packed.iter().map(Vec::len).sum::<usize>()
+        );
+        measure(id, &logs, rounds, &wanted)?;
+    }
+    Ok(())
+}
+
+fn events() -> Result<u64, Failure> {
+    match std::env::var("LEASTGRANT_BENCH_EVENTS") {
+        Ok(text) => {
+            Ok(text.parse().map_err(|_| format!("LEASTGRANT_BENCH_EVENTS: `{text}` is no number"))?)
+        }
+        Err(_) => Ok(EVENTS),
+    }
+}
+
+/// The logs of one cloud in memory, and what is known of them.
+struct Logs {
+    root: String,
+    made: Made,
+    packed: Vec<Vec<u8>>,
+    texts: Vec<String>,
+}
+
+impl Logs {
+    fn load(root: &Path, made: Made) -> Result<Self, Failure> {
+        let mut paths: Vec<PathBuf> = Vec::new();
+        for entry in walkdir::WalkDir::new(root) {
+            let entry = entry?;
+            if entry.file_type().is_file() {
+                paths.push(entry.into_path());
+            }
+        }
+        paths.sort();
+        let packed = paths.iter().map(std::fs::read).collect::<Result<Vec<_>, _>>()?;
+        let texts = packed
+            .iter()
+            .map(|bytes| Ok(String::from_utf8(inflate(bytes)?)?))
+            .collect::<Result<_, Failure>>()?;
+        Ok(Self { root: root.display().to_string(), made, packed, texts })
+    }
+}
+
+fn inflate(bytes: &[u8]) -> Result<Vec<u8>, std::io::Error> {
+    let mut out = Vec::new();
+    flate2::read::MultiGzDecoder::new(bytes).read_to_end(&mut out)?;
+    Ok(out)
+}
+
+/// What came of a stage, to be held against what has to come of it.
+type Counts = Vec<(&'static str, u64)>;
+
+/// One thing to measure.
+struct Stage<'s> {
+    name: &'static str,
+    run: Box<dyn Fn() -> Result<Counts, Failure> + 's>,
+    expected: Counts,
+}
+
+/// Runs all stages in turn, so often, and prints the best time of each.
+fn measure(id: &str, logs: &Logs, rounds: usize, wanted: &[&str]) -> Result<(), Failure> {
+    let usage = read(logs)?;
+    let plans = pipeline::plan(&usage, &Minimums::default(), true);
+    let by = cloud::by_id(id).ok_or("no such cloud")?;
+    let stages = stages(by, logs, &usage, &plans);
+    // The floor is always measured.
+    let skips =
+        |stage: &Stage<'_>| !wanted.is_empty() && stage.name != "inflate" && !wanted.contains(&stage.name);
+    let mut best: Vec<Option<Duration>> = vec![None; stages.len()];
+    for _ in 0..rounds {
+        for (stage, best) in stages.iter().zip(&mut best).filter(|(stage, _)| !skips(stage)) {
+            let start = ProcessTime::now();
+            let counts = black_box((stage.run)()?);
+            let taken = start.elapsed();
+            assert_eq!(counts, stage.expected, "{id}: {} does not do its work", stage.name);
+            *best = Some(best.map_or(taken, |known| known.min(taken)));
+        }
+    }
+    let floor = best.first().copied().flatten().unwrap_or_default().as_secs_f64();
+    println!("{:<12} {:>10} {:>14} {:>10}", "stage", "CPU s", "bytes/CPU s", "x inflate");
+    for (stage, best) in stages.iter().zip(best) {
+        let Some(best) = best.map(|best| best.as_secs_f64()) else { continue };
+        let bytes = bytes_per_second(logs.made.bytes, best);
+        println!("{:<12} {best:>10.4} {bytes:>14} {:>10.2}", stage.name, best / floor);
+    }
+    Ok(())
+}
+
+fn bytes_per_second(bytes: u64, seconds: f64) -> String {
+    let micros = Duration::from_secs_f64(seconds).as_micros().max(1);
+    format!("{}", u128::from(bytes) * 1_000_000 / micros)
+}
+
+fn stages<'s>(
+    by: &'static dyn Cloud,
+    logs: &'s Logs,
+    usage: &'s Usage,
+    plans: &'s [Plan<'s>],
+) -> Vec<Stage<'s>> {
+    let made = logs.made;
+    let decoded = vec![
+        ("readings", made.readings()),
+        ("skipped", made.noise + made.free),
+        ("denied", made.denied),
+        ("not understood", 0),
+    ];
+    let counted = vec![
+        ("records", made.records),
+        ("copies", made.copies),
+        ("used", made.readings() - made.copies - made.ends),
+        ("operation ends", made.ends),
+        ("not understood", 0),
+        ("rows", usage.rows.len() as u64),
+    ];
+    let grants: usize = plans.iter().map(|plan| plan.grants.len()).sum();
+    let replayed: usize = plans.iter().filter_map(written).sum();
+    let documented = plans.iter().filter_map(written).count() as u64;
+    let refused = refused(plans);
+    assert!(
+        documented > 2 * refused,
+        "{refused} refused, {documented} documented: too little is proved to measure it"
+    );
+    let stage =
+        |name, expected, run: Box<dyn Fn() -> Result<Counts, Failure> + 's>| Stage { name, run, expected };
+    let bytes = vec![("bytes", made.bytes)];
+    let all = vec![("records", made.records), ("documented", documented), ("refused", refused)];
+    let proofs = vec![("replayed", replayed as u64), ("refused", refused)];
+    vec![
+        stage("inflate", bytes.clone(), Box::new(|| inflated(logs))),
+        stage("skip", bytes, Box::new(|| skipped(logs))),
+        stage("decode", decoded.clone(), Box::new(|| decode(logs, false))),
+        stage("fingerprint", decoded, Box::new(|| decode(logs, true))),
+        stage("aggregate", counted, Box::new(|| aggregate(logs))),
+        stage("synthesise", vec![("grants", grants as u64)], Box::new(move || Ok(synthesise(by, plans)))),
+        stage("verify", proofs, Box::new(move || Ok(proved(by, plans)))),
+        stage("whole", all, Box::new(|| whole(logs))),
+    ]
+}
+
+/// The rows that were replayed against a plan's documents.
+fn written(plan: &Plan<'_>) -> Option<usize> {
+    if let Fate::Written(verified) = &plan.fate { Some(verified.replayed()) } else { None }
+}
+
+fn refused(plans: &[Plan<'_>]) -> u64 {
+    plans.iter().filter(|plan| matches!(plan.fate, Fate::Refused(_))).count() as u64
+}
+
+/// The floor: the same bytes through the same inflater.
+fn inflated(logs: &Logs) -> Result<Counts, Failure> {
+    let mut bytes = 0;
+    for packed in &logs.packed {
+        bytes += black_box(inflate(black_box(packed))?).len() as u64;
+    }
+    Ok(vec![("bytes", bytes)])
+}
+
+/// The floor of decoding: the same text past the same parser, nothing kept.
+fn skipped(logs: &Logs) -> Result<Counts, Failure> {
+    let mut bytes = 0;
+    for text in &logs.texts {
+        let mut values = serde_json::Deserializer::from_str(black_box(text)).into_iter::<IgnoredAny>();
+        while values.next().transpose()?.is_some() {}
+        bytes += values.byte_offset() as u64;
+    }
+    Ok(vec![("bytes", bytes)])
+}
+
+/// Counts what is decoded, and keeps nothing.
+#[derive(Default)]
+struct Counting {
+    /// Whether the content is hashed, as it is where copies are to be found.
+    hashes: bool,
+    readings: u64,
+    denied: u64,
+    skipped: u64,
+    unknown: u64,
+}
+
+impl Sink for Counting {
+    fn is_new(
+        &mut self,
+        id: Option<u64>,
+        content: &dyn Fn() -> u64,
+        at: Option<Timestamp>,
+        event: Option<&str>,
+    ) -> bool {
+        black_box((id, at, event));
+        if self.hashes {
+            black_box(content());
+        }
+        true
+    }
+    fn reading(&mut self, cloud: &'static str, reading: &Reading<'_>) {
+        black_box((cloud, reading));
+        self.readings += 1;
+        self.denied += u64::from(reading.uses.iter().any(|used| used.outcome == Outcome::Denied));
+    }
+    fn skip(&mut self, at: Option<Timestamp>, _event: Option<&str>, why: Skip, detail: &str) {
+        black_box((at, detail));
+        let known =
+            matches!(why, Skip::Service | Skip::ServiceLinkedRole | Skip::ServiceAgent | Skip::NoPermission);
+        if known { self.skipped += 1 } else { self.unknown += 1 }
+    }
+    fn stranger(&mut self, _event: Option<&str>) {
+        self.unknown += 1;
+    }
+    fn malformed(&mut self, _event: Option<&str>) {
+        self.unknown += 1;
+    }
+    fn link(&mut self, principal: &str, vouched: Vouched) {
+        black_box((principal, vouched));
+    }
+}
+
+fn decode(logs: &Logs, hashes: bool) -> Result<Counts, Failure> {
+    let mut sink = Counting { hashes, ..Counting::default() };
+    for text in &logs.texts {
+        decode::decode(black_box(text), &CLOUDS, &mut sink)?;
+    }
+    let Counting { readings, denied, skipped, unknown, .. } = sink;
+    Ok(vec![("readings", readings), ("skipped", skipped), ("denied", denied), ("not understood", unknown)])
+}
+
+fn aggregate(logs: &Logs) -> Result<Counts, Failure> {
+    let mut shard = Shard::new(Arc::new(Filter::default()), Arc::new(Dedup::default()), false);
+    for text in &logs.texts {
+        decode::decode(black_box(text), &CLOUDS, &mut Worker(&mut shard))?;
+    }
+    let usage = black_box(shard.finish());
+    let tally = &usage.tally;
+    let ends = tally.total_skipped().get(&Skip::OperationEnd).copied().unwrap_or(0);
+    let unknown = tally.malformed + tally.id_reused + usage.unmapped.values().sum::<u64>();
+    Ok(vec![
+        ("records", tally.records()),
+        ("copies", tally.duplicate),
+        ("used", tally.total_used()),
+        ("operation ends", ends),
+        ("not understood", unknown),
+        ("rows", usage.rows.len() as u64),
+    ])
+}
+
+fn synthesise(by: &dyn Cloud, plans: &[Plan<'_>]) -> Counts {
+    let documented = plans.iter().filter(|plan| plan.disposition.documented());
+    let grants: usize =
+        documented.map(|plan| black_box(synthesize::synthesize(black_box(&plan.rows), by)).len()).sum();
+    vec![("grants", grants as u64)]
+}
+
+fn proved(by: &dyn Cloud, plans: &[Plan<'_>]) -> Counts {
+    let (mut replayed, mut refused) = (0, 0);
+    for plan in plans.iter().filter(|plan| !plan.grants.is_empty()) {
+        let subject = Subject { principal: &plan.who.id, kind: plan.who.kind, slug: &plan.slug };
+        let documents = by.package(&subject, black_box(&plan.grants)).ok();
+        let verified = documents.and_then(|texts| verify::verify(by, texts, black_box(&plan.rows)).ok());
+        match black_box(verified) {
+            Some(verified) => replayed += verified.replayed() as u64,
+            None => refused += 1,
+        }
+    }
+    vec![("replayed", replayed), ("refused", refused)]
+}
+
+/// Nobody watches.
+struct Silent;
+
+impl Progress for Silent {
+    fn start(&self, _files: usize, _bytes: u64) {}
+    fn done(&self, _bytes: u64) {}
+    fn end(&self) {}
+}
+
+fn read(logs: &Logs) -> Result<Usage, Failure> {
+    let inputs = vec![logs.root.clone()];
+    let reader =
+        Reader { inputs, filter: Filter::default(), lines: false, threads: Some(1), progress: &Silent };
+    let usage = pipeline::read(&reader)?;
+    assert!(usage.tally.unreadable.is_empty(), "every file is read: {:?}", usage.tally.unreadable.first());
+    Ok(usage)
+}
+
+/// From files to proved documents, boundaries too, as `generate` does it; nothing is rendered.
+fn whole(logs: &Logs) -> Result<Counts, Failure> {
+    let usage = read(logs)?;
+    let plans = black_box(pipeline::plan(&usage, &Minimums::default(), true));
+    let documented = plans.iter().filter_map(written).count() as u64;
+    Ok(vec![("records", usage.tally.records()), ("documented", documented), ("refused", refused(&plans))])
+}
