@@ -4,6 +4,7 @@
 //! `R type template|… keys`, `A action level type*,… keys`, tab separated, trailing empty columns left out.
 
 use super::template::Template;
+use crate::wire::leaves::normal;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
@@ -47,6 +48,10 @@ impl AccessLevel {
 pub struct ResourceType {
     /// Name as in the Service Authorization Reference.
     pub name: &'static str,
+    /// `prefix:name`.
+    pub full: String,
+    /// Its name as parameters are called: lower-case letters and digits.
+    pub kind: String,
     /// ARN templates, usually one.
     pub templates: Vec<Template>,
 }
@@ -175,9 +180,9 @@ fn parse(block: &'static str) -> Service {
         }
         let [name, second, third, fourth] = std::array::from_fn(|_| columns.next().unwrap_or(""));
         if kind == "R" {
-            service
-                .types
-                .push(ResourceType { name, templates: second.split('|').map(Template::parse).collect() });
+            let templates = second.split('|').map(Template::parse).collect();
+            let (full, kind) = (format!("{prefix}:{name}"), normal(name));
+            service.types.push(ResourceType { name, full, kind, templates });
         } else if kind == "A" {
             let types = third.split(',').filter_map(|t| type_ref(&service.types, t)).collect();
             let keys =

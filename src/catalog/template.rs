@@ -1,5 +1,7 @@
 //! ARN templates of the Service Authorization Reference: `arn:${Partition}:s3:::${BucketName}/${ObjectName}`.
 
+use crate::wire::leaves::normal;
+
 /// One part of a template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -14,6 +16,10 @@ pub enum Part {
 pub struct Template {
     /// Its parts in order.
     pub parts: Vec<Part>,
+    /// Placeholders beside partition, region and account, with the names that parameters may have for them.
+    own: Vec<(&'static str, String)>,
+    /// Literal characters.
+    literal: usize,
 }
 
 /// Placeholders that are the same in every template.
@@ -37,15 +43,26 @@ impl Template {
             text = rest;
         }
         literal(text, &mut parts);
-        Self { parts }
+        let own = parts.iter().filter_map(|part| match part {
+            Part::Var(name) if ![PARTITION, REGION, ACCOUNT, ACCOUNT_ID].contains(name) => Some(*name),
+            _ => None,
+        });
+        let core =
+            |name: &str| normal(name.trim_end_matches("WithPath").trim_end_matches("WithoutLeadingSlash"));
+        let own = own.map(|name| (name, core(name))).collect();
+        let literal = parts.iter().map(|p| if let Part::Text(t) = p { t.len() } else { 0 }).sum();
+        Self { parts, own, literal }
     }
 
     /// Placeholders beside partition, region and account.
     pub fn own_vars(&self) -> impl Iterator<Item = &'static str> + '_ {
-        self.parts.iter().filter_map(|part| match part {
-            Part::Var(name) if ![PARTITION, REGION, ACCOUNT, ACCOUNT_ID].contains(name) => Some(*name),
-            _ => None,
-        })
+        self.own.iter().map(|(name, _)| *name)
+    }
+
+    /// The normalised name of a placeholder, as parameters are called.
+    #[must_use]
+    pub fn core(&self, var: &str) -> &str {
+        self.own.iter().find(|(name, _)| *name == var).map_or("", |(_, core)| core)
     }
 
     /// Writes the template with every placeholder replaced; `None` as soon as one has no value.
@@ -69,8 +86,7 @@ impl Template {
     /// literal characters, the more specific the type.
     #[must_use]
     pub fn matches(&self, arn: &str) -> Option<usize> {
-        let literal = self.parts.iter().map(|p| if let Part::Text(t) = p { t.len() } else { 0 }).sum();
-        matches_from(&self.parts, arn).then_some(literal)
+        matches_from(&self.parts, arn).then_some(self.literal)
     }
 }
 

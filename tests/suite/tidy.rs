@@ -11,7 +11,7 @@ const MAY: [(&str, &[&str]); 14] = [
     ("model", &[]),
     ("config", &["model"]),
     ("wire", &[]),
-    ("catalog", &["model"]),
+    ("catalog", &["model", "wire"]),
     ("cloud", &["model", "wire", "catalog"]),
     ("source", &[]),
     ("decode", &["model", "wire", "cloud"]),

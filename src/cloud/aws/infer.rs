@@ -9,6 +9,7 @@ use crate::catalog::table::{AccessLevel, Action, Service};
 use crate::catalog::template::Template;
 use crate::model::usage::{Basis, Context, Level, Outcome, Target, Use};
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 /// Joins several possible values of one condition key.
 pub(super) const VALUES: char = '\u{1f}';
@@ -144,6 +145,7 @@ fn passes(key: &str) -> bool {
 }
 
 fn is_role(value: &str) -> bool {
-    let template = Template::parse("arn:${Partition}:iam::${Account}:role/${RoleNameWithPath}");
-    template.matches(value).is_some()
+    static ROLE: LazyLock<Template> =
+        LazyLock::new(|| Template::parse("arn:${Partition}:iam::${Account}:role/${RoleNameWithPath}"));
+    ROLE.matches(value).is_some()
 }

@@ -157,12 +157,11 @@ impl Namer<'_, '_> {
 
     /// Hand-written fills for a placeholder of this type and action.
     fn fills(&self, var: &str) -> impl Iterator<Item = &'static Fill> {
-        let key = format!("{}:{}", self.service.prefix, self.resource.name);
         let fits = |fill: &&Fill| {
             fill.placeholder == var
                 && (fill.actions.is_empty() || fill.actions.iter().any(|a| a == self.action.name))
         };
-        let fills = catalog::aws().fills.get(&key).map_or(&[][..], Vec::as_slice);
+        let fills = catalog::aws().fills.get(&self.resource.full).map_or(&[][..], Vec::as_slice);
         fills.iter().filter(fits).collect::<Vec<_>>().into_iter()
     }
 
@@ -208,31 +207,36 @@ impl Namer<'_, '_> {
         if self.fills(var).any(|fill| fill.from.list().is_empty()) {
             return Vec::new();
         }
-        let kind = normal(self.resource.name);
-        let core = normal(var.trim_end_matches("WithPath").trim_end_matches("WithoutLeadingSlash"));
-        let generic = matches!(core.as_str(), "id" | "name" | "identifier" | "resourceid" | "resourcename");
-        let vars: Vec<&str> =
-            self.resource.templates.first().map(|t| t.own_vars().collect()).unwrap_or_default();
+        let Some(template) = self.resource.templates.first() else { return Vec::new() };
+        let (kind, core) = (self.resource.kind.as_str(), template.core(var));
+        let generic = matches!(core, "id" | "name" | "identifier" | "resourceid" | "resourcename");
         // Only the type's own placeholder is called after the type; the ones before it name what it lies in.
-        let own = vars.last() == Some(&var) && (vars.len() == 1 || core.contains(&kind));
-        let event = normal(self.event);
-        let about = event.ends_with(&kind) || event.ends_with(&format!("{kind}s"));
+        let mut vars = template.own_vars();
+        let (first, last) = (vars.next(), vars.last());
+        let own = last.or(first) == Some(var) && (last.is_none() || core.contains(kind));
         let fits = |leaf: &&Leaf<'_>| {
             let key = leaf.key();
             let of_kind = |key: &str| {
-                key == kind || ["name", "id", "identifier"].iter().any(|s| key == format!("{kind}{s}"))
+                let rest = key.strip_prefix(kind);
+                rest.is_some_and(|rest| matches!(rest, "" | "name" | "id" | "identifier"))
             };
             let singular = key.strip_suffix('s').unwrap_or(key);
-            let below = leaf.path.rsplit('.').nth(1) == Some(&kind);
+            let below = || leaf.path.rsplit('.').nth(1) == Some(kind);
             (!generic && (key == core || singular == core))
                 || (own && (of_kind(key) || of_kind(singular)))
-                || (own && matches!(key, "name" | "id") && (about || below))
-                || (generic && key == core && below)
+                || (own && matches!(key, "name" | "id") && (self.is_about(kind) || below()))
+                || (generic && key == core && below())
         };
         let plain = |leaf: &&Leaf<'_>| !leaf.value.starts_with("arn:") && !leaf.value.contains("://");
         let values: BTreeSet<String> =
             leaves.all.iter().filter(fits).filter(plain).map(|l| self.without_slash(var, &l.value)).collect();
         values.into_iter().map(|v| (v, String::new())).collect()
+    }
+
+    /// Whether the event is called after the type.
+    fn is_about(&self, kind: &str) -> bool {
+        let event = normal(self.event);
+        event.strip_suffix('s').unwrap_or(&event).ends_with(kind) || event.ends_with(kind)
     }
 
     /// A template that puts its own slash before the placeholder takes the name without one.
