@@ -30,6 +30,8 @@ pub struct Line {
     account: String,
     /// Why the record gave no use.
     pub skipped: Option<&'static str>,
+    /// Whether it is the first line of its record.
+    first: bool,
 }
 
 impl Ord for Line {
@@ -95,7 +97,8 @@ fn context_json(text: &str) -> Value {
 impl Line {
     /// The lines of one reading.
     pub(super) fn of(cloud: &'static str, reading: &Reading<'_>) -> Vec<Self> {
-        reading.uses.iter().map(|used| Self::one(cloud, reading, used)).collect()
+        let uses = reading.uses.iter().enumerate();
+        uses.map(|(at, used)| Self { first: at == 0, ..Self::one(cloud, reading, used) }).collect()
     }
 
     fn one(cloud: &'static str, reading: &Reading<'_>, used: &Use<'_>) -> Self {
@@ -116,6 +119,7 @@ impl Line {
             rule: used.rule.to_string(),
             account: used.scope.to_string(),
             skipped: None,
+            first: true,
         }
     }
 
@@ -137,7 +141,13 @@ impl Line {
             rule: String::new(),
             account: String::new(),
             skipped: Some(why),
+            first: true,
         }
+    }
+
+    /// What is left of the line when its record is outside the window: one line for each record.
+    pub(super) fn cut(self) -> Option<Self> {
+        self.first.then(|| Self::skipped(self.at, self.event.as_deref(), "filtered"))
     }
 
     /// The line as JSON.

@@ -39,8 +39,11 @@ impl Shard {
         self.rows.retain(|key, _| keeps(key.day));
         self.days.retain(|(_, day), _| keeps(*day));
         self.sessions.retain(|_, (first, last)| keeps(first.day()) || keeps(last.day()));
-        let mut lines = self.lines.take().unwrap_or_default();
-        lines.retain(|line| line.at().is_none_or(|at| keeps(at.day())));
+        let lines = self.lines.take().unwrap_or_default().into_iter();
+        let inside =
+            |line: &Line| line.at().is_none_or(|at| keeps(at.day())) || line.skipped == Some("duplicate");
+        let mut lines: Vec<Line> =
+            lines.filter_map(|line| if inside(&line) { Some(line) } else { line.cut() }).collect();
         lines.sort();
         let rows = self.sorted_rows();
         let principals = self.principal_uses(&rows);

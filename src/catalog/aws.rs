@@ -3,7 +3,7 @@
 use super::outcome::{OutcomeFile, Outcomes};
 use super::overlay::{
     Alternative, AlternativeFile, ContextFile, ContextRule, EventFile, EventRule, Fill, FillFile, IdFile,
-    IdPrefix, InferFile, PassRoleFile, Qualifier, QualifierFile, SourceFile,
+    IdPrefix, InferFile, MoreTypes, PassRoleFile, Qualifier, QualifierFile, SourceFile, TypesFile,
 };
 use super::platform::{BoundaryFile, DenyRule, GroupFile, InfrastructureFile, ServiceGroup};
 use super::table::Table;
@@ -52,6 +52,8 @@ pub struct Aws {
     pub infer: LazyLock<InferFile>,
     /// Which document a service goes into.
     pub groups: LazyLock<Vec<ServiceGroup>>,
+    /// Resource types that the generated table lacks.
+    pub types: LazyLock<Vec<MoreTypes>>,
     /// Actions whose resource types are alternatives.
     pub alternatives: LazyLock<Vec<Alternative>>,
     /// Second forms of ARNs.
@@ -89,6 +91,7 @@ impl Aws {
             pass_role: LazyLock::new(|| read(include_str!("data/aws/passrole.toml"))),
             infer: LazyLock::new(|| read(include_str!("data/aws/infer.toml"))),
             groups: LazyLock::new(|| read::<GroupFile>(include_str!("data/aws/groups.toml")).group),
+            types: LazyLock::new(|| read::<TypesFile>(include_str!("data/aws/types.toml")).types),
             alternatives: LazyLock::new(|| {
                 read::<AlternativeFile>(include_str!("data/aws/alternative.toml")).alternative
             }),
@@ -148,6 +151,7 @@ impl Aws {
             ("passrole.toml".to_owned(), include_str!("data/aws/passrole.toml")),
             ("infer.toml".to_owned(), include_str!("data/aws/infer.toml")),
             ("groups.toml".to_owned(), include_str!("data/aws/groups.toml")),
+            ("types.toml".to_owned(), include_str!("data/aws/types.toml")),
             ("alternative.toml".to_owned(), include_str!("data/aws/alternative.toml")),
             ("qualifier.toml".to_owned(), include_str!("data/aws/qualifier.toml")),
             ("boundary.toml".to_owned(), include_str!("data/aws/boundary.toml")),

@@ -235,12 +235,12 @@ pub struct TagRule {
     pub link: String,
 }
 
-/// Actions that need a person's eye when the log does not name their resource.
+/// Writes that need no person's eye when the log does not name their resource.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReviewRule {
-    /// First words of action names that take something away.
-    pub verbs: Vec<String>,
+    /// First words of action names that make something new.
+    pub makes: Vec<String>,
     /// Why.
     pub because: String,
     /// Where that is documented.
@@ -257,7 +257,7 @@ pub struct InferFile {
     /// Tags at creation.
     #[serde(default)]
     pub tag: Vec<TagRule>,
-    /// Destructive verbs.
+    /// What may have its whole type.
     #[serde(default)]
     pub review: Vec<ReviewRule>,
 }
@@ -273,6 +273,20 @@ pub struct Qualifier {
     /// Actions that are checked without it.
     #[serde(default)]
     pub except: Vec<String>,
+    /// Why.
+    pub because: String,
+    /// Where that is documented.
+    pub link: String,
+}
+
+/// Resource types that the generated table does not have for some actions.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MoreTypes {
+    /// `prefix:Name`.
+    pub actions: Vec<String>,
+    /// Type names of the same service.
+    pub types: Vec<String>,
     /// Why.
     pub because: String,
     /// Where that is documented.
@@ -329,4 +343,8 @@ list_file!(
 list_file!(
     /// `alternative.toml`.
     AlternativeFile, alternative, Alternative
+);
+list_file!(
+    /// `types.toml`.
+    TypesFile, types, MoreTypes
 );

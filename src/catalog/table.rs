@@ -57,6 +57,12 @@ pub struct ResourceType {
 }
 
 impl ResourceType {
+    /// Whether `arn` is of the form of this type, also where another type fits it better.
+    #[must_use]
+    pub fn fits(&self, arn: &str) -> bool {
+        self.fit(arn).is_some()
+    }
+
     /// How well `arn` fits: literal characters shared with the best template.
     fn fit(&self, arn: &str) -> Option<usize> {
         self.templates.iter().filter_map(|t| t.matches(arn)).max()

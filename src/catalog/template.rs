@@ -28,23 +28,24 @@ pub const PARTITION: &str = "Partition";
 pub const REGION: &str = "Region";
 /// See [`PARTITION`].
 pub const ACCOUNT: &str = "Account";
-/// The same as [`ACCOUNT`], as a few services write it.
-pub const ACCOUNT_ID: &str = "AccountId";
+const ACCOUNT_ID: &str = "AccountId";
 
 impl Template {
     /// Reads a template; text after a broken `${` stands for itself, and a `*` is a placeholder without a name.
     #[must_use]
     pub fn parse(mut text: &'static str) -> Self {
-        let mut parts = Vec::new();
+        let (mut parts, mut colons) = (Vec::new(), 0);
         while let Some((before, after)) = text.split_once("${") {
             let Some((name, rest)) = after.split_once('}') else { break };
             literal(before, &mut parts);
-            parts.push(Part::Var(name));
+            colons += before.matches(':').count();
+            // A few services write the account field so; elsewhere it is a name like any other.
+            parts.push(Part::Var(if name == ACCOUNT_ID && colons == 4 { ACCOUNT } else { name }));
             text = rest;
         }
         literal(text, &mut parts);
         let own = parts.iter().filter_map(|part| match part {
-            Part::Var(name) if ![PARTITION, REGION, ACCOUNT, ACCOUNT_ID].contains(name) => Some(*name),
+            Part::Var(name) if ![PARTITION, REGION, ACCOUNT].contains(name) => Some(*name),
             _ => None,
         });
         let core =
@@ -108,7 +109,7 @@ fn matches_from(parts: &[Part], text: &str) -> bool {
             text.strip_prefix(literal).is_some_and(|t| matches_from(rest, t))
         }
         Some((Part::Var(name), rest)) => {
-            let scope = [PARTITION, REGION, ACCOUNT, ACCOUNT_ID].contains(name);
+            let scope = [PARTITION, REGION, ACCOUNT].contains(name);
             if scope {
                 let end = text.find(':').unwrap_or(text.len());
                 return matches_from(rest, text.get(end..).unwrap_or(""));

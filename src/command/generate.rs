@@ -36,7 +36,12 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let usage = args.input.read(false)?;
     let boundaries = targets.iter().any(|t| t.files.iter().any(|f| f.per == target::Per::Boundary));
     let plans = pipeline::plan(&usage, &minimums, boundaries);
-    let mut files = Files { root: &args.out, keep: !usage.tally.unreadable.is_empty(), entries: Vec::new() };
+    let mut files = Files {
+        root: &args.out,
+        keep: !usage.tally.unreadable.is_empty(),
+        unwritten: 0,
+        entries: Vec::new(),
+    };
     for plan in &plans {
         files.principal(plan, &targets)?;
     }
@@ -46,7 +51,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     if !args.input.quiet {
         output::message(&summary::summary(&usage, &plans, &files.entries, &args.out.display().to_string()));
     }
-    exit(&usage, &plans)
+    let exit = exit(&usage, &plans)?;
+    Ok(if files.unwritten > 0 { Exit::Refused } else { exit })
 }
 
 fn exit(usage: &Usage, plans: &[Plan<'_>]) -> Result<Exit, Failure> {
@@ -70,6 +76,8 @@ struct Files<'a> {
     root: &'a Path,
     /// Part of the input was unreadable: nothing that stands is replaced.
     keep: bool,
+    /// Files that could not be written.
+    unwritten: usize,
     entries: Vec<ArtifactEntry>,
 }
 
@@ -90,7 +98,7 @@ impl Files<'_> {
                 let artifacts = render::render(target, &view)?;
                 read_back(plan, &artifacts)?;
                 for artifact in artifacts {
-                    self.write(plan, &artifact)?;
+                    self.write(plan, &artifact);
                 }
             }
         }
@@ -100,16 +108,25 @@ impl Files<'_> {
             self.write(
                 plan,
                 &Artifact { target: "review".to_owned(), path, text, applies: false, reads_back: false },
-            )?;
+            );
         }
         Ok(())
     }
 
-    fn write(&mut self, plan: &Plan<'_>, artifact: &Artifact) -> Result<(), Failure> {
+    fn write(&mut self, plan: &Plan<'_>, artifact: &Artifact) {
         let path = format!("{}/{}", plan.folder(), artifact.path);
-        let written = write::file(self.root, &path, &artifact.text, self.keep);
-        let written =
-            written.map_err(|e| format!("`{}`: cannot be written: {e}", self.root.join(&path).display()))?;
+        let written = match write::file(self.root, &path, &artifact.text, self.keep) {
+            Ok(written) => written,
+            Err(why) => {
+                // One principal's fault must not cost the others their documents.
+                output::message(&format!(
+                    "leastgrant: `{}`: cannot be written: {why}",
+                    self.root.join(&path).display()
+                ));
+                self.unwritten += 1;
+                return;
+            }
+        };
         let (path, applies) = match written {
             write::Written::Whole => (path, artifact.applies),
             write::Written::Beside(beside) => (beside, false),
@@ -121,7 +138,6 @@ impl Files<'_> {
             path,
             applies,
         });
-        Ok(())
     }
 }
 

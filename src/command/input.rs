@@ -89,6 +89,11 @@ impl Input {
     }
 
     fn filter(&self) -> Result<Filter, Failure> {
+        if let (Some(Edge::On(since)), Some(Edge::On(until))) = (self.since, self.until)
+            && until < since
+        {
+            return Err(format!("--until {until} is before --since {since}").into());
+        }
         let mut globs = GlobSetBuilder::new();
         for pattern in &self.principal {
             let glob = GlobBuilder::new(pattern).literal_separator(false).backslash_escape(true).build();

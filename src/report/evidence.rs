@@ -73,9 +73,7 @@ pub fn why_not(row: &Row) -> &'static str {
         (_, "denied") => "it was denied: an attempt is no need",
         (_, "unproven") => "it failed for a reason that may come before authorisation, so it proves nothing",
         (Some("trust"), _) => "a trust policy decides it, not an identity policy",
-        (Some("review"), _) => {
-            "it takes something away and the log does not name on what: see the review file"
-        }
+        (Some("review"), _) => "it changes something and the log does not name on what: see the review file",
         (Some("aws-managed-key"), _) => {
             "the key is AWS's own: its key policy admits the account through the service"
         }

@@ -107,7 +107,7 @@ pub fn review(plan: &Plan<'_>) -> Value {
             json!({ "action": row.action, "pattern": row.target.text, "count": row.seen.count,
                     "first": row.seen.first.to_string(), "last": row.seen.last.to_string(),
                     "event": row.seen.sample.1,
-                    "why": "the action takes something away, and the log does not name on what" })
+                    "why": "the log does not name the resource, and the action changes what is there: a whole type is too much" })
         })
         .collect();
     json!({ "about": "Not to be applied as it is: decide on each of these, and add what is right by hand.",

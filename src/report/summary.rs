@@ -51,6 +51,12 @@ pub fn summary(usage: &Usage, plans: &[Plan<'_>], artifacts: &[ArtifactEntry], o
         screen.push(format!("… and {} more principals in {out}/manifest.json", plans.len() - ROWS));
     }
     let applied = artifacts.iter().filter(|a| a.applies).count();
+    if applied == 0 {
+        screen.push(format!(
+            "\nWrote nothing to apply; {out}/manifest.json says what became of each principal."
+        ));
+        return screen.join("\n");
+    }
     screen.push(format!(
         "\nWrote {applied} files to apply and {out}/manifest.json; every document was replayed against the log first."
     ));
@@ -93,6 +99,6 @@ fn row(plan: &Plan<'_>) -> Vec<String> {
         Fate::Nothing(why) => (plan.disposition.as_str().to_owned(), "0".to_owned(), why.clone()),
         Fate::Refused(why) => ("refused".to_owned(), "0".to_owned(), why.clone()),
     };
-    let who = format!("{} {}", plan.who.kind.as_str(), plan.name);
+    let who: String = format!("{} {}", plan.who.kind.as_str(), plan.name).chars().take(64).collect();
     vec![who, plan.account.clone(), state, files, what]
 }

@@ -1,8 +1,9 @@
 //! Content hashes of records that do not depend on white space, key order or container.
 //!
 //! The same record is delivered compact by one exporter and pretty-printed, with its keys sorted, by another. The
-//! fingerprint is a sum over the record's strings and literals, each bound to the key before it.
+//! fingerprint is a sum over the record's strings and literals, each bound to the keys that lead to it.
 
+use smallvec::SmallVec;
 use std::hash::Hasher;
 
 /// Hash of one piece of text, stable within a run.
@@ -30,7 +31,10 @@ fn mix(mut x: u64) -> u64 {
 #[must_use]
 pub fn of_json(json: &str) -> u64 {
     let bytes = json.as_bytes();
+    // `place` is the path to the object or list at hand, `last` the path to the value that comes next.
     let (mut sum, mut last, mut at) = (0u64, 0u64, 0usize);
+    let mut place = 0u64;
+    let mut outer: SmallVec<[u64; 16]> = SmallVec::new();
     while let Some(&byte) = bytes.get(at) {
         match byte {
             b'"' => {
@@ -42,12 +46,26 @@ pub fn of_json(json: &str) -> u64 {
                     at += 1;
                 }
                 if bytes.get(at) == Some(&b':') {
-                    last = piece;
+                    last = join(place, piece);
                 } else {
                     sum = sum.wrapping_add(join(last, piece));
                 }
             }
-            b'{' | b'}' | b'[' | b']' | b',' | b':' | b' ' | b'\n' | b'\r' | b'\t' => at += 1,
+            b'{' | b'[' => {
+                outer.push(place);
+                place = last;
+                at += 1;
+            }
+            b'}' | b']' => {
+                place = outer.pop().unwrap_or(0);
+                last = place;
+                at += 1;
+            }
+            b',' => {
+                last = place;
+                at += 1;
+            }
+            b':' | b' ' | b'\n' | b'\r' | b'\t' => at += 1,
             _ => {
                 let rest = bytes.get(at..).unwrap_or(&[]);
                 let len = rest
@@ -100,6 +118,8 @@ mod tests {
         let one = of_json(r#"{"from":"a","to":"b"}"#);
         assert_ne!(one, of_json(r#"{"from":"b","to":"a"}"#));
         assert_ne!(one, of_json(r#"{"from":"a","to":"c"}"#));
+        assert_ne!(of_json(r#"{"x":{"v":"1"},"y":{"v":"2"}}"#), of_json(r#"{"x":{"v":"2"},"y":{"v":"1"}}"#));
+        assert_ne!(of_json(r#"{"x":["1"],"y":"2"}"#), of_json(r#"{"x":["2"],"y":"1"}"#));
         assert_ne!(of_json(r#"{"n":1}"#), of_json(r#"{"n":2}"#));
     }
 }

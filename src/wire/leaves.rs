@@ -14,6 +14,8 @@ pub struct Leaf<'a> {
     pub value: Cow<'a, str>,
     /// Index of the innermost list element this leaf lies in, to tell elements apart.
     pub element: usize,
+    /// Whether it lies in what users write at will (a description, an item's attributes): names nothing.
+    pub free: bool,
 }
 
 impl Leaf<'_> {
@@ -37,7 +39,42 @@ const MAX_NAME: usize = 4096;
 const SELECTORS: [&str; 4] = ["filters", "filter", "filterset", "encryptioncontext"];
 
 /// Subtrees that hold tags.
-const TAGS: [&str; 6] = ["tags", "tagset", "taglist", "tagspecificationset", "tagspecifications", "tagging"];
+const TAGS: [&str; 7] =
+    ["tags", "tagset", "taglist", "tagspecificationset", "tagspecifications", "tagspecification", "tagging"];
+
+/// Parameters that hold what users write at will. A name or an ARN in them says nothing of what a call is about.
+const FREE: [&str; 30] = [
+    "alarmactions",
+    "assumerolepolicydocument",
+    "body",
+    "clientcontext",
+    "comment",
+    "comments",
+    "defaultarguments",
+    "description",
+    "detail",
+    "endpoint",
+    "environment",
+    "expressionattributenames",
+    "expressionattributevalues",
+    "input",
+    "insufficientdataactions",
+    "item",
+    "message",
+    "metadata",
+    "notificationconfiguration",
+    "okactions",
+    "parameters",
+    "payload",
+    "policy",
+    "policydocument",
+    "policytext",
+    "resourcepolicy",
+    "secretstring",
+    "subject",
+    "userdata",
+    "variables",
+];
 
 /// The leaves of one value.
 #[derive(Clone, Debug, Default)]
@@ -46,11 +83,18 @@ pub struct Leaves<'a> {
     pub all: Vec<Leaf<'a>>,
     /// Whether the value holds tags.
     pub tagged: bool,
+    /// Resource types that the tags are for, where the tags say so.
+    pub tag_types: Vec<String>,
     /// Whether something in it is hidden by the service.
     pub hidden: bool,
 }
 
 impl<'a> Leaves<'a> {
+    /// Leaves that may name what the call is about.
+    pub fn naming<'s>(&'s self) -> impl Iterator<Item = &'s Leaf<'a>> + use<'s, 'a> {
+        self.all.iter().filter(|leaf| !leaf.free)
+    }
+
     /// Leaves whose path is `path` (dotted, any case, `[]` ignored) or ends in it when it has one key.
     pub fn at<'s>(&'s self, path: &str) -> impl Iterator<Item = &'s Leaf<'a>> + use<'s, 'a> {
         let wanted: Vec<String> = path.split('.').map(normal).collect();
@@ -81,7 +125,7 @@ pub fn of(raw: Option<&RawValue>) -> Option<Leaves<'_>> {
     let Some(raw) = raw else { return Some(out) };
     let mut deserializer = serde_json::Deserializer::from_str(raw.get());
     let mut elements = 0;
-    Walk { path: String::new(), out: &mut out, elements: &mut elements, element: 0 }
+    Walk { path: String::new(), out: &mut out, elements: &mut elements, element: 0, free: false }
         .deserialize(&mut deserializer)
         .ok()?;
     Some(out)
@@ -92,6 +136,7 @@ struct Walk<'o, 'a> {
     out: &'o mut Leaves<'a>,
     elements: &'o mut usize,
     element: usize,
+    free: bool,
 }
 
 impl<'a> Walk<'_, 'a> {
@@ -99,7 +144,8 @@ impl<'a> Walk<'_, 'a> {
         if value == "HIDDEN_DUE_TO_SECURITY_REASONS" {
             self.out.hidden = true;
         } else if !value.is_empty() && value.len() <= MAX_NAME {
-            self.out.all.push(Leaf { path: self.path, value, element: self.element });
+            self.out.hidden |= self.path == "omitted" && value == "true";
+            self.out.all.push(Leaf { path: self.path, value, element: self.element, free: self.free });
         }
     }
 }
@@ -148,7 +194,13 @@ impl<'de> Visitor<'de> for Walk<'_, 'de> {
         loop {
             *self.elements += 1;
             let element = *self.elements;
-            let next = Walk { path: self.path.clone(), out: self.out, elements: self.elements, element };
+            let next = Walk {
+                path: self.path.clone(),
+                out: self.out,
+                elements: self.elements,
+                element,
+                free: self.free,
+            };
             if seq.next_element_seed(next)?.is_none() {
                 return Ok(());
             }
@@ -163,17 +215,29 @@ impl<'de> Visitor<'de> for Walk<'_, 'de> {
             }
             if TAGS.contains(&key.as_str()) {
                 let mut tags = Leaves::default();
-                let walk = Walk { path: String::new(), out: &mut tags, elements: self.elements, element: 0 };
+                let walk = Walk {
+                    path: String::new(),
+                    out: &mut tags,
+                    elements: self.elements,
+                    element: 0,
+                    free: false,
+                };
                 map.next_value_seed(walk)?;
                 self.out.tagged |= tags.tagged || !tags.all.is_empty();
+                let types = tags.all.iter().filter(|leaf| leaf.key() == "resourcetype");
+                self.out.tag_types.extend(types.map(|leaf| leaf.value.to_string()));
                 continue;
             }
+            // An item's key has attributes below it; an object's key is a name.
+            let in_key = self.path == "key" || self.path.ends_with(".key");
+            let free = self.free || in_key || FREE.contains(&key.as_str());
             let path = if self.path.is_empty() { key } else { format!("{}.{key}", self.path) };
             map.next_value_seed(Walk {
                 path,
                 out: self.out,
                 elements: self.elements,
                 element: self.element,
+                free,
             })?;
         }
         Ok(())

@@ -124,10 +124,11 @@ fn check_reads_google_roles_and_bindings() {
     let logs = fixture("gcp/data-team/logs");
     let folder =
         fixture("gcp/data-team/expected/gcp/example-data-dev/report-runner/projects-example-data-dev");
-    let (role, binding) = (
-        format!("{folder}/leastgrant_report_runner.yaml"),
-        format!("{folder}/leastgrant_report_runner.binding.json"),
-    );
+    let files = tree(std::path::Path::new(&folder));
+    let find = |ending: &str| {
+        format!("{folder}/{}", files.iter().find(|(name, _)| name.ends_with(ending)).unwrap().0)
+    };
+    let (role, binding) = (find(".yaml"), find(".binding.json"));
     let who = "serviceAccount:report-runner@*";
     let got = run(&["check", &logs, "--principal", who, "--policy", &role, "--policy", &binding]);
     assert_eq!(code(&got), 0, "{}", stderr(&got));

@@ -154,7 +154,7 @@ fn every_hand_written_file_is_read_as_its_schema_and_names_what_exists() {
                     let resource =
                         service.resource(kind).unwrap_or_else(|| panic!("{name}: {}", fill.resource));
                     let has = |t: &leastgrant::catalog::template::Template| {
-                        t.own_vars().any(|v| v == fill.placeholder)
+                        fill.placeholder == "Account" || t.own_vars().any(|v| v == fill.placeholder)
                     };
                     assert!(
                         resource.templates.iter().any(has),
@@ -198,6 +198,15 @@ fn every_hand_written_file_is_read_as_its_schema_and_names_what_exists() {
             "alternative.toml" => {
                 let file: schema::AlternativeFile = toml::from_str(text).map_err(fail).unwrap();
                 file.alternative.iter().flat_map(|row| &row.actions).for_each(|action| known(action, &name));
+            }
+            "types.toml" => {
+                for row in toml::from_str::<schema::TypesFile>(text).map_err(fail).unwrap().types {
+                    row.actions.iter().for_each(|action| known(action, &name));
+                    let service = table.service(row.actions[0].split(':').next().unwrap()).unwrap();
+                    row.types
+                        .iter()
+                        .for_each(|kind| assert!(service.resource(kind).is_some(), "{name}: {kind}"));
+                }
             }
             "qualifier.toml" => drop(toml::from_str::<schema::QualifierFile>(text).map_err(fail).unwrap()),
             "passrole.toml" => drop(toml::from_str::<schema::PassRoleFile>(text).map_err(fail).unwrap()),

@@ -1,13 +1,13 @@
 //! Permissions that no event names: roles passed, tags set at creation, and what a request or an answer proves.
 //! The facts stand in `infer.toml` and `passrole.toml`.
 
-use super::map::takes_away;
+use super::map::{first_word, review};
 use super::resource::{Ctx, Found, resolve};
 use crate::catalog;
-use crate::catalog::overlay::Infer;
+use crate::catalog::overlay::{Infer, TagRule};
 use crate::catalog::table::{AccessLevel, Action, Service};
 use crate::catalog::template::Template;
-use crate::model::usage::{Basis, Context, Level, Outcome, Target, Use};
+use crate::model::usage::{Basis, Context, Outcome, Target, Use};
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
@@ -68,10 +68,9 @@ fn make<'a>(
     context: Context<'a>,
     (target, rule): Found,
 ) -> Use<'a> {
-    let takes = takes_away(action);
     Use {
         family: None,
-        exempt: (takes && target.level == Level::Unseen).then_some("review"),
+        exempt: review(action, &target, rule),
         action: Cow::Owned(action.full.clone()),
         target,
         scope: Cow::Borrowed(ctx.record.account()),
@@ -92,29 +91,68 @@ fn tagged<'a>(
     uses: &mut Vec<Use<'a>>,
 ) {
     let rows = &catalog::aws().infer.tag;
-    let fits = |row: &&catalog::overlay::TagRule| {
+    let fits = |row: &&TagRule| {
         row.service == service.prefix
             && (row.actions.is_empty() || row.actions.iter().any(|a| a == action.name))
     };
     let row = rows.iter().find(fits);
-    let adds = row.map_or_else(|| format!("{}:TagResource", service.prefix), |row| row.adds.clone());
-    let Some((tagging, tag)) = catalog::aws().table.action(&adds) else { return };
-    if tag.full == action.full || tag.level != AccessLevel::Tagging && adds == "apigateway:PUT" {
+    let by_row = row.map(|row| catalog::aws().table.action(&row.adds));
+    let Some((tagging, tag)) = by_row.unwrap_or_else(|| tag_action(service, action)) else { return };
+    if tag.full == action.full || tag.level != AccessLevel::Tagging {
         return;
     }
     let key = row.and_then(|row| row.key.as_deref());
     let context: Context<'_> = key.map(|key| (key, Cow::Owned(action.name.to_owned()))).into_iter().collect();
-    // The tags go onto what the action itself names, of the types that can be tagged.
-    let taggable: Vec<usize> = tag.types.iter().map(|(at, _)| *at).collect();
-    let own: Vec<Found> = uses
-        .iter()
-        .filter(|u| u.action == action.full && !u.target.text.is_empty())
-        .filter(|u| tagging.type_of(&u.target.text).is_some_and(|at| taggable.contains(&at)))
-        .map(|u| (u.target.clone(), "tags"))
-        .map(|(t, rule)| (Target { level: t.level, text: Cow::Owned(t.text.into_owned()) }, rule))
-        .collect();
+    let own = taggable(ctx, tagging, tag, action, event, uses);
     let found = if own.is_empty() { resolve(ctx, tagging, tag, event, None) } else { own };
     uses.extend(found.into_iter().map(|f| make(ctx, tag, outcome, Basis::Inferred, context.clone(), f)));
+}
+
+/// The service's tagging action: `TagResource`, else the one called after what is created, else the only one.
+fn tag_action<'s>(service: &'s Service, action: &Action) -> Option<(&'s Service, &'s Action)> {
+    let made = action.name.strip_prefix(first_word(action.name)).unwrap_or("");
+    let named = [format!("Tag{made}"), format!("TagResource{made}")];
+    let named = named.iter().find_map(|name| service.action(name).filter(|_| !made.is_empty()));
+    let adds = |tag: &&Action| {
+        tag.level == AccessLevel::Tagging && matches!(first_word(tag.name), "Tag" | "Add" | "Create")
+    };
+    let mut all = service.actions.iter().filter(adds);
+    let only = all.next().filter(|_| all.next().is_none());
+    Some((service, service.action("TagResource").or(named).or(only)?))
+}
+
+/// What of the call's own resources the tags go onto: of the type that the tags name, else of the type that the event
+/// is called after, else all that can be tagged.
+fn taggable(
+    ctx: &Ctx<'_>,
+    tagging: &Service,
+    tag: &Action,
+    action: &Action,
+    event: &str,
+    uses: &[Use<'_>],
+) -> Vec<Found> {
+    let types: Vec<usize> = tag.types.iter().map(|(at, _)| *at).collect();
+    let own: Vec<(usize, &Target<'_>)> = uses
+        .iter()
+        .filter(|u| u.action == action.full && !u.target.text.is_empty())
+        .filter_map(|u| Some((tagging.type_of(&u.target.text).filter(|at| types.contains(at))?, &u.target)))
+        .collect();
+    let kind = |at: usize| tagging.types.get(at).map_or("", |t| t.kind.as_str());
+    let event = crate::wire::leaves::normal(event);
+    let said = |at: usize| ctx.request.tag_types.iter().any(|t| crate::wire::leaves::normal(t) == kind(at));
+    let called = |at: usize| event.ends_with(kind(at)) || event.ends_with(&format!("{}s", kind(at)));
+    let chosen = |wanted: &dyn Fn(usize) -> bool| {
+        own.iter().filter(|(at, _)| wanted(*at)).copied().collect::<Vec<_>>()
+    };
+    let mut picked = chosen(&said);
+    if picked.is_empty() {
+        picked = chosen(&called);
+    }
+    if picked.is_empty() {
+        picked = own;
+    }
+    let owned = |target: &Target<'_>| Target { level: target.level, text: target.text.to_string().into() };
+    picked.into_iter().map(|(_, target)| (owned(target), "tags")).collect()
 }
 
 /// Roles that the request hands to a service.
@@ -124,6 +162,11 @@ fn passed<'a>(ctx: &Ctx<'a>, service: &Service, action: &Action, outcome: Outcom
     if facts.ignore.iter().any(|row| row.service == service.prefix && named(&row.actions)) {
         return;
     }
+    // Taking a role away from something does not hand it over.
+    let takes = ["Remove", "Deregister", "Delete", "Disassociate", "Detach", "Revoke", "Untag", "Tag"];
+    if takes.contains(&first_word(action.name)) {
+        return;
+    }
     let Some((_, pass)) = catalog::aws().table.action("iam:PassRole") else { return };
     let mut fits: Vec<_> =
         facts.passed_to.iter().filter(|r| r.service == service.prefix && named(&r.actions)).collect();
@@ -131,7 +174,7 @@ fn passed<'a>(ctx: &Ctx<'a>, service: &Service, action: &Action, outcome: Outcom
     let to =
         fits.first().map_or_else(|| vec![format!("{}.amazonaws.com", service.prefix)], |row| row.to.clone());
     let to = to.join(&VALUES.to_string());
-    for leaf in ctx.request.all.iter().filter(|leaf| passes(leaf.key()) && is_role(&leaf.value)) {
+    for leaf in ctx.request.naming().filter(|leaf| passes(leaf.key()) && is_role(&leaf.value)) {
         let context = vec![("iam:PassedToService", Cow::Owned(to.clone()))];
         let target = Target::named(leaf.value.to_string());
         uses.push(make(ctx, pass, outcome, Basis::Inferred, context, (target, "role-in-request")));

@@ -2,6 +2,7 @@
 //! then the action of the same name. What no event names is added by [`super::infer`].
 
 use super::infer;
+use super::namer::UNFIT;
 use super::record::Record;
 use super::resource::{Ctx, Found, resolve};
 use crate::catalog;
@@ -93,8 +94,7 @@ pub(super) fn map<'a>(record: &'a Record<'a>) -> Mapped<'a> {
 
 fn make<'a>(ctx: &Ctx<'a>, exercise: &Exercise<'_>, outcome: Outcome, (target, rule): Found) -> Use<'a> {
     let action = exercise.action;
-    let takes = takes_away(action);
-    let review = (takes && target.level == Level::Unseen).then_some("review");
+    let review = review(action, &target, rule);
     let managed_key = (exercise.service.prefix == "kms" && aws_managed_key(ctx)).then_some("aws-managed-key");
     Use {
         action: Cow::Owned(action.full.clone()),
@@ -109,16 +109,22 @@ fn make<'a>(ctx: &Ctx<'a>, exercise: &Exercise<'_>, outcome: Outcome, (target, r
     }
 }
 
-/// Whether an action deletes or changes permissions, so that it is never granted on a name nobody saw.
-pub(super) fn takes_away(action: &Action) -> bool {
-    let verbs = catalog::aws().infer.review.iter().flat_map(|row| &row.verbs);
-    action.level == AccessLevel::Permissions
-        || (!action.level.reads() && verbs.into_iter().any(|verb| first_word(action.name) == verb))
-        || catalog::aws().infer.review.iter().any(|row| row.verbs.iter().any(|verb| verb == action.name))
+/// Why a use on an unnamed resource waits for a person (semantics rule 15): only reads and creates may have their
+/// whole type, and only where its ARNs have an account.
+pub(super) fn review(action: &Action, target: &Target<'_>, rule: &str) -> Option<&'static str> {
+    if target.level != Level::Unseen {
+        return None;
+    }
+    let rows = &catalog::aws().infer.review;
+    let makes = rows.iter().flat_map(|row| &row.makes).any(|verb| first_word(action.name) == verb);
+    let harmless = action.level.reads() || (makes && action.level != AccessLevel::Permissions);
+    let everywhere = target.text.split(':').nth(4).is_none_or(|account| matches!(account, "" | "*"));
+    let own_api = target.text.split(':').nth(2) == Some("apigateway");
+    (!harmless || (everywhere && !own_api) || rule == UNFIT).then_some("review")
 }
 
 /// `Delete` of `DeleteTable`.
-fn first_word(name: &str) -> &str {
+pub(super) fn first_word(name: &str) -> &str {
     let end =
         name.char_indices().skip(1).find(|(_, c)| c.is_ascii_uppercase()).map_or(name.len(), |(at, _)| at);
     name.get(..end).unwrap_or(name)

@@ -4,7 +4,7 @@ use super::resource::{Ctx, Found, percent_decode};
 use crate::catalog;
 use crate::catalog::overlay::{Fill, UseRule};
 use crate::catalog::table::{Action, ResourceType, Service};
-use crate::catalog::template::{ACCOUNT, ACCOUNT_ID, PARTITION, Part, REGION, Template};
+use crate::catalog::template::{ACCOUNT, PARTITION, Part, REGION, Template};
 use crate::model::pattern::escape;
 use crate::model::usage::{Level, Target};
 use crate::wire::leaves::{Leaf, Leaves, normal};
@@ -26,6 +26,9 @@ pub(super) struct Namer<'n, 'c> {
     pub(super) alone: bool,
 }
 
+/// The rule on a resource whose own parameter holds an ARN of another form.
+pub(super) const UNFIT: &str = "unfit-arn";
+
 impl Namer<'_, '_> {
     /// Names of the type that the record gives, with the rule that found them.
     pub(super) fn names(&self) -> Vec<Found> {
@@ -36,30 +39,61 @@ impl Namer<'_, '_> {
             let fixed = self.resource.templates.first().and_then(|t| self.ctx.fill(t, |_| None));
             return fixed.map(|arn| (Target::named(arn), "fixed-name")).into_iter().collect();
         }
-        let named =
-            |arns: Vec<String>, rule| arns.into_iter().map(|arn| (Target::named(arn), rule)).collect();
+        // What a rule says of this very type is the whole truth about it.
+        if self.rule.is_some_and(|rule| !rule.fill.is_empty()) {
+            let by_rule = self.filled(&|var| self.by_rule(var));
+            if !by_rule.is_empty() {
+                return mark(by_rule, "event-rule");
+            }
+        }
         let listed = self.ctx.record.resources.0.iter().filter_map(|r| r.arn.filled().map(str::to_owned));
         let listed = self.fitting(listed);
         if !listed.is_empty() && !self.ctx.element {
             return named(listed, "resources");
         }
-        let by_rule = self.filled(&|var| self.by_rule(var));
-        if !by_rule.is_empty() {
-            return mark(by_rule, "event-rule");
+        let found = self.in_request();
+        if !found.is_empty() {
+            return found;
         }
-        let in_request = self.fitting(arn_leaves(&self.ctx.request));
-        if !in_request.is_empty() {
-            return named(in_request, "request-arn");
+        if !listed.is_empty() {
+            return named(listed, "resources");
         }
-        let by_hand = self.filled(&|var| self.by_hand_or_name(var));
-        if !by_hand.is_empty()
-            && !self.constants_only()
-            && self.resource.templates.iter().any(|t| t.own_vars().any(|v| self.fills(v).next().is_some()))
-        {
-            return mark(by_hand, "fill");
+        if self.action.level.reads() {
+            return Vec::new();
         }
-        let writes = !self.action.level.reads();
-        let in_answer = if writes { self.fitting(arn_leaves(self.ctx.response())) } else { Vec::new() };
+        let made = self.filled(&|var| {
+            [self.by_name(self.ctx.response(), var), self.by_id(self.ctx.response())].concat()
+        });
+        mark(made, "response-parameter")
+    }
+
+    /// The type's own parameter first; an ARN elsewhere in the request only where that gives nothing.
+    fn in_request(&self) -> Vec<Found> {
+        let (own, unfit): (Vec<String>, Vec<String>) =
+            self.own_arns().into_iter().partition(|arn| self.resource.fits(arn));
+        if !own.is_empty() {
+            return named(own, "request-arn");
+        }
+        let of_another_type = |arn: &String| {
+            let mut types = self.action.types.iter().filter_map(|(at, _)| self.service.types.get(*at));
+            types.any(|other| other.fits(arn))
+        };
+        if !unfit.is_empty() && !unfit.iter().any(of_another_type) {
+            // The parameter names something of another form: which resource IAM checks is not known.
+            let whole = self.ctx.whole_type(self.resource);
+            return whole
+                .map(|pattern| (Target::pattern(Level::Unseen, pattern), UNFIT))
+                .into_iter()
+                .collect();
+        }
+        let filled = |var: &str| self.fills(var).next().is_some();
+        if self.resource.templates.iter().any(|t| t.own_vars().any(filled)) && !self.constants_only() {
+            let by_hand = self.filled(&|var| self.by_hand_or_name(var));
+            if !by_hand.is_empty() {
+                return mark(self.with_path(by_hand), "fill");
+            }
+        }
+        let in_answer = self.in_answer();
         if !in_answer.is_empty() {
             return named(in_answer, "response-arn");
         }
@@ -71,16 +105,39 @@ impl Namer<'_, '_> {
         if !by_id.is_empty() {
             return mark(by_id, "id-prefix");
         }
-        if !listed.is_empty() {
-            return named(listed, "resources");
-        }
-        if !writes {
-            return Vec::new();
-        }
-        let made = self.filled(&|var| {
-            [self.by_name(self.ctx.response(), var), self.by_id(self.ctx.response())].concat()
+        named(self.fitting(arn_leaves(self.ctx.request.naming())), "request-arn")
+    }
+
+    fn in_answer(&self) -> Vec<String> {
+        let writes = !self.action.level.reads();
+        if writes { self.fitting(arn_leaves(self.ctx.response().naming())) } else { Vec::new() }
+    }
+
+    /// The name with its path, where the answer gives it and the request has the bare name.
+    fn with_path(&self, targets: Vec<Target<'static>>) -> Vec<Target<'static>> {
+        let answer = self.in_answer();
+        let ([one], [full]) = (targets.as_slice(), answer.as_slice()) else { return targets };
+        let Some((head, name)) = one.text.rsplit_once('/').filter(|_| one.level == Level::Named) else {
+            return targets;
+        };
+        let longer = full.strip_prefix(head).is_some_and(|rest| rest.ends_with(&format!("/{name}")));
+        if longer { vec![Target::named(full.clone())] } else { targets }
+    }
+
+    /// ARNs in the parameters that hold the type's own name.
+    fn own_arns(&self) -> Vec<String> {
+        let Some(template) = self.resource.templates.first() else { return Vec::new() };
+        let by_hand = template.own_vars().flat_map(|var| self.fills(var)).flat_map(|fill| fill.from.list());
+        let paths = by_hand.filter_map(|spec| spec.split('|').next()).map(str::trim);
+        let at_paths = paths.flat_map(|path| self.ctx.request.at(path));
+        let called = self.ctx.request.naming().filter(|leaf| {
+            let rest = leaf.key().strip_prefix(self.resource.kind.as_str());
+            rest.is_some_and(|rest| {
+                matches!(rest, "" | "s" | "name" | "names" | "id" | "ids" | "arn" | "arns" | "identifier")
+            })
         });
-        mark(made, "response-parameter")
+        let arns: BTreeSet<String> = arn_leaves(at_paths.chain(called)).collect();
+        arns.into_iter().collect()
     }
 
     fn alternative(&self) -> bool {
@@ -118,13 +175,25 @@ impl Namer<'_, '_> {
                 });
                 open.map(|pattern| Target::pattern(Level::Partial, pattern))
             } else {
-                self.ctx
-                    .fill(template, |var| pick(var).map(|(v, _)| Cow::Owned(v.clone())))
-                    .map(Target::named)
+                self.literal(template, &|var| pick(var).map(|(value, _)| value.clone())).map(Target::named)
             };
             out.extend(target);
         }
         out
+    }
+
+    /// The template with all its placeholders; a fill may say that another account owns the resource.
+    fn literal(&self, template: &Template, own: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+        let owner = self.by_hand(ACCOUNT).into_iter().next().map(|(account, _)| account);
+        template.fill(|name| match name {
+            ACCOUNT => owner
+                .clone()
+                .or_else(|| Some(self.ctx.record.account().to_owned()).filter(|account| !account.is_empty()))
+                .map(Cow::Owned),
+            PARTITION => Some(Cow::Borrowed(self.ctx.record.partition())),
+            REGION => self.ctx.record.aws_region.filled().map(Cow::Borrowed),
+            name => own(name).map(Cow::Owned),
+        })
     }
 
     /// Whether what is missing is an id that the service makes, and nothing else can be meant.
@@ -140,7 +209,7 @@ impl Namer<'_, '_> {
         template.fill(|name| match name {
             PARTITION => Some(escape(self.ctx.record.partition()).into()),
             REGION => self.ctx.record.aws_region.filled().map(|r| escape(r).into()),
-            ACCOUNT | ACCOUNT_ID => Some(escape(self.ctx.record.account()).into()),
+            ACCOUNT => Some(escape(self.ctx.record.account()).into()),
             name => Some(own(name).map_or(Cow::Borrowed("*"), Cow::Owned)),
         })
     }
@@ -153,6 +222,15 @@ impl Namer<'_, '_> {
     fn by_hand_or_name(&self, var: &str) -> Vec<(String, String)> {
         let by_hand = self.by_hand(var);
         if by_hand.is_empty() { self.by_name(&self.ctx.request, var) } else { by_hand }
+    }
+
+    /// Whether a hand-written fill speaks for the placeholder: it says that nothing does, or its parameter is there.
+    fn is_spoken_for(&self, var: &str) -> bool {
+        let path = |spec: &str| spec.split('|').next().unwrap_or("").trim().to_owned();
+        self.fills(var).any(|fill| {
+            let from = fill.from.list();
+            from.is_empty() || from.iter().any(|spec| self.ctx.request.has(&path(spec)))
+        })
     }
 
     /// Hand-written fills for a placeholder of this type and action.
@@ -188,7 +266,8 @@ impl Namer<'_, '_> {
             }];
         }
         let (path, suffix) = spec.split_once("| append ").unwrap_or((spec, ""));
-        let values = self.ctx.values(path).into_iter().filter(|v| !v.is_empty() && !v.starts_with("arn:"));
+        let values = self.ctx.values(path).into_iter().filter(|v| !v.starts_with("arn:"));
+        let values = values.filter(|v| !v.is_empty() || path.contains("| blank "));
         values.map(|v| (v.into_owned(), suffix.to_owned())).collect()
     }
 
@@ -204,7 +283,7 @@ impl Namer<'_, '_> {
 
     /// Leaves called like the placeholder.
     fn by_name(&self, leaves: &Leaves<'_>, var: &str) -> Vec<(String, String)> {
-        if self.fills(var).any(|fill| fill.from.list().is_empty()) {
+        if self.is_spoken_for(var) {
             return Vec::new();
         }
         let Some(template) = self.resource.templates.first() else { return Vec::new() };
@@ -216,20 +295,25 @@ impl Namer<'_, '_> {
         let own = last.or(first) == Some(var) && (last.is_none() || core.contains(kind));
         let fits = |leaf: &&Leaf<'_>| {
             let key = leaf.key();
-            let of_kind = |key: &str| {
-                let rest = key.strip_prefix(kind);
-                rest.is_some_and(|rest| matches!(rest, "" | "name" | "id" | "identifier"))
+            // A placeholder for an id is not filled by a name.
+            let an_id = core.ends_with("id");
+            let of_kind = |key: &str| match key.strip_prefix(kind) {
+                Some("name") => !an_id,
+                Some(rest) => matches!(rest, "" | "id" | "identifier"),
+                None => false,
             };
+            let bare = |key: &str| key == "id" || (key == "name" && !an_id);
+            let top = !leaf.path.contains('.');
             let singular = key.strip_suffix('s').unwrap_or(key);
             let below = || leaf.path.rsplit('.').nth(1) == Some(kind);
             (!generic && (key == core || singular == core))
                 || (own && (of_kind(key) || of_kind(singular)))
-                || (own && matches!(key, "name" | "id") && (self.is_about(kind) || below()))
+                || (own && bare(key) && ((top && self.is_about(kind)) || below()))
                 || (generic && key == core && below())
         };
         let plain = |leaf: &&Leaf<'_>| !leaf.value.starts_with("arn:") && !leaf.value.contains("://");
         let values: BTreeSet<String> =
-            leaves.all.iter().filter(fits).filter(plain).map(|l| self.without_slash(var, &l.value)).collect();
+            leaves.naming().filter(fits).filter(plain).map(|l| self.without_slash(var, &l.value)).collect();
         values.into_iter().map(|v| (v, String::new())).collect()
     }
 
@@ -257,20 +341,28 @@ impl Namer<'_, '_> {
         }
         let ids = &catalog::aws().ids;
         let kind = |value: &str| {
-            ids.iter().find(|id| value.starts_with(&id.prefix)).map(|id| id.resource_type.as_str())
+            let id = ids.iter().find(|id| value.starts_with(&id.prefix))?;
+            let rest = value.strip_prefix(id.prefix.as_str())?;
+            let made = (8..=17).contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_hexdigit());
+            made.then_some(id.resource_type.as_str())
         };
-        let fits = leaves.all.iter().filter(|leaf| kind(&leaf.value) == Some(self.resource.name));
+        let fits = leaves.naming().filter(|leaf| kind(&leaf.value) == Some(self.resource.name));
         let values: BTreeSet<String> = fits.map(|leaf| leaf.value.to_string()).collect();
         values.into_iter().map(|v| (v, String::new())).collect()
     }
+}
+
+fn named(arns: Vec<String>, rule: &'static str) -> Vec<Found> {
+    arns.into_iter().map(|arn| (Target::named(arn), rule)).collect()
 }
 
 fn mark(targets: Vec<Target<'static>>, rule: &'static str) -> Vec<Found> {
     targets.into_iter().map(|target| (target, rule)).collect()
 }
 
-fn arn_leaves<'l>(leaves: &'l Leaves<'_>) -> impl Iterator<Item = String> + 'l {
-    leaves.all.iter().filter_map(|leaf| {
+/// ARNs among leaves, percent-decoded where a service logs them so.
+fn arn_leaves<'l, 'a: 'l>(leaves: impl Iterator<Item = &'l Leaf<'a>>) -> impl Iterator<Item = String> {
+    leaves.filter_map(|leaf| {
         if leaf.value.starts_with("arn:") {
             Some(leaf.value.to_string())
         } else if leaf.value.starts_with("arn%3A") || leaf.value.starts_with("arn%3a") {

@@ -125,9 +125,9 @@ fn statement(group: Group, mut actions: Vec<String>) -> Statement {
     actions.sort();
     let mut conditions = Conditions::new();
     for (key, values) in &group.conditions {
-        let operator = if key == "iam:PolicyARN" { "ArnEquals" } else { "StringEquals" };
-        let keys = conditions.entry(operator.to_owned()).or_default();
-        keys.insert(key.clone(), values.iter().cloned().collect());
+        // Not ArnEquals, in which `*` is a wildcard; a `$` could start a policy variable.
+        let keys = conditions.entry("StringEquals".to_owned()).or_default();
+        keys.insert(key.clone(), values.iter().map(|value| value.replace('$', "${$}")).collect());
     }
     let id = purpose(&group, &actions);
     Statement { id, effect: "Allow", actions, resources: group.resources.into_iter().collect(), conditions }

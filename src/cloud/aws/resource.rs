@@ -8,7 +8,7 @@ use super::record::Record;
 use crate::catalog;
 use crate::catalog::overlay::{Several, UseRule};
 use crate::catalog::table::{AccessLevel, Action, ResourceType, Service};
-use crate::catalog::template::{ACCOUNT, ACCOUNT_ID, PARTITION, REGION, Template};
+use crate::catalog::template::{ACCOUNT, PARTITION, REGION, Template};
 use crate::model::pattern::escape;
 use crate::model::usage::{Level, Target};
 use crate::wire::leaves::{Leaf, Leaves, normal};
@@ -44,21 +44,27 @@ impl<'a> Ctx<'a> {
     /// The same record, seen through one element of a list in the request.
     pub(super) fn within(&self, element: usize) -> Self {
         let all = self.request.all.iter().filter(|leaf| leaf.element == element).cloned().collect();
-        let request = Leaves { all, tagged: false, hidden: self.request.hidden };
+        let request = Leaves { all, hidden: self.request.hidden, ..Leaves::default() };
         Self { record: self.record, request, response: OnceCell::from(Leaves::default()), element: true }
     }
 
-    /// Values at a rule's path: `key.key | filter …`; `response.` looks into the answer.
+    /// Values at a rule's path: `key.key | filter …`; `response.` looks into the answer,
+    /// `caller.user` is the name of the user who calls.
     pub(super) fn values(&self, spec: &str) -> Vec<Cow<'_, str>> {
         let mut steps = spec.split('|').map(str::trim);
         let path = steps.next().unwrap_or("");
         let filters: Vec<&str> = steps.collect();
+        if path == "caller.user" {
+            let arn = self.record.user_identity.0.arn.or_empty();
+            return arn.split_once(":user/").map(|(_, name)| Cow::Borrowed(name)).into_iter().collect();
+        }
         let leaves: Vec<&Leaf<'_>> = match path.strip_prefix("response.") {
             Some(path) => self.response().at(path).collect(),
             None => self.request.at(path).collect(),
         };
-        let cut =
-            |leaf: &Leaf<'_>| filters.iter().try_fold(leaf.value.to_string(), |value, f| filter(&value, f));
+        let cut = |leaf: &Leaf<'_>| {
+            filters.iter().try_fold(leaf.value.to_string(), |value, f| self.filter(&value, f))
+        };
         leaves.into_iter().filter_map(|leaf| cut(leaf).map(Cow::Owned)).collect()
     }
 
@@ -71,6 +77,23 @@ impl<'a> Ctx<'a> {
         })
     }
 
+    /// One filter of a rule's path; `None` where the value is not of the form that the filter asks for.
+    fn filter(&self, value: &str, step: &str) -> Option<String> {
+        let (name, text) = step.split_once(' ').unwrap_or((step, ""));
+        Some(match name {
+            "before" => value.split_once(text).map_or(value, |(head, _)| head).to_owned(),
+            "after" => value.split_once(text)?.1.to_owned(),
+            "last" => value.rsplit(text).next()?.to_owned(),
+            "but-last" => value.rsplit(text).nth(1)?.to_owned(),
+            "strip" => value.strip_prefix(text).unwrap_or(value).to_owned(),
+            "unless" => Some(value).filter(|value| !value.starts_with(text))?.to_owned(),
+            "blank" => Some("").filter(|_| value.starts_with(text))?.to_owned(),
+            "with" => format!("{value}:{}", self.request.at(text).next()?.value),
+            "decode" => percent_decode(value),
+            _ => return None,
+        })
+    }
+
     /// Fills a template's scope; other placeholders come from `own`.
     pub(super) fn fill<'v>(
         &'v self,
@@ -80,7 +103,7 @@ impl<'a> Ctx<'a> {
         template.fill(|name| match name {
             PARTITION => Some(Cow::Borrowed(self.record.partition())),
             REGION => self.record.aws_region.filled().map(Cow::Borrowed),
-            ACCOUNT | ACCOUNT_ID => Some(self.record.account()).filter(|a| !a.is_empty()).map(Cow::Borrowed),
+            ACCOUNT => Some(self.record.account()).filter(|a| !a.is_empty()).map(Cow::Borrowed),
             name => own(name),
         })
     }
@@ -91,7 +114,7 @@ impl<'a> Ctx<'a> {
         template.fill(|name| match name {
             PARTITION => Some(escape(self.record.partition()).into()),
             REGION => Some(self.record.aws_region.filled().map_or(Cow::Borrowed("*"), |r| escape(r).into())),
-            ACCOUNT | ACCOUNT_ID => Some(
+            ACCOUNT => Some(
                 Some(self.record.account())
                     .filter(|a| !a.is_empty())
                     .map_or("*".into(), |a| escape(a).into()),
@@ -99,18 +122,6 @@ impl<'a> Ctx<'a> {
             _ => Some(Cow::Borrowed("*")),
         })
     }
-}
-
-fn filter(value: &str, step: &str) -> Option<String> {
-    let (name, text) = step.split_once(' ').unwrap_or((step, ""));
-    Some(match name {
-        "before" => value.split_once(text).map_or(value, |(head, _)| head).to_owned(),
-        "after" => value.split_once(text)?.1.to_owned(),
-        "last" => value.rsplit(text).next()?.to_owned(),
-        "strip" => value.strip_prefix(text).unwrap_or(value).to_owned(),
-        "decode" => percent_decode(value),
-        _ => return None,
-    })
 }
 
 /// Undoes `%3A` and its like.
@@ -149,7 +160,8 @@ pub(super) fn resolve(
         let only = rule.and_then(|r| r.resource_type.as_deref());
         only.is_none_or(|only| service.types.get(at).is_some_and(|t| t.name == only))
     };
-    let types: Vec<(usize, bool)> = action.types.iter().copied().filter(|(at, _)| wanted(*at)).collect();
+    let types: Vec<(usize, bool)> =
+        types_of(service, action).into_iter().filter(|(at, _)| wanted(*at)).collect();
     if types.is_empty() {
         return vec![(Target::service(), "no-resource-type")];
     }
@@ -191,6 +203,14 @@ pub(super) fn resolve(
     found
 }
 
+/// The types of an action, with those that the generated table does not have: then all are alternatives.
+pub(super) fn types_of(service: &Service, action: &Action) -> Vec<(usize, bool)> {
+    let row = catalog::aws().types.iter().find(|row| row.actions.contains(&action.full));
+    let Some(row) = row else { return action.types.clone() };
+    let more = row.types.iter().filter_map(|name| service.types.iter().position(|t| t.name == name));
+    action.types.iter().map(|(at, _)| *at).chain(more).map(|at| (at, false)).collect()
+}
+
 /// Optional types an unnamed resource is likely of: those the event is called after, else all when they are few.
 fn likely<'s>(service: &'s Service, types: &[(usize, bool)], event: &str) -> Vec<&'s ResourceType> {
     let all: Vec<&ResourceType> = types.iter().filter_map(|(at, _)| service.types.get(*at)).collect();
@@ -205,7 +225,10 @@ fn likely<'s>(service: &'s Service, types: &[(usize, bool)], event: &str) -> Vec
 }
 
 fn unnamed(ctx: &Ctx<'_>, action: &Action, open: &[&ResourceType]) -> Vec<Found> {
-    let ranges = action.level.reads() && !has_selector(&ctx.request);
+    let lists = action.level == AccessLevel::List
+        || ["Describe", "List", "Search"].iter().any(|verb| action.name.starts_with(verb))
+        || (action.name.starts_with("Get") && action.name.ends_with('s') && !action.name.ends_with("ss"));
+    let ranges = lists && action.level.reads() && !has_selector(&ctx.request);
     let (level, rule) = if ranges { (Level::All, "whole-type") } else { (Level::Unseen, "not-logged") };
     let patterns = open.iter().filter_map(|resource| ctx.whole_type(resource));
     patterns.map(|pattern| (Target::pattern(level, pattern), rule)).collect()

@@ -5,6 +5,7 @@ use crate::catalog::gcp::Support;
 use crate::cloud::Subject;
 use crate::model::document::{Conditions, Document, DocumentKind, DoesNotFit, Statement};
 use crate::model::grant::Grant;
+use crate::wire::fingerprint;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +23,7 @@ pub(super) fn package(who: &Subject<'_>, grants: &[Grant]) -> Result<Vec<Documen
 }
 
 fn role(who: &Subject<'_>, scope: &str, permissions: &BTreeSet<&str>) -> Result<Document, DoesNotFit> {
-    if !(scope.starts_with("projects/") || scope.starts_with("organizations/")) {
+    if !definable(scope) {
         let used: Vec<&str> = permissions.iter().copied().collect();
         let at = if scope.is_empty() { "a container the log does not name" } else { scope };
         return Err(DoesNotFit(format!(
@@ -44,7 +45,7 @@ fn role(who: &Subject<'_>, scope: &str, permissions: &BTreeSet<&str>) -> Result<
         || who.slug.to_owned(),
         |a| format!("{}_as_{}", who.slug, a.split('@').next().unwrap_or(a)),
     );
-    let id = role_id(&purpose);
+    let id = role_id(&purpose, who.principal, scope);
     let title: String = format!("Used by {}", purpose.replace('_', " ")).chars().take(100).collect();
     let description = "Permissions that the audit log shows in use";
     let size = title.len() + description.len() + permissions.iter().map(|p| p.len()).sum::<usize>();
@@ -90,8 +91,32 @@ fn role(who: &Subject<'_>, scope: &str, permissions: &BTreeSet<&str>) -> Result<
     })
 }
 
-/// A role id: letters, digits, `_` and `.`, at most 64.
-fn role_id(slug: &str) -> String {
-    let safe = slug.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' });
-    "leastgrant_".chars().chain(safe).take(64).collect()
+/// Whether roles can be defined there: a project or organization whose id is one, not just any text of a log.
+fn definable(scope: &str) -> bool {
+    let (parent, account) =
+        scope.split_once("/serviceAccounts/").map_or((scope, None), |(p, a)| (p, Some(a)));
+    let plain = |text: &str, more: &str| {
+        !text.is_empty()
+            && text.len() <= 63
+            && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || more.contains(c))
+    };
+    let named = match parent.split_once('/') {
+        Some(("projects", id)) => plain(id, "-.:"),
+        Some(("organizations", id)) => plain(id, "") && id.bytes().all(|b| b.is_ascii_digit()),
+        _ => false,
+    };
+    named && account.is_none_or(|account| account.len() <= 254 && account.split('@').all(plain_domain))
+}
+
+fn plain_domain(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c))
+}
+
+/// A role id: letters, digits, `_` and `.`, at most 64. It ends in a digest of member and scope, as two projects may have
+/// accounts of the same name.
+fn role_id(purpose: &str, member: &str, scope: &str) -> String {
+    let safe = purpose.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' });
+    let head: String = "leastgrant_".chars().chain(safe).take(55).collect();
+    let digest = fingerprint::join(fingerprint::hash(member), fingerprint::hash(scope));
+    format!("{head}_{:08x}", digest >> 32)
 }
