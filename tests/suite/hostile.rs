@@ -104,6 +104,83 @@ fn a_name_grants_only_itself() {
 }
 
 #[test]
+fn a_condition_value_stands_only_for_itself() {
+    let (_folder, path) = generate();
+    let files = tree(std::path::Path::new(&path));
+    let own =
+        |name: &str| name.contains("/app/") && name.ends_with(".json") && !name.ends_with("boundary.json");
+    let policies: Vec<String> =
+        files.into_iter().filter(|(name, _)| own(name)).map(|(_, text)| text).collect();
+    let evaluator = cloud::by_id("aws").unwrap().evaluator(&policies).unwrap();
+    let allows = |policy: &str| {
+        let context = [("iam:PolicyARN".to_owned(), policy.to_owned())];
+        evaluator.allows(&ask(
+            "p",
+            "iam:AttachRolePolicy",
+            Some("arn:aws:iam::111122223333:role/r"),
+            &context,
+        ))
+    };
+    for name in NAMES {
+        assert!(allows(name), "{name:?} was attached");
+    }
+    for other in ["arn:aws:iam::aws:policy/AdministratorAccess", "abc", "ana"] {
+        assert!(!allows(other), "{other:?} was never attached");
+    }
+}
+
+#[test]
+fn what_users_write_at_will_names_nothing() {
+    let arn = "arn:aws:dynamodb:eu-central-1:111122223333:table/other";
+    let request = json!({ "tableName": "own", "key": { "id": arn }, "item": { "tableName": "other", "x": { "s": arn } },
+        "expressionAttributeValues": { ":v": arn }, "description": arn, "tags": [{ "key": "k", "value": arn }],
+        "filters": [{ "name": "tableName", "values": [arn] }] });
+    let record = record(0, "dynamodb", "PutItem", request, "app").to_string();
+    let usage = crate::support::read_text(&record);
+    let targets: Vec<&str> = usage
+        .rows
+        .iter()
+        .filter(|r| r.action == "dynamodb:PutItem")
+        .map(|r| r.target.text.as_ref())
+        .collect();
+    assert_eq!(targets, ["arn:aws:dynamodb:eu-central-1:111122223333:table/own"]);
+}
+
+#[test]
+fn a_hostile_project_name_costs_only_its_own_principal() {
+    let entry = |account: &str, resource: String, at: usize| {
+        json!({ "logName": "projects/p/logs/cloudaudit.googleapis.com%2Factivity", "insertId": format!("i{at}"),
+            "timestamp": "2026-11-03T09:00:00Z", "protoPayload": { "serviceName": "storage.googleapis.com",
+            "methodName": "storage.objects.get", "authenticationInfo": { "principalEmail": account },
+            "authorizationInfo": [{ "permission": "storage.objects.get", "granted": true, "resource": resource }] } })
+    };
+    let names = [
+        format!("projects/{}/x", "a".repeat(300)),
+        "projects/..\"}${x}/y".to_owned(),
+        "projects/*/z".to_owned(),
+    ];
+    let mut lines: Vec<String> = names
+        .iter()
+        .enumerate()
+        .map(|(at, name)| entry(&format!("bad{at}@p.iam.gserviceaccount.com"), name.clone(), at).to_string())
+        .collect();
+    lines.push(
+        entry("good@p.iam.gserviceaccount.com", "projects/fine-project/buckets/b".to_owned(), 9).to_string(),
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let (logs, out) = (folder.path().join("log.jsonl"), folder.path().join("out"));
+    std::fs::write(&logs, lines.join("\n")).unwrap();
+    let targets = ["--target", "gcp-role", "--target", "gcp-terraform"];
+    let got =
+        run(&[&["generate", &logs.display().to_string(), "--out", &out.display().to_string()], &targets[..]]
+            .concat());
+    assert_eq!(code(&got), 4, "{}", stderr(&got));
+    let files = tree(&out);
+    assert!(files.iter().any(|(name, _)| name.contains("/good/") && name.ends_with(".yaml")));
+    assert!(!files.iter().any(|(name, _)| name.contains("/bad")), "nothing for what is no project");
+}
+
+#[test]
 fn every_file_stays_whole() {
     let (_folder, path) = generate();
     let root = std::path::Path::new(&path);

@@ -293,6 +293,16 @@ fn fixtures_name_only_documentation_accounts_and_addresses() {
 }
 
 #[test]
+fn links_between_documents_lead_somewhere() {
+    for (path, text) in texts().into_iter().filter(|(p, _)| p.extension().is_some_and(|e| e == "md")) {
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for target in targets.filter(|target| !target.contains("://")) {
+            assert!(path.parent().unwrap().join(target).exists(), "{} links {target}", path.display());
+        }
+    }
+}
+
+#[test]
 fn the_project_speaks_of_itself_alone() {
     let words = [["/wo", "rk/"].concat(), ["/fa", "rm/"].concat(), ["before-", "stop"].concat()];
     for (path, text) in texts() {
