@@ -1,11 +1,13 @@
 //! What is known of Google Cloud: permissions and documented methods.
 
 use super::outcome::{OutcomeFile, Outcomes};
-use super::platform::GoogleIdentities;
+use super::platform::{GoogleIdentities, OrganizationFile, OrganizationOnly, glob};
 use std::collections::BTreeMap;
 
 const OUTCOME: &str = include_str!("data/gcp/outcome.toml");
 const IDENTITY: &str = include_str!("data/gcp/identity.toml");
+
+const ORGANIZATION: &str = include_str!("data/gcp/organization.toml");
 
 /// Whether a custom role may hold a permission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +36,7 @@ pub struct Gcp {
     pub outcomes: Outcomes,
     /// Identities of Google itself, and shared ones.
     pub identities: GoogleIdentities,
+    organization: Vec<OrganizationOnly>,
 }
 
 impl Gcp {
@@ -54,6 +57,7 @@ impl Gcp {
             methods: methods.collect(),
             outcomes: Outcomes::new(toml::from_str::<OutcomeFile>(OUTCOME).unwrap_or_default()),
             identities: toml::from_str(IDENTITY).unwrap_or_default(),
+            organization: toml::from_str::<OrganizationFile>(ORGANIZATION).unwrap_or_default().organization,
         }
     }
 
@@ -71,6 +75,12 @@ impl Gcp {
         })
     }
 
+    /// Whether only roles of an organization may hold the permission.
+    #[must_use]
+    pub fn organization_only(&self, permission: &str) -> bool {
+        self.organization.iter().flat_map(|row| &row.permissions).any(|known| glob(known, permission))
+    }
+
     /// Permissions that Google's audit-logging pages give for a method.
     #[must_use]
     pub fn method(&self, name: &str) -> Option<&Method> {
@@ -80,7 +90,11 @@ impl Gcp {
     /// Texts of the hand-written files, for the tests that keep them honest.
     #[must_use]
     pub fn hand_written() -> Vec<(String, &'static str)> {
-        vec![("outcome.toml".to_owned(), OUTCOME), ("identity.toml".to_owned(), IDENTITY)]
+        vec![
+            ("outcome.toml".to_owned(), OUTCOME),
+            ("identity.toml".to_owned(), IDENTITY),
+            ("organization.toml".to_owned(), ORGANIZATION),
+        ]
     }
 
     /// How many permissions are known.

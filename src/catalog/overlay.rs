@@ -241,6 +241,8 @@ pub struct TagRule {
 pub struct ReviewRule {
     /// First words of action names that make something new.
     pub makes: Vec<String>,
+    /// Services whose ARNs name no account though they reach into others'.
+    pub shared: Vec<String>,
     /// Why.
     pub because: String,
     /// Where that is documented.

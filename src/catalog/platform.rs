@@ -99,9 +99,31 @@ pub struct GoogleIdentities {
     pub shared: Vec<KnownEmail>,
 }
 
-/// Whether `text` fits a pattern of these files, in which `*` is the only wildcard.
+/// Permissions that only roles of an organization may hold.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OrganizationOnly {
+    /// Permissions, `*` allowed.
+    pub permissions: Vec<String>,
+    /// Why.
+    pub because: String,
+    /// Where that is documented.
+    pub link: String,
+}
+
+list_file!(
+    /// `gcp/organization.toml`.
+    OrganizationFile, organization, OrganizationOnly
+);
+
+/// Whether `text` fits a pattern of these files: `*` stands for anything, `#` for one digit or more.
 #[must_use]
 pub fn glob(pattern: &str, text: &str) -> bool {
+    if let Some((head, tail)) = pattern.split_once('#') {
+        let Some(rest) = text.strip_prefix(head) else { return false };
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        return digits > 0 && glob(tail, rest.get(digits..).unwrap_or(""));
+    }
     let mut pieces = pattern.split('*');
     let Some(mut rest) = text.strip_prefix(pieces.next().unwrap_or("")) else { return false };
     let Some(last) = pieces.next_back() else { return rest.is_empty() };
@@ -130,6 +152,8 @@ mod tests {
         for (pattern, text, fits) in [
             ("service-*@*.iam.gserviceaccount.com", "service-1@gcp-sa-x.iam.gserviceaccount.com", true),
             ("service-*@*.iam.gserviceaccount.com", "deployer@p.iam.gserviceaccount.com", false),
+            ("service-#@*.com", "service-12@x.com", true),
+            ("service-#@*.com", "service-orders@x.com", false),
             ("a*b*b", "ab", false),
             ("a*b*b", "abb", true),
             ("exact", "exact", true),

@@ -85,6 +85,10 @@ pub trait Cloud: Sync {
     fn writable(&self, pattern: &Pattern) -> (Pattern, Option<&'static str>) {
         (pattern.clone(), None)
     }
+    /// The pattern of what a create makes, where the action is one and its resource's id was the service's choice.
+    fn created(&self, _action: &str, _made: &Pattern) -> Option<Pattern> {
+        None
+    }
     /// Further patterns that one resource is checked under, with the reason.
     fn qualify(&self, _action: &str, _pattern: &Pattern) -> Option<(Pattern, &'static str)> {
         None

@@ -19,7 +19,7 @@ pub(super) struct Args {
     #[command(flatten)]
     input: Input,
     /// Policy document, or a Google role and its binding (repeatable; they hold together)
-    #[arg(long, value_name = "FILE", required = true)]
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     policy: Vec<PathBuf>,
     /// Permissions boundary that also has to allow
     #[arg(long, value_name = "FILE")]

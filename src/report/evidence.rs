@@ -61,6 +61,7 @@ fn withheld(plan: &Plan<'_>, row: &Row) -> Value {
     let named = row.target.level == Level::Named;
     json!({ "principal": plan.who.id, "granted": false, "action": row.action,
             "resource": if named { json!(row.target.text) } else { Value::Null },
+            "pattern": if named || row.target.text.is_empty() { Value::Null } else { json!(row.target.text) },
             "level": row.target.level.as_str(), "outcome": row.outcome.as_str(), "exempt": row.exempt,
             "why": why_not(row), "rules": [row.rule], "count": row.seen.count,
             "first": row.seen.first.to_string(), "last": row.seen.last.to_string(), "sample": row.seen.sample.1 })
@@ -73,7 +74,7 @@ pub fn why_not(row: &Row) -> &'static str {
         (_, "denied") => "it was denied: an attempt is no need",
         (_, "unproven") => "it failed for a reason that may come before authorisation, so it proves nothing",
         (Some("trust"), _) => "a trust policy decides it, not an identity policy",
-        (Some("review"), _) => "it changes something and the log does not name on what: see the review file",
+        (Some("review"), _) => held_back(row),
         (Some("aws-managed-key"), _) => {
             "the key is AWS's own: its key policy admits the account through the service"
         }
@@ -83,6 +84,18 @@ pub fn why_not(row: &Row) -> &'static str {
         (Some("report-only"), _) => "nothing is written for this kind of principal",
         (Some("unattributable"), _) => "the record does not say who acted",
         _ => "it is not to be learned",
+    }
+}
+
+/// Why a use waits for a person.
+#[must_use]
+pub fn held_back(row: &Row) -> &'static str {
+    if row.target.level == Level::Named {
+        "no custom role can hold the permission there: a predefined role, or a role of the organization, must give it"
+    } else if row.rule.ends_with("unfit-arn") {
+        "the request names the resource in a form that does not tell what IAM checks"
+    } else {
+        "the log does not name the resource, and a whole type is too much for this action"
     }
 }
 

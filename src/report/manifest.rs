@@ -104,10 +104,10 @@ pub fn review(plan: &Plan<'_>) -> Value {
         .review()
         .into_iter()
         .map(|row| {
-            json!({ "action": row.action, "pattern": row.target.text, "count": row.seen.count,
+            json!({ "action": row.action, "resource": row.target.text, "count": row.seen.count,
                     "first": row.seen.first.to_string(), "last": row.seen.last.to_string(),
                     "event": row.seen.sample.1,
-                    "why": "the log does not name the resource, and the action changes what is there: a whole type is too much" })
+                    "why": super::evidence::held_back(row) })
         })
         .collect();
     json!({ "about": "Not to be applied as it is: decide on each of these, and add what is right by hand.",

@@ -1,10 +1,11 @@
 //! Usage rows into grants, pass by pass.
 //!
 //! [`PASSES`] is the order; a pass is one file with one function. Passes that widen (names into patterns), that keep a
-//! former output stable and that read the user's intent belong between `conditions` and `qualify`; each records what
+//! former output stable and that read the user's intent belong between `created` and `qualify`; each records what
 //! it did as a [`Widening`](crate::model::grant::Widening) on the grants it touched.
 
 mod conditions;
+mod created;
 mod qualify;
 pub mod readiness;
 mod seed;
@@ -26,9 +27,10 @@ pub struct Draft<'r> {
 pub type Pass = fn(&mut Draft<'_>, &dyn Cloud);
 
 /// All passes, in order.
-pub const PASSES: [(&str, Pass); 4] = [
+pub const PASSES: [(&str, Pass); 5] = [
     ("seed", seed::seed),
     ("conditions", conditions::conditions),
+    ("created", created::created),
     ("qualify", qualify::qualify),
     ("writable", writable::writable),
 ];

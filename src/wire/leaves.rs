@@ -87,6 +87,8 @@ pub struct Leaves<'a> {
     pub tag_types: Vec<String>,
     /// Whether something in it is hidden by the service.
     pub hidden: bool,
+    /// Whether it is an answer.
+    pub answer: bool,
 }
 
 impl<'a> Leaves<'a> {
@@ -118,10 +120,20 @@ impl<'a> Leaves<'a> {
     }
 }
 
-/// All leaves of one JSON value; `None` when it is nested too deep to be read.
+/// All leaves of a request; `None` when it is nested too deep to be read.
 #[must_use]
 pub fn of(raw: Option<&RawValue>) -> Option<Leaves<'_>> {
-    let mut out = Leaves::default();
+    walk(raw, false)
+}
+
+/// All leaves of an answer, which the service wrote: nothing in it is free.
+#[must_use]
+pub fn of_answer(raw: Option<&RawValue>) -> Option<Leaves<'_>> {
+    walk(raw, true)
+}
+
+fn walk(raw: Option<&RawValue>, answer: bool) -> Option<Leaves<'_>> {
+    let mut out = Leaves { answer, ..Leaves::default() };
     let Some(raw) = raw else { return Some(out) };
     let mut deserializer = serde_json::Deserializer::from_str(raw.get());
     let mut elements = 0;
@@ -230,7 +242,7 @@ impl<'de> Visitor<'de> for Walk<'_, 'de> {
             }
             // An item's key has attributes below it; an object's key is a name.
             let in_key = self.path == "key" || self.path.ends_with(".key");
-            let free = self.free || in_key || FREE.contains(&key.as_str());
+            let free = self.free || (!self.out.answer && (in_key || FREE.contains(&key.as_str())));
             let path = if self.path.is_empty() { key } else { format!("{}.{key}", self.path) };
             map.next_value_seed(Walk {
                 path,

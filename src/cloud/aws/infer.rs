@@ -7,7 +7,8 @@ use crate::catalog;
 use crate::catalog::overlay::{Infer, TagRule};
 use crate::catalog::table::{AccessLevel, Action, Service};
 use crate::catalog::template::Template;
-use crate::model::usage::{Basis, Context, Outcome, Target, Use};
+use crate::model::usage::{Basis, Context, Level, Outcome, Target, Use};
+use crate::wire::leaves::Leaf;
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
@@ -44,13 +45,18 @@ fn proved(ctx: &Ctx<'_>, row: &Infer) -> bool {
 fn proven<'a>(ctx: &Ctx<'a>, row: &Infer, event: &str, outcome: Outcome, uses: &mut Vec<Use<'a>>) {
     let Some((service, action)) = catalog::aws().table.action(&row.adds) else { return };
     let found = match &row.arn {
-        Some(arn) => scoped(ctx, arn).map(|arn| (Target::named(arn), "infer")).into_iter().collect(),
+        Some(arn) => scoped(ctx, arn).map(|arn| (inferred(arn), "infer")).into_iter().collect(),
         None => resolve(ctx, service, action, event, None),
     };
     let basis = if row.basis == "implied" { Basis::Implied } else { Basis::Inferred };
     // What an answer implies was allowed, whatever became of the call itself.
     let outcome = if basis == Basis::Implied { Outcome::Allowed } else { outcome };
     uses.extend(found.into_iter().map(|found| make(ctx, action, outcome, basis, Vec::new(), found)));
+}
+
+/// A name, or a pattern where the row leaves a part open.
+fn inferred(arn: String) -> Target<'static> {
+    if arn.contains('*') { Target::pattern(Level::Partial, arn) } else { Target::named(arn) }
 }
 
 fn scoped(ctx: &Ctx<'_>, arn: &str) -> Option<String> {
@@ -132,10 +138,10 @@ fn taggable(
     uses: &[Use<'_>],
 ) -> Vec<Found> {
     let types: Vec<usize> = tag.types.iter().map(|(at, _)| *at).collect();
-    let own: Vec<(usize, &Target<'_>)> = uses
+    let own: Vec<(usize, &Use<'_>)> = uses
         .iter()
         .filter(|u| u.action == action.full && !u.target.text.is_empty())
-        .filter_map(|u| Some((tagging.type_of(&u.target.text).filter(|at| types.contains(at))?, &u.target)))
+        .filter_map(|u| Some((tagging.type_of(&u.target.text).filter(|at| types.contains(at))?, u)))
         .collect();
     let kind = |at: usize| tagging.types.get(at).map_or("", |t| t.kind.as_str());
     let event = crate::wire::leaves::normal(event);
@@ -152,7 +158,8 @@ fn taggable(
         picked = own;
     }
     let owned = |target: &Target<'_>| Target { level: target.level, text: target.text.to_string().into() };
-    picked.into_iter().map(|(_, target)| (owned(target), "tags")).collect()
+    let rule = |u: &Use<'_>| if u.rule.contains("+response-") { "response-tags" } else { "tags" };
+    picked.into_iter().map(|(_, u)| (owned(&u.target), rule(u))).collect()
 }
 
 /// Roles that the request hands to a service.
@@ -174,17 +181,35 @@ fn passed<'a>(ctx: &Ctx<'a>, service: &Service, action: &Action, outcome: Outcom
     let to =
         fits.first().map_or_else(|| vec![format!("{}.amazonaws.com", service.prefix)], |row| row.to.clone());
     let to = to.join(&VALUES.to_string());
-    for leaf in ctx.request.naming().filter(|leaf| passes(leaf.key()) && is_role(&leaf.value)) {
+    for leaf in ctx
+        .request
+        .all
+        .iter()
+        .filter(|leaf| settings(leaf))
+        .filter(|leaf| passes(leaf.key()) && is_role(&leaf.value))
+    {
         let context = vec![("iam:PassedToService", Cow::Owned(to.clone()))];
         let target = Target::named(leaf.value.to_string());
         uses.push(make(ctx, pass, outcome, Basis::Inferred, context, (target, "role-in-request")));
     }
 }
 
+/// A job's parameters and an application's input may name the role it runs as; other free text may not.
+fn settings(leaf: &Leaf<'_>) -> bool {
+    !leaf.free || leaf.path.split('.').any(|key| matches!(key, "parameters" | "input"))
+}
+
 /// Parameters in which services take the role they are to act as.
 fn passes(key: &str) -> bool {
     key.contains("role")
-        || matches!(key, "credentials" | "credentialsarn" | "authorizercredentials" | "snscallerarn")
+        || matches!(
+            key,
+            "credentials"
+                | "credentialsarn"
+                | "deliverlogspermissionarn"
+                | "authorizercredentials"
+                | "snscallerarn"
+        )
 }
 
 fn is_role(value: &str) -> bool {

@@ -110,7 +110,7 @@ fn make<'a>(ctx: &Ctx<'a>, exercise: &Exercise<'_>, outcome: Outcome, (target, r
 }
 
 /// Why a use on an unnamed resource waits for a person (semantics rule 15): only reads and creates may have their
-/// whole type, and only where its ARNs have an account.
+/// whole type, and only where its ARNs keep to the account.
 pub(super) fn review(action: &Action, target: &Target<'_>, rule: &str) -> Option<&'static str> {
     if target.level != Level::Unseen {
         return None;
@@ -118,9 +118,11 @@ pub(super) fn review(action: &Action, target: &Target<'_>, rule: &str) -> Option
     let rows = &catalog::aws().infer.review;
     let makes = rows.iter().flat_map(|row| &row.makes).any(|verb| first_word(action.name) == verb);
     let harmless = action.level.reads() || (makes && action.level != AccessLevel::Permissions);
-    let everywhere = target.text.split(':').nth(4).is_none_or(|account| matches!(account, "" | "*"));
-    let own_api = target.text.split(':').nth(2) == Some("apigateway");
-    (!harmless || (everywhere && !own_api) || rule == UNFIT).then_some("review")
+    let service = target.text.split(':').nth(2).unwrap_or("");
+    let account = target.text.split(':').nth(4).unwrap_or("");
+    let shared = rows.iter().flat_map(|row| &row.shared).any(|known| known == service);
+    let everywhere = shared && matches!(account, "" | "*");
+    (!harmless || everywhere || rule == UNFIT).then_some("review")
 }
 
 /// `Delete` of `DeleteTable`.

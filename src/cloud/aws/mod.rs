@@ -78,6 +78,10 @@ impl Cloud for Aws {
         )
     }
 
+    fn created(&self, action: &str, made: &Pattern) -> Option<Pattern> {
+        package::created(action, made)
+    }
+
     fn qualify(&self, action: &str, pattern: &Pattern) -> Option<(Pattern, &'static str)> {
         package::qualify(action, pattern)
     }

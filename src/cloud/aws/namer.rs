@@ -78,7 +78,7 @@ impl Namer<'_, '_> {
             let mut types = self.action.types.iter().filter_map(|(at, _)| self.service.types.get(*at));
             types.any(|other| other.fits(arn))
         };
-        if !unfit.is_empty() && !unfit.iter().any(of_another_type) {
+        if self.alone && !unfit.is_empty() && !unfit.iter().any(of_another_type) {
             // The parameter names something of another form: which resource IAM checks is not known.
             let whole = self.ctx.whole_type(self.resource);
             return whole
@@ -95,7 +95,11 @@ impl Namer<'_, '_> {
         }
         let in_answer = self.in_answer();
         if !in_answer.is_empty() {
-            return named(in_answer, "response-arn");
+            // A name that the request gave is no id that the service made.
+            let last = |arn: &str| arn.rsplit(['/', ':']).next().unwrap_or("").to_owned();
+            let asked =
+                in_answer.iter().all(|arn| self.ctx.request.naming().any(|leaf| leaf.value == last(arn)));
+            return named(in_answer, if asked { "answer-arn" } else { "response-arn" });
         }
         let by_name = self.filled(&|var| self.by_name(&self.ctx.request, var));
         if !by_name.is_empty() {
@@ -127,10 +131,12 @@ impl Namer<'_, '_> {
     /// ARNs in the parameters that hold the type's own name.
     fn own_arns(&self) -> Vec<String> {
         let Some(template) = self.resource.templates.first() else { return Vec::new() };
-        let by_hand = template.own_vars().flat_map(|var| self.fills(var)).flat_map(|fill| fill.from.list());
+        // The last placeholder is the resource itself; those before it name what it lies in.
+        let own = template.own_vars().last().into_iter();
+        let by_hand = own.flat_map(|var| self.fills(var)).flat_map(|fill| fill.from.list());
         let paths = by_hand.filter_map(|spec| spec.split('|').next()).map(str::trim);
         let at_paths = paths.flat_map(|path| self.ctx.request.at(path));
-        let called = self.ctx.request.naming().filter(|leaf| {
+        let called = self.ctx.request.naming().filter(|leaf| !leaf.path.contains('.')).filter(|leaf| {
             let rest = leaf.key().strip_prefix(self.resource.kind.as_str());
             rest.is_some_and(|rest| {
                 matches!(rest, "" | "s" | "name" | "names" | "id" | "ids" | "arn" | "arns" | "identifier")

@@ -1,6 +1,7 @@
 //! Grants into IAM policy documents: statements that read, say what they are for, and fit.
 
 use crate::catalog;
+use crate::catalog::table::AccessLevel;
 use crate::cloud::Subject;
 use crate::model::document::{Conditions, Document, DocumentKind, DoesNotFit, Statement};
 use crate::model::grant::{Grant, On};
@@ -278,6 +279,18 @@ fn cut(statement: Statement) -> Vec<Statement> {
         half
     };
     [half(head), half(tail)].into_iter().flat_map(cut).collect()
+}
+
+/// The type of what was made, in the place where it was made: the ARN with its last part open.
+pub(super) fn created(action: &str, made: &Pattern) -> Option<Pattern> {
+    let (_, known) = catalog::aws().table.action(action)?;
+    let makes = catalog::aws().infer.review.iter().flat_map(|row| &row.makes);
+    let creates = known.level == AccessLevel::Tagging
+        || makes.into_iter().any(|verb| known.name.starts_with(verb.as_str()));
+    let text = made.to_string();
+    let at = text.rfind(['/', ':']).filter(|_| creates && made.is_exact())?;
+    let head = text.get(..=at).filter(|head| head.split(':').count() > 5)?;
+    Some(Pattern::parse(&format!("{head}*")))
 }
 
 /// Another form of the same resource that IAM checks the action under: `qualifier.toml`.

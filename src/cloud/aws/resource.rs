@@ -38,7 +38,7 @@ impl<'a> Ctx<'a> {
     /// The answer, parsed when first asked for; one that is nested too deep names nothing.
     pub(super) fn response(&self) -> &Leaves<'a> {
         self.response
-            .get_or_init(|| crate::wire::leaves::of(self.record.response_elements).unwrap_or_default())
+            .get_or_init(|| crate::wire::leaves::of_answer(self.record.response_elements).unwrap_or_default())
     }
 
     /// The same record, seen through one element of a list in the request.
@@ -89,6 +89,7 @@ impl<'a> Ctx<'a> {
             "unless" => Some(value).filter(|value| !value.starts_with(text))?.to_owned(),
             "blank" => Some("").filter(|_| value.starts_with(text))?.to_owned(),
             "with" => format!("{value}:{}", self.request.at(text).next()?.value),
+            "lacks" => Some(value).filter(|_| !self.request.has(text))?.to_owned(),
             "decode" => percent_decode(value),
             _ => return None,
         })

@@ -29,7 +29,11 @@ pub(super) fn identify<'a>(entry: &'a Entry<'a>) -> Result<Actor<'a>, Skip> {
     if catalog::gcp().identities.agent.iter().any(|agent| glob(&agent.email, email)) {
         return Err(Skip::ServiceAgent);
     }
-    if says.starts_with("principal:") || says.starts_with("principalSet:") {
+    if says.contains("/workforcePools/") {
+        actor.principal = Cow::Borrowed(says);
+        actor.kind = Kind::User;
+        actor.vouched = Vouched::PERSON;
+    } else if says.starts_with("principal:") || says.starts_with("principalSet:") {
         actor.principal = Cow::Borrowed(says);
         actor.kind = Kind::Federation;
     } else if email.ends_with("gserviceaccount.com") || email.contains(".svc.id.goog[") {

@@ -3,6 +3,7 @@
 
 use super::record::{Authorization, Entry, Payload};
 use crate::catalog;
+use crate::catalog::gcp::Support;
 use crate::model::tally::Skip;
 use crate::model::usage::{Basis, Level, Outcome, Target, Use};
 use std::borrow::Cow;
@@ -108,7 +109,7 @@ fn make<'a>(
             .filter(|_| target.level == Level::Named)
             .map(|at| at + "/objects/".len()),
         target,
-        exempt: None,
+        exempt: review(permission, &scope),
         scope: scope.into(),
         outcome,
         basis: Basis::Event,
@@ -131,10 +132,16 @@ fn by_id(entry: &Entry<'_>, name: &str) -> String {
     let email = entry.resource.0.labels.0.email_id.filled();
     if parts.first().is_some_and(|kind| kind == "projects") {
         let account = parts.get(2).is_some_and(|kind| kind == "serviceAccounts");
-        if let (Some(id), Some(project)) = (parts.get_mut(1), project)
-            && (numeric(id) || (account && id == "-"))
-        {
-            project.clone_into(id);
+        let owner =
+            parts.get(3).and_then(|email| email.split_once('@')?.1.strip_suffix(".iam.gserviceaccount.com"));
+        let owner = owner.filter(|_| account).map(str::to_owned);
+        if let Some(id) = parts.get_mut(1) {
+            match (owner, project) {
+                // An account's address says whose it is.
+                (Some(owner), _) if id == "-" => *id = owner,
+                (_, Some(project)) if numeric(id) || (account && id == "-") => project.clone_into(id),
+                _ => {}
+            }
         }
         if let (true, Some(id), Some(email)) = (account, parts.get_mut(3), email)
             && numeric(id)
@@ -177,10 +184,21 @@ fn scope(entry: &Entry<'_>, permission: &str, name: &str) -> String {
     }
 }
 
-/// Permissions on a service account that make its holder the account.
+/// Permissions on a service account that let their holder become it, now or by a key or a binding of its own.
 fn acts_as(permission: &str) -> bool {
-    let verbs = ["actAs", "getAccessToken", "getOpenIdToken", "implicitDelegation", "signBlob", "signJwt"];
-    permission.strip_prefix("iam.serviceAccounts.").is_some_and(|verb| verbs.contains(&verb))
+    let on_account = permission.strip_prefix("iam.serviceAccounts.");
+    permission.starts_with("iam.serviceAccountKeys.")
+        || on_account.is_some_and(|verb| !matches!(verb, "create" | "list"))
+}
+
+/// Why no custom role can hold the permission there: a person must decide what gives it instead.
+fn review(permission: &str, scope: &str) -> Option<&'static str> {
+    let known = catalog::gcp();
+    let project = scope.starts_with("projects/");
+    let held = known.support(permission) == Some(Support::NotSupported)
+        || (project && known.organization_only(permission))
+        || !super::package::definable(scope);
+    held.then_some("review")
 }
 
 fn numeric(id: &str) -> bool {

@@ -92,7 +92,7 @@ fn role(who: &Subject<'_>, scope: &str, permissions: &BTreeSet<&str>) -> Result<
 }
 
 /// Whether roles can be defined there: a project or organization whose id is one, not just any text of a log.
-fn definable(scope: &str) -> bool {
+pub(super) fn definable(scope: &str) -> bool {
     let (parent, account) =
         scope.split_once("/serviceAccounts/").map_or((scope, None), |(p, a)| (p, Some(a)));
     let plain = |text: &str, more: &str| {
