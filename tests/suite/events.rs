@@ -107,3 +107,22 @@ fn every_event_rule_has_a_fixture() {
     }
     assert!(uncovered.is_empty(), "rules without a fixture: {uncovered:#?}");
 }
+
+#[test]
+fn every_event_source_row_has_a_fixture() {
+    let fixtures = fixtures();
+    let source = |case: &Value| case["record"]["eventSource"].as_str().unwrap_or("").to_ascii_lowercase();
+    let (_, text) = Aws::hand_written().into_iter().find(|(name, _)| name == "source.toml").unwrap();
+    for row in toml::from_str::<leastgrant::catalog::overlay::SourceFile>(text).unwrap().source {
+        for prefix in &row.prefixes {
+            let hit = fixtures.iter().any(|(_, case)| {
+                let uses = case["uses"].as_array().into_iter().flatten();
+                let of_prefix =
+                    |u: &Value| u["action"].as_str().unwrap_or("").starts_with(&format!("{prefix}:"));
+                source(case) == format!("{}.amazonaws.com", row.host.to_ascii_lowercase())
+                    && uses.into_iter().any(of_prefix)
+            });
+            assert!(hit, "no fixture shows that `{}` carries `{prefix}`", row.host);
+        }
+    }
+}
