@@ -274,6 +274,7 @@ impl Sink for Counting {
             matches!(why, Skip::Service | Skip::ServiceLinkedRole | Skip::ServiceAgent | Skip::NoPermission);
         if known { self.skipped += 1 } else { self.unknown += 1 }
     }
+    fn unknown(&mut self, _what: &str) {}
     fn stranger(&mut self, _event: Option<&str>) {
         self.unknown += 1;
     }

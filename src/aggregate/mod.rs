@@ -366,6 +366,11 @@ impl Sink for Worker<'_> {
         }
     }
 
+    fn unknown(&mut self, what: &str) {
+        let sym = self.0.texts.sym(what);
+        *self.0.unmapped.entry(sym).or_default() += 1;
+    }
+
     fn stranger(&mut self, event: Option<&str>) {
         self.skip(None, event, Skip::NotAnEvent, "");
     }

@@ -155,7 +155,7 @@ fn notes(
     if !unmapped.is_empty() {
         let records: u64 = unmapped.values().sum();
         let text = format!(
-            "{records} records of {} event names are known to no rule and granted nothing",
+            "{} event names or permissions are known to no rule and granted nothing; records with them: {records}",
             unmapped.len()
         );
         all.push(Note { code: Code::Unmapped, text });

@@ -30,6 +30,8 @@ pub trait Sink {
     fn reading(&mut self, cloud: &'static str, reading: &Reading<'_>);
     /// Counts a record that proves none. `detail` says what was not understood, for `unmapped`.
     fn skip(&mut self, at: Option<Timestamp>, event: Option<&str>, why: Skip, detail: &str);
+    /// Counts a permission that a record names but no rule knows.
+    fn unknown(&mut self, what: &str);
     /// Counts a record of something else than an audit log.
     fn stranger(&mut self, event: Option<&str>);
     /// Counts a record that could not be understood.

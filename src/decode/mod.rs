@@ -118,6 +118,9 @@ impl Sink for Counted<'_> {
     fn skip(&mut self, at: Option<Timestamp>, event: Option<&str>, why: Skip, detail: &str) {
         self.sink.skip(at, event, why, detail);
     }
+    fn unknown(&mut self, what: &str) {
+        self.sink.unknown(what);
+    }
     fn stranger(&mut self, _event: Option<&str>) {
         self.strange = true;
     }

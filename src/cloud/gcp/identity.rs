@@ -11,13 +11,17 @@ use std::borrow::Cow;
 /// The actor of an entry, or the reason for which nobody is to be tightened.
 pub(super) fn identify<'a>(entry: &'a Entry<'a>) -> Result<Actor<'a>, Skip> {
     let who = &entry.proto_payload.0.authentication_info.0;
-    let says = who.principal_email.filled().or(who.principal_subject.filled());
+    let chain = &who.service_account_delegation_info.0;
+    // The account that was impersonated acts; where the entry leaves it out, the last link of the chain is known.
+    let last = || chain.iter().rev().find_map(|link| link.who());
+    let says = who.principal_email.filled().or(who.principal_subject.filled()).or_else(last);
+    let caller = chain.iter().find_map(|link| link.who()).or(says);
     let mut actor = Actor {
         principal: Cow::Borrowed(""),
         kind: Kind::Unknown,
         home: Cow::Borrowed(""),
         says: says.map(Cow::Borrowed),
-        session: session(entry, says),
+        session: session(entry, caller),
         vouched: Vouched::default(),
         exempt: Some("unattributable"),
     };
@@ -51,7 +55,7 @@ pub(super) fn identify<'a>(entry: &'a Entry<'a>) -> Result<Actor<'a>, Skip> {
     Ok(actor)
 }
 
-/// Google logs no session; a day of one principal stands for it.
+/// Google logs no session; a day of one caller, who may impersonate an account, stands for it.
 fn session(entry: &Entry<'_>, says: Option<&str>) -> u64 {
     let day = entry.timestamp.or_empty().get(..10).unwrap_or("");
     fingerprint::join(fingerprint::hash(says.unwrap_or("")), fingerprint::hash(day))

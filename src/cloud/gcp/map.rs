@@ -27,6 +27,15 @@ pub(super) fn map<'a>(entry: &'a Entry<'a>) -> Result<Vec<Use<'a>>, Skip> {
     if uses.is_empty() { Err(Skip::Unmapped) } else { Ok(uses) }
 }
 
+/// Granted permissions of an entry that the catalog does not know; they cannot be granted, but must be told.
+pub(super) fn unknown<'a>(entry: &'a Entry<'a>) -> impl Iterator<Item = &'a str> {
+    let rows = entry.proto_payload.0.authorization_info.0.iter().filter(|row| row.granted.is_true());
+    let named = rows.filter_map(|row| row.permission.filled());
+    named.filter(|permission| {
+        !permission.starts_with("io.k8s.") && catalog::gcp().support(permission).is_none()
+    })
+}
+
 /// One row. In a call that succeeded, a row that was not granted is an alternative, not a denial.
 fn by_row<'a>(entry: &'a Entry<'a>, row: &'a Authorization<'a>) -> Option<Use<'a>> {
     let permission = row.permission.filled()?;
@@ -234,6 +243,25 @@ mod tests {
             (got[0].0.as_str(), got[0].2.as_str()),
             ("servicemanagement.services.bind", "projects/example-data-dev")
         );
+    }
+
+    #[test]
+    fn unknown_permissions_are_told() {
+        let text = r#"{"protoPayload":{"authorizationInfo":[{"permission":"storage.objects.get","granted":true},
+            {"permission":"storage.objects.frobnicate","granted":true},{"permission":"io.k8s.x","granted":true},
+            {"permission":"storage.objects.never"}]}}"#;
+        let entry: Entry<'_> = serde_json::from_str(text).unwrap();
+        assert_eq!(unknown(&entry).collect::<Vec<_>>(), ["storage.objects.frobnicate"]);
+    }
+
+    #[test]
+    fn what_makes_its_holder_the_account_is_granted_on_the_account() {
+        let got = uses(
+            r#"{"serviceName":"iam.googleapis.com","authorizationInfo":[{"granted":true,
+            "permission":"iam.serviceAccountKeys.create","resource":"projects/-/serviceAccounts/a@other.iam.gserviceaccount.com"}]}"#,
+        )
+        .unwrap();
+        assert_eq!(got[0].2, "projects/other/serviceAccounts/a@other.iam.gserviceaccount.com");
     }
 
     #[test]

@@ -109,19 +109,22 @@ fn take(entry: &Entry<'_>, raw: &str, sink: &mut dyn Sink) {
     match map::map(entry) {
         Err(Skip::Unmapped) if ends(entry) => sink.skip(Some(at), event, Skip::OperationEnd, ""),
         Err(why) => sink.skip(Some(at), event, why, &what),
-        Ok(uses) => sink.reading(
-            "gcp",
-            &Reading {
-                at,
-                event: event.map(Cow::Borrowed),
-                actor,
-                account: Cow::Borrowed(entry.project().unwrap_or(entry.container())),
-                region: Cow::Borrowed(""),
-                via: None,
-                join: join(entry),
-                uses,
-            },
-        ),
+        Ok(uses) => {
+            map::unknown(entry).for_each(|permission| sink.unknown(permission));
+            sink.reading(
+                "gcp",
+                &Reading {
+                    at,
+                    event: event.map(Cow::Borrowed),
+                    actor,
+                    account: Cow::Borrowed(entry.project().unwrap_or(entry.container())),
+                    region: Cow::Borrowed(""),
+                    via: None,
+                    join: join(entry),
+                    uses,
+                },
+            );
+        }
     }
 }
 

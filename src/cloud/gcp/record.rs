@@ -88,6 +88,31 @@ pub(super) struct Authentication<'a> {
     pub(super) principal_email: Text<'a>,
     #[serde(default, borrow)]
     pub(super) principal_subject: Text<'a>,
+    /// Who impersonated whom, the original caller first.
+    #[serde(default, borrow)]
+    pub(super) service_account_delegation_info: OneOrMany<Delegation<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Delegation<'a> {
+    #[serde(default, borrow)]
+    pub(super) principal_subject: Text<'a>,
+    #[serde(default, borrow)]
+    pub(super) first_party_principal: Lenient<FirstParty<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FirstParty<'a> {
+    #[serde(default, borrow)]
+    pub(super) principal_email: Text<'a>,
+}
+
+impl Delegation<'_> {
+    pub(super) fn who(&self) -> Option<&str> {
+        self.first_party_principal.0.principal_email.filled().or(self.principal_subject.filled())
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
