@@ -1,10 +1,16 @@
 //! Which resources an event was about, type by type of the action: [`super::namer`] asks a cascade of rules, each named
 //! on the result.
 //!
-//! 1. what a hand-written rule says of the very event, 2. `resources[]` of the record, 3. the type's own parameter: an ARN,
-//! a hand-written fill, 4. an ARN in the answer, 5. a parameter called like the placeholder, 6. EC2 id prefixes, 7. any
-//! other ARN in the request of the type's form, 8. ids in the answer. What users write at will (descriptions, items, tags,
-//! filters) names nothing. What stays open is `all` for lists without a selector, else `unseen`.
+//! - what a hand-written rule says of the very event
+//! - `resources[]` of the record
+//! - the type's own parameter: an ARN, or a hand-written fill
+//! - an ARN in the answer
+//! - a parameter called like the placeholder, or a value with the type's EC2 id prefix
+//! - any other ARN of the type's form in the request
+//! - ids in the answer
+//!
+//! What users write at will (descriptions, items, tags, filters) names nothing. What stays open is `all` for lists
+//! without a selector, else `unseen`.
 
 use super::namer::Namer;
 use super::record::Record;
