@@ -271,13 +271,33 @@ class Catalog:
 
     def __init__(self, path: Path) -> None:
         self.takes_resource: dict[str, bool] = {}
+        self.forms: dict[str, list[re.Pattern[str]]] = {}
         prefix = ""
+        types: dict[str, list[str]] = {}
         for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
             fields = line.split("\t")
             if fields[0] == "S":
-                prefix = fields[1]
+                prefix, types = fields[1], {}
+            elif fields[0] == "R":
+                types[fields[1]] = fields[2].split("|")
             elif fields[0] == "A":
-                self.takes_resource[f"{prefix}:{fields[1]}".lower()] = len(fields) > 3 and fields[3] != ""
+                action = f"{prefix}:{fields[1]}".lower()
+                named = [name.rstrip("*") for name in fields[3].split(",")] if len(fields) > 3 and fields[3] else []
+                self.takes_resource[action] = bool(named)
+                self.forms[action] = [self.form(arn) for name in named for arn in types.get(name, [])]
+
+    @staticmethod
+    def form(template: str) -> re.Pattern[str]:
+        """What ARNs of a template look like; the account may be empty where the resource is AWS's own."""
+        pieces = re.split(r"\$\{[^}]*\}|\*", template)
+        return re.compile(".*".join(re.escape(piece) for piece in pieces), re.DOTALL)
+
+    def fits(self, action: str, document: Any) -> bool:
+        """Whether each statement with the action names a resource of one of the action's types."""
+        listed = lambda value: value if isinstance(value, list) else [value]
+        statements = [s for s in listed(document["Statement"]) if action in map(str.lower, listed(s["Action"]))]
+        forms = self.forms.get(action, [])
+        return all(any(form.fullmatch(arn) for form in forms for arn in listed(s["Resource"])) for s in statements)
 
     def knows(self, action: str) -> bool:
         """Whether the table has the action, or for `prefix:*` the service."""
@@ -290,13 +310,13 @@ class Catalog:
 ADVICE = {"RESOURCE_POLICY_PRIVILEGE_ESCALATION", "RESOURCE_EFFECTIVELY_STAR", "MISMATCHED_TYPE_BUT_USABLE"}
 
 
-def is_fault(kind: str, detail: Any, where: str, boundary: bool, catalog: Catalog) -> bool:
+def is_fault(kind: str, detail: Any, where: str, boundary: bool, catalog: Catalog, document: Any) -> bool:
     """Whether a finding of parliament's is an error, by what is newer than its list of actions (April 2025)."""
     takes = catalog.takes_resource
     if kind in {"UNKNOWN_ACTION", "UNKNOWN_PREFIX"}:
         return not catalog.knows(where)
-    if kind == "RESOURCE_MISMATCH":  # actions that took no resource then
-        return any(d["required_format"] != "*" or not takes.get(d["action"].lower()) for d in detail)
+    if kind == "RESOURCE_MISMATCH":  # actions that took no resource then, and types that are alternatives
+        return not all(catalog.fits(d["action"].lower(), document) for d in detail)
     if kind == "RESOURCE_STAR":  # actions that took one then; a boundary limits by service
         return not boundary and any(takes.get(action.lower(), True) for action in detail)
     if kind == "INVALID_ARN":  # regions and accounts are as the log names them
@@ -328,7 +348,7 @@ def check_policies(out: Output) -> Result:
         for finding in findings:
             where = finding.location.get("string", "")
             line = f"{out.name(path)}: {finding.issue} {finding.detail or ''} {where}".rstrip()
-            if is_fault(finding.issue, finding.detail, where, boundary, catalog):
+            if is_fault(finding.issue, finding.detail, where, boundary, catalog, document):
                 faults.append(line)
             elif not boundary:
                 notes.append(line)
