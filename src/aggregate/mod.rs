@@ -15,15 +15,13 @@ use crate::config::Filter;
 use crate::model::identity::{Kind, Vouched};
 use crate::model::tally::{Skip, Tally};
 use crate::model::time::{Day, Timestamp};
-use crate::model::usage::{Basis, Join, Level, Outcome, Reading, Seen, Target, Use};
+use crate::model::usage::{Basis, COLLAPSED, Join, Level, Outcome, Reading, Seen, Target, Use};
 use collapse::Family;
 use dedup::Dedup;
 use intern::{Interner, Sym, translate};
 use line::Line;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
-
-use crate::model::usage::COLLAPSED;
 
 /// What makes two uses one row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -23,6 +23,9 @@ pub enum Code {
 }
 
 impl Code {
+    /// All codes.
+    pub const ALL: [Self; 4] = [Self::IdReused, Self::RootUsed, Self::Collapsed, Self::Unmapped];
+
     /// The word scripts rely on.
     #[must_use]
     pub fn as_str(self) -> &'static str {

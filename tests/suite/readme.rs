@@ -69,4 +69,7 @@ fn every_note_code_and_exit_code_is_documented() {
     for code in ["0 done", "1 failed", "2 wrong usage", "3 some input", "4 for some principal"] {
         assert!(text.contains(code), "exit code {code}");
     }
+    for code in leastgrant::model::note::Code::ALL {
+        assert!(text.contains(&format!("`{}`", code.as_str())), "note {}", code.as_str());
+    }
 }

@@ -214,11 +214,7 @@ fn rule(statement: &Value) -> Result<Rule, String> {
     let actions = set(statement, "Action", true)?.ok_or("`Action` or `NotAction` is missing")?;
     let everything = Set { negated: false, any_of: vec![vec![Token::Any]] };
     let resources = match set(statement, "Resource", false)? {
-        Some(mut resources) => {
-            // `*` as a whole also covers actions that take no resource.
-            resources.any_of.iter_mut().for_each(|r| r.dedup_by(|a, b| *a == Token::Any && *b == Token::Any));
-            resources
-        }
+        Some(resources) => resources,
         None if statement.get("Principal").is_some() => everything,
         None => return Err("`Resource` or `NotResource` is missing".to_owned()),
     };

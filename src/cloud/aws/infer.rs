@@ -4,7 +4,7 @@
 use super::map::{first_word, review};
 use super::resource::{Ctx, Found, resolve};
 use crate::catalog;
-use crate::catalog::overlay::{Infer, TagRule};
+use crate::catalog::overlay::{Infer, RoleGiven, TagRule};
 use crate::catalog::table::{AccessLevel, Action, Service};
 use crate::catalog::template::Template;
 use crate::model::usage::{Basis, Context, Level, Outcome, Target, Use};
@@ -169,9 +169,7 @@ fn passed<'a>(ctx: &Ctx<'a>, service: &Service, action: &Action, outcome: Outcom
     if facts.ignore.iter().any(|row| row.service == service.prefix && named(&row.actions)) {
         return;
     }
-    // Taking a role away from something does not hand it over.
-    let takes = ["Remove", "Deregister", "Delete", "Disassociate", "Detach", "Revoke", "Untag", "Tag"];
-    if takes.contains(&first_word(action.name)) {
+    if facts.given.iter().flat_map(|row| &row.not).any(|verb| verb == first_word(action.name)) {
         return;
     }
     let Some((_, pass)) = catalog::aws().table.action("iam:PassRole") else { return };
@@ -196,20 +194,17 @@ fn passed<'a>(ctx: &Ctx<'a>, service: &Service, action: &Action, outcome: Outcom
 
 /// A job's parameters and an application's input may name the role it runs as; other free text may not.
 fn settings(leaf: &Leaf<'_>) -> bool {
-    !leaf.free || leaf.path.split('.').any(|key| matches!(key, "parameters" | "input"))
+    !leaf.free || leaf.path.split('.').any(|key| given(|row| &row.settings, key))
 }
 
 /// Parameters in which services take the role they are to act as.
 fn passes(key: &str) -> bool {
-    key.contains("role")
-        || matches!(
-            key,
-            "credentials"
-                | "credentialsarn"
-                | "deliverlogspermissionarn"
-                | "authorizercredentials"
-                | "snscallerarn"
-        )
+    key.contains("role") || given(|row| &row.keys, key)
+}
+
+/// Whether a list of `passrole.toml` has the key.
+fn given(list: impl Fn(&RoleGiven) -> &Vec<String>, key: &str) -> bool {
+    catalog::aws().pass_role.given.iter().any(|row| list(row).iter().any(|known| known == key))
 }
 
 fn is_role(value: &str) -> bool {

@@ -1,6 +1,6 @@
 //! The cascade for one resource type of one action: where a record may name it, best evidence first.
 
-use super::resource::{Ctx, Found, percent_decode};
+use super::resource::{Ctx, Found, alternatives, percent_decode};
 use crate::catalog;
 use crate::catalog::overlay::{Fill, UseRule};
 use crate::catalog::table::{Action, ResourceType, Service};
@@ -33,7 +33,7 @@ impl Namer<'_, '_> {
     /// Names of the type that the record gives, with the rule that found them.
     pub(super) fn names(&self) -> Vec<Found> {
         if self.required && self.resource.templates.iter().all(|t| t.own_vars().next().is_none()) {
-            if self.alternative() {
+            if alternatives(self.action) {
                 return Vec::new();
             }
             let fixed = self.resource.templates.first().and_then(|t| self.ctx.fill(t, |_| None));
@@ -144,10 +144,6 @@ impl Namer<'_, '_> {
         });
         let arns: BTreeSet<String> = arn_leaves(at_paths.chain(called)).collect();
         arns.into_iter().collect()
-    }
-
-    fn alternative(&self) -> bool {
-        catalog::aws().alternatives.iter().any(|row| row.actions.contains(&self.action.full))
     }
 
     /// ARNs whose most specific type in the service is this one.

@@ -196,8 +196,8 @@ pub(super) fn resolve(
         found.extend(names);
     }
     // Tags go onto one resource of any of the types: they are alternatives, whatever the table says.
-    let listed = catalog::aws().alternatives.iter().any(|row| row.actions.contains(&action.full));
-    let alternatives = listed || action.level == AccessLevel::Tagging || action.name.starts_with("ListTags");
+    let alternatives =
+        alternatives(action) || action.level == AccessLevel::Tagging || action.name.starts_with("ListTags");
     if alternatives && !found.is_empty() {
         open.clear();
     }
@@ -211,6 +211,11 @@ pub(super) fn resolve(
     let mut seen = BTreeSet::new();
     found.retain(|(target, _)| seen.insert(target.clone()));
     found
+}
+
+/// Whether an action's types are alternatives, though the table marks them all as required.
+pub(super) fn alternatives(action: &Action) -> bool {
+    catalog::aws().alternatives.iter().any(|row| row.actions.contains(&action.full))
 }
 
 /// The types of an action, with those that the generated table does not have: then all are alternatives.
