@@ -35,6 +35,42 @@ pub fn escape(name: &str) -> String {
     out
 }
 
+/// One position of a pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unit {
+    Char(char),
+    One,
+    Any,
+}
+
+/// A `*` may stand for nothing: what is reached before it is reached after it.
+fn spread(units: &[Unit], reached: &mut [bool]) {
+    for (at, unit) in units.iter().enumerate() {
+        if *unit == Unit::Any
+            && reached.get(at) == Some(&true)
+            && let Some(after) = reached.get_mut(at + 1)
+        {
+            *after = true;
+        }
+    }
+}
+
+/// Takes `unit` of one pattern from position `at` of the other.
+fn meet(unit: Unit, at: usize, theirs: &[Unit], next: &mut [bool]) {
+    let mut reach = |to: usize| {
+        if let Some(there) = next.get_mut(to) {
+            *there = true;
+        }
+    };
+    match (unit, theirs.get(at)) {
+        (Unit::Any, _) => (at..=theirs.len()).for_each(reach),
+        (_, Some(Unit::Any)) => reach(at),
+        (Unit::Char(x), Some(Unit::Char(y))) if x != *y => {}
+        (_, Some(_)) => reach(at + 1),
+        (_, None) => {}
+    }
+}
+
 impl Pattern {
     /// The pattern that matches `name` and nothing else.
     #[must_use]
@@ -102,6 +138,93 @@ impl Pattern {
         (Self(parts), replaced)
     }
 
+    /// Whether every name that `other` stands for is one of this pattern's.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        let (mine, theirs) = (self.units(), other.units());
+        // Where the last `*` stands, and how much of `theirs` it has taken so far.
+        let (mut p, mut a, mut retry) = (0, 0, None);
+        while let Some(wanted) = theirs.get(a) {
+            match (mine.get(p), wanted) {
+                (Some(Unit::Any), _) => {
+                    retry = Some((p, a));
+                    p += 1;
+                }
+                (Some(Unit::One), Unit::One | Unit::Char(_)) => (p, a) = (p + 1, a + 1),
+                (Some(Unit::Char(x)), Unit::Char(y)) if x == y => (p, a) = (p + 1, a + 1),
+                _ => {
+                    let Some((star, taken)) = retry else { return false };
+                    retry = Some((star, taken + 1));
+                    (p, a) = (star + 1, taken + 1);
+                }
+            }
+        }
+        mine.iter().skip(p).all(|unit| *unit == Unit::Any)
+    }
+
+    /// Whether the name is one of the pattern's.
+    #[must_use]
+    pub fn matches(&self, name: &str) -> bool {
+        self.covers(&Self::literal(name))
+    }
+
+    /// Whether some name belongs to both patterns.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let (mine, theirs) = (self.units(), other.units());
+        // Which positions of `theirs` can be reached together with the current one of `mine`.
+        let mut reached = vec![false; theirs.len() + 1];
+        if let Some(first) = reached.first_mut() {
+            *first = true;
+        }
+        spread(&theirs, &mut reached);
+        for unit in &mine {
+            let mut next = vec![false; theirs.len() + 1];
+            for (at, _) in reached.iter().enumerate().filter(|(_, here)| **here) {
+                meet(*unit, at, &theirs, &mut next);
+            }
+            spread(&theirs, &mut next);
+            reached = next;
+        }
+        reached.last().copied().unwrap_or(false)
+    }
+
+    /// The literal text before the first wildcard.
+    #[must_use]
+    pub fn head(&self) -> &str {
+        match self.0.first() {
+            Some(Part::Text(text)) => text,
+            _ => "",
+        }
+    }
+
+    /// The pattern that has these parts; texts that follow each other become one, and so do runs of `*`.
+    #[must_use]
+    pub fn of(parts: impl IntoIterator<Item = Part>) -> Self {
+        let mut all: Vec<Part> = Vec::new();
+        for part in parts {
+            match (all.last_mut(), part) {
+                (Some(Part::Text(before)), Part::Text(text)) => before.push_str(&text),
+                (Some(Part::Any), Part::Any) => {}
+                (_, Part::Text(text)) if text.is_empty() => {}
+                (_, part) => all.push(part),
+            }
+        }
+        Self(all)
+    }
+
+    fn units(&self) -> Vec<Unit> {
+        let mut units = Vec::new();
+        for part in &self.0 {
+            match part {
+                Part::Text(text) => units.extend(text.chars().map(Unit::Char)),
+                Part::One => units.push(Unit::One),
+                Part::Any => units.push(Unit::Any),
+            }
+        }
+        units
+    }
+
     /// Whether the pattern stands for exactly one name.
     #[must_use]
     pub fn is_exact(&self) -> bool {
@@ -133,6 +256,32 @@ mod tests {
             let pattern = Pattern::parse(&escape(&name));
             prop_assert!(pattern.is_exact());
             prop_assert_eq!(pattern.to_string(), escape(&name));
+        }
+    }
+
+    fn naive_overlap(a: &[u8], b: &[u8]) -> bool {
+        match (a, b) {
+            ([], []) => true,
+            ([b'*', rest @ ..], _) => naive_overlap(rest, b) || (!b.is_empty() && naive_overlap(a, &b[1..])),
+            (_, [b'*', rest @ ..]) => naive_overlap(a, rest) || (!a.is_empty() && naive_overlap(&a[1..], b)),
+            ([x, r @ ..], [y, s @ ..]) => (x == y || *x == b'?' || *y == b'?') && naive_overlap(r, s),
+            _ => false,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_pattern_covers_what_it_matches(pattern in "[ab*?]{0,7}", name in "[ab]{0,7}") {
+            let (p, n) = (Pattern::parse(&pattern), Pattern::literal(&name));
+            prop_assert_eq!(p.matches(&name), naive_overlap(pattern.as_bytes(), name.as_bytes()));
+            prop_assert_eq!(p.covers(&n), p.overlaps(&n), "for a single name the two are one question");
+        }
+
+        #[test]
+        fn overlap_is_what_the_slow_reading_says(a in "[ab*?]{0,7}", b in "[ab*?]{0,7}") {
+            let both = naive_overlap(a.as_bytes(), b.as_bytes());
+            prop_assert_eq!(Pattern::parse(&a).overlaps(&Pattern::parse(&b)), both);
+            prop_assert!(!Pattern::parse(&a).covers(&Pattern::parse(&b)) || both || b.is_empty());
         }
     }
 
