@@ -11,16 +11,18 @@ mod corpus;
 use corpus::Made;
 use cpu_time::ProcessTime;
 use leastgrant::aggregate::dedup::Dedup;
-use leastgrant::aggregate::{Shard, Usage, Worker};
+use leastgrant::aggregate::{Rules, Shard, Usage, Worker};
 use leastgrant::cloud::{self, CLOUDS, Cloud, Sink, Subject};
-use leastgrant::config::{Filter, Minimums};
+use leastgrant::config::Shaping;
 use leastgrant::decode;
+use leastgrant::intent::Intent;
+use leastgrant::model::document::Packing;
 use leastgrant::model::identity::Vouched;
 use leastgrant::model::tally::Skip;
 use leastgrant::model::time::Timestamp;
 use leastgrant::model::usage::{Outcome, Reading};
-use leastgrant::pipeline::{self, Fate, Plan, Progress, Reader};
-use leastgrant::synthesize;
+use leastgrant::pipeline::{self, Fate, Plan, Planning, Progress, Reader};
+use leastgrant::synthesize::{self, Ctx, World};
 use leastgrant::verify;
 use serde::de::IgnoredAny;
 use std::error::Error;
@@ -132,7 +134,7 @@ struct Stage<'s> {
 /// Runs all stages in turn, so often, and prints the best time of each.
 fn measure(id: &str, logs: &Logs, rounds: usize, wanted: &[&str]) -> Result<(), Failure> {
     let usage = read(logs)?;
-    let plans = pipeline::plan(&usage, &Minimums::default(), true);
+    let plans = pipeline::plan(&usage, &Planning { boundaries: true, ..Planning::default() });
     let by = cloud::by_id(id).ok_or("no such cloud")?;
     let stages = stages(by, logs, &usage, &plans);
     // The floor is always measured.
@@ -296,7 +298,7 @@ fn decode(logs: &Logs, hashes: bool) -> Result<Counts, Failure> {
 }
 
 fn aggregate(logs: &Logs) -> Result<Counts, Failure> {
-    let mut shard = Shard::new(Arc::new(Filter::default()), Arc::new(Dedup::default()), false);
+    let mut shard = Shard::new(Arc::new(Rules::default()), Arc::new(Dedup::default()), false);
     for text in &logs.texts {
         decode::decode(black_box(text), &CLOUDS, &mut Worker(&mut shard))?;
     }
@@ -316,8 +318,15 @@ fn aggregate(logs: &Logs) -> Result<Counts, Failure> {
 
 fn synthesise(by: &dyn Cloud, plans: &[Plan<'_>]) -> Counts {
     let documented = plans.iter().filter(|plan| plan.disposition.documented());
-    let grants: usize =
-        documented.map(|plan| black_box(synthesize::synthesize(black_box(&plan.rows), by)).len()).sum();
+    let world = World::new(plans.iter().flat_map(|plan| plan.rows.iter().copied()));
+    let (intent, shaping) = (Intent::default(), Shaping::default());
+    let grants: usize = documented
+        .map(|plan| {
+            let who = plan.who.id.as_str();
+            let ctx = Ctx { cloud: by, who, intent: &intent, world: &world, memory: &[], shaping: &shaping };
+            black_box(synthesize::synthesize(black_box(&plan.rows), &ctx)).len()
+        })
+        .sum();
     vec![("grants", grants as u64)]
 }
 
@@ -325,8 +334,9 @@ fn proved(by: &dyn Cloud, plans: &[Plan<'_>]) -> Counts {
     let (mut replayed, mut refused) = (0, 0);
     for plan in plans.iter().filter(|plan| !plan.grants.is_empty()) {
         let subject = Subject { principal: &plan.who.id, kind: plan.who.kind, slug: &plan.slug };
-        let documents = by.package(&subject, black_box(&plan.grants)).ok();
-        let verified = documents.and_then(|texts| verify::verify(by, texts, black_box(&plan.rows)).ok());
+        let documents = by.package(&subject, black_box(&plan.grants), &[], &Packing::default()).ok();
+        let verified =
+            documents.and_then(|texts| verify::verify(by, texts, black_box(&plan.rows), &|_| false).ok());
         match black_box(verified) {
             Some(verified) => replayed += verified.replayed() as u64,
             None => refused += 1,
@@ -347,8 +357,8 @@ impl Progress for Silent {
 fn read(logs: &Logs) -> Result<Usage, Failure> {
     let inputs = vec![logs.root.clone()];
     let reader =
-        Reader { inputs, filter: Filter::default(), lines: false, threads: Some(1), progress: &Silent };
-    let usage = pipeline::read(&reader)?;
+        Reader { inputs, rules: Rules::default(), lines: false, threads: Some(1), progress: &Silent };
+    let (usage, _) = pipeline::read(&reader)?;
     assert!(usage.tally.unreadable.is_empty(), "every file is read: {:?}", usage.tally.unreadable.first());
     Ok(usage)
 }
@@ -356,7 +366,7 @@ fn read(logs: &Logs) -> Result<Usage, Failure> {
 /// From files to proved documents, boundaries too, as `generate` does it; nothing is rendered.
 fn whole(logs: &Logs) -> Result<Counts, Failure> {
     let usage = read(logs)?;
-    let plans = black_box(pipeline::plan(&usage, &Minimums::default(), true));
+    let plans = black_box(pipeline::plan(&usage, &Planning { boundaries: true, ..Planning::default() }));
     let documented = plans.iter().filter_map(written).count() as u64;
     Ok(vec![("records", usage.tally.records()), ("documented", documented), ("refused", refused(&plans))])
 }

@@ -92,3 +92,12 @@ impl Default for Minimums {
         Self { ci_sessions: 3, ci_days: 2, workload_days: 30, person_days: 90 }
     }
 }
+
+/// How grants are made from rows.
+#[derive(Clone, Debug, Default)]
+pub struct Shaping {
+    /// Names stay as they were seen.
+    pub exact: bool,
+    /// Stacks whose names stand for one thing.
+    pub stacks: Vec<String>,
+}

@@ -29,6 +29,7 @@
 
 pub mod model;
 pub mod config;
+pub mod intent;
 pub mod wire;
 pub mod catalog;
 pub mod cloud;
@@ -36,6 +37,7 @@ pub mod source;
 pub mod decode;
 pub mod aggregate;
 pub mod resolve;
+pub mod previous;
 pub mod synthesize;
 pub mod verify;
 pub mod render;

@@ -1,7 +1,7 @@
 //! Uses one by one, as `leastgrant uses` prints them.
 
 use crate::model::time::Timestamp;
-use crate::model::usage::{Basis, Context, Level, Reading, Target, Use};
+use crate::model::usage::{Basis, Context, Level, Outcome, Reading, Row, Seen, Target, Use};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -143,6 +143,37 @@ impl Line {
             skipped: Some(why),
             first: true,
         }
+    }
+
+    /// Marks a use that waits for a person, where `held` says so of its principal and action.
+    pub(super) fn hold(&mut self, held: impl Fn(&str, &str) -> bool) {
+        let grants = matches!(self.outcome, "allowed" | "failed");
+        if grants && self.exempt.is_none() && held(&self.principal, &self.action) {
+            self.exempt = Some("review");
+        }
+    }
+
+    /// Decides anew why no applied document carries the use, as for a row of its kind.
+    pub fn decide(&mut self, exempt: impl Fn(&Row) -> Option<&'static str>) {
+        let grants = matches!(self.outcome, "allowed" | "failed");
+        if self.skipped.is_some() {
+            return;
+        }
+        let row = Row {
+            cloud: self.cloud,
+            principal: self.principal.clone(),
+            action: self.action.clone(),
+            target: self.target.clone(),
+            scope: self.account.clone(),
+            context: BTreeMap::new(),
+            outcome: if grants { Outcome::Allowed } else { Outcome::Denied },
+            basis: Basis::Event,
+            via: None,
+            rule: String::new(),
+            exempt: self.exempt,
+            seen: Seen::once(Timestamp::UNKNOWN, ""),
+        };
+        self.exempt = exempt(&row);
     }
 
     /// What is left of the line when its record is outside the window: one line for each record.

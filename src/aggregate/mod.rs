@@ -2,6 +2,7 @@
 //!
 //! Duplicates are told by a set that all shards share; everything else a shard keeps for itself until [`Shard::merge`].
 
+mod careful;
 pub mod collapse;
 pub mod dedup;
 pub mod intern;
@@ -12,16 +13,29 @@ pub use table::Usage;
 
 use crate::cloud::Sink;
 use crate::config::Filter;
+use crate::intent::Intent;
 use crate::model::identity::{Kind, Vouched};
 use crate::model::tally::{Skip, Tally};
 use crate::model::time::{Day, Timestamp};
 use crate::model::usage::{Basis, COLLAPSED, Join, Level, Outcome, Reading, Seen, Target, Use};
+use careful::Careful;
 use collapse::Family;
 use dedup::Dedup;
 use intern::{Interner, Sym, translate};
 use line::Line;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
+
+/// What decides how records are taken.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    /// Which records count.
+    pub filter: Filter,
+    /// What people decided.
+    pub intent: Intent,
+    /// Whether sensitive actions seen in one session only are taken like all others.
+    pub accept_review: bool,
+}
 
 /// What makes two uses one row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -68,7 +82,7 @@ struct Pending {
 /// What one worker has read.
 #[derive(Debug)]
 pub struct Shard {
-    filter: Arc<Filter>,
+    rules: Arc<Rules>,
     dedup: Arc<Dedup>,
     cloud: &'static str,
     texts: Interner,
@@ -81,6 +95,9 @@ pub struct Shard {
     leading: FxHashSet<u64>,
     pending: Vec<Pending>,
     unmapped: FxHashMap<Sym, u64>,
+    /// Records that each `[[exclude]]` entry kept from being learned.
+    withheld: Vec<u64>,
+    careful: Careful,
     lines: Option<Vec<Line>>,
     /// Where every record went.
     pub tally: Tally,
@@ -89,9 +106,11 @@ pub struct Shard {
 impl Shard {
     /// An empty shard; with `lines`, it also keeps every use on its own.
     #[must_use]
-    pub fn new(filter: Arc<Filter>, dedup: Arc<Dedup>, lines: bool) -> Self {
+    pub fn new(rules: Arc<Rules>, dedup: Arc<Dedup>, lines: bool) -> Self {
         Self {
-            filter,
+            withheld: vec![0; rules.intent.exclude.len()],
+            careful: Careful::default(),
+            rules,
             dedup,
             cloud: "",
             texts: Interner::default(),
@@ -217,6 +236,26 @@ impl Shard {
         *span = (span.0.min(at), span.1.later(at));
     }
 
+    /// The reading as it counts where an `[[exclude]]` entry selects it: seen, but not to be learned.
+    fn withhold<'r>(&mut self, reading: &Reading<'r>) -> Option<Reading<'r>> {
+        let mut selected = false;
+        for (entry, count) in self.rules.intent.exclude.iter().zip(&mut self.withheld) {
+            if entry.matches(reading) {
+                *count += 1;
+                selected = true;
+            }
+        }
+        if !selected {
+            return None;
+        }
+        let mut reading = reading.clone();
+        for used in reading.uses.iter_mut().filter(|used| used.outcome.grants()) {
+            used.outcome = Outcome::Withheld;
+            used.exempt = Some("withheld");
+        }
+        Some(reading)
+    }
+
     /// Joins another shard.
     pub fn merge(&mut self, other: Self) {
         let map = self.texts.adopt(&other.texts);
@@ -264,6 +303,8 @@ impl Shard {
             one
         }));
         other.unmapped.into_iter().for_each(|(sym, n)| *self.unmapped.entry(t(sym)).or_default() += n);
+        self.careful.merge(other.careful, &t);
+        self.withheld.iter_mut().zip(other.withheld).for_each(|(mine, theirs)| *mine += theirs);
         if let (Some(mine), Some(theirs)) = (&mut self.lines, other.lines) {
             mine.extend(theirs);
         }
@@ -286,6 +327,8 @@ impl Shard {
             self.tally.used(day);
             self.session(one.principal, one.session, one.at);
             for (key, event) in one.rows {
+                let cloud = key.cloud;
+                self.careful.see(&key, one.session, |action| sensitive(cloud, action), &self.texts);
                 self.count(key, one.at, &event);
             }
             if let Some(lines) = &mut self.lines {
@@ -328,9 +371,11 @@ impl Sink for Worker<'_> {
         shard.cloud = cloud;
         let day = Some(reading.at.day());
         let event = reading.event.as_deref().unwrap_or("");
-        if !shard.filter.takes(cloud, &reading.actor.principal, &reading.account, &reading.region) {
+        if !shard.rules.filter.takes(cloud, &reading.actor.principal, &reading.account, &reading.region) {
             return self.skip(Some(reading.at), reading.event.as_deref(), Skip::Filtered, "");
         }
+        let withheld = shard.withhold(reading);
+        let reading = withheld.as_ref().unwrap_or(reading);
         let principal = shard.principal(reading);
         let keys: Vec<Key> = reading.uses.iter().map(|used| shard.key(reading, principal, used)).collect();
         let lines = if shard.lines.is_some() { Line::of(cloud, reading) } else { Vec::new() };
@@ -343,8 +388,11 @@ impl Sink for Worker<'_> {
             return shard.pending.push(Pending { key, why, principal, session, at, rows, lines, event });
         }
         shard.tally.used(day);
-        shard.session(principal, reading.actor.session, reading.at);
+        if withheld.is_none() {
+            shard.session(principal, reading.actor.session, reading.at);
+        }
         for key in keys {
+            shard.careful.see(&key, reading.actor.session, |action| sensitive(cloud, action), &shard.texts);
             shard.count(key, reading.at, event);
         }
         if let Some(all) = &mut shard.lines {
@@ -385,6 +433,10 @@ impl Sink for Worker<'_> {
         let known = self.0.links.entry(sym).or_default();
         *known = known.or(vouched);
     }
+}
+
+fn sensitive(cloud: &str, action: &str) -> bool {
+    crate::cloud::by_id(cloud).is_some_and(|cloud| cloud.sensitive(action))
 }
 
 /// A target of its own.

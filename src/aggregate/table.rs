@@ -7,8 +7,11 @@ use crate::model::note::{Code, Note};
 use crate::model::tally::Tally;
 use crate::model::time::{Day, Timestamp};
 use crate::model::usage::{COLLAPSED, Row, Seen};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Why a use waits for a person.
+const REVIEW: &str = "review";
 
 /// All that was learned.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +26,10 @@ pub struct Usage {
     pub unmapped: BTreeMap<String, u64>,
     /// Single uses, sorted, where they were asked for.
     pub lines: Vec<Line>,
+    /// Records that each `[[exclude]]` entry kept from being learned, in the order of the file.
+    pub withheld: Vec<u64>,
+    /// Entries of the intent file that have expired, by name.
+    pub expired: Vec<String>,
     /// Things to tell.
     pub notes: Vec<Note>,
 }
@@ -33,12 +40,13 @@ impl Shard {
     pub fn finish(mut self) -> Usage {
         self.settle();
         let newest = self.tally.newest().unwrap_or_default();
-        let filter = std::sync::Arc::clone(&self.filter);
-        let keeps = |day: Day| filter.in_window(day, newest);
+        let rules = std::sync::Arc::clone(&self.rules);
+        let keeps = |day: Day| rules.filter.in_window(day, newest);
         self.tally.cut(keeps);
         self.rows.retain(|key, _| keeps(key.day));
         self.days.retain(|(_, day), _| keeps(*day));
         self.sessions.retain(|_, (first, last)| keeps(first.day()) || keeps(last.day()));
+        self.hold_for_review();
         let lines = self.lines.take().unwrap_or_default().into_iter();
         let inside =
             |line: &Line| line.at().is_none_or(|at| keeps(at.day())) || line.skipped == Some("duplicate");
@@ -52,7 +60,51 @@ impl Shard {
             unmapped.insert(self.texts.text(*sym).to_owned(), *count);
         });
         let notes = notes(&self.tally, &principals, &rows, &unmapped);
-        Usage { rows, principals, tally: self.tally, unmapped, lines, notes }
+        Usage {
+            rows,
+            principals,
+            tally: self.tally,
+            unmapped,
+            lines,
+            withheld: self.withheld,
+            expired: Vec::new(),
+            notes,
+        }
+    }
+
+    /// Marks the uses of sensitive actions that were seen in one session only, rows and lines alike.
+    fn hold_for_review(&mut self) {
+        if self.rules.accept_review {
+            return;
+        }
+        let held: FxHashSet<(Sym, Sym)> = self
+            .rows
+            .keys()
+            .filter(|key| key.exempt.is_none() && key.outcome.grants())
+            .map(|key| (key.principal, key.action))
+            .filter(|(who, action)| {
+                self.careful.once(*who, *action, |session| self.sessions.contains_key(&(*who, session)))
+            })
+            .collect();
+        if held.is_empty() {
+            return;
+        }
+        let rows = std::mem::take(&mut self.rows);
+        rows.into_iter().for_each(|(key, seen)| {
+            let holds = held.contains(&(key.principal, key.action));
+            let key = if holds && key.exempt.is_none() && key.outcome.grants() {
+                super::Key { exempt: Some(REVIEW), ..key }
+            } else {
+                key
+            };
+            self.rows.entry(key).and_modify(|known| known.merge(&seen)).or_insert(seen);
+        });
+        let text = |sym| self.texts.text(sym);
+        let held: FxHashSet<(&str, &str)> =
+            held.iter().map(|(who, action)| (text(*who), text(*action))).collect();
+        for line in self.lines.iter_mut().flatten() {
+            line.hold(|who, action| held.contains(&(who, action)));
+        }
     }
 
     /// Rows by text; what differs only in its day or rule is one row.
@@ -92,18 +144,20 @@ impl Shard {
             let span = spans.entry(&row.principal).or_insert((row.seen.first, row.seen.last));
             *span = (span.0.min(row.seen.first), span.1.later(row.seen.last));
         }
-        let mut days: FxHashMap<Sym, (usize, u64)> = FxHashMap::default();
-        self.days.iter().for_each(|((who, _), records)| {
-            let known = days.entry(*who).or_default();
-            *known = (known.0 + 1, known.1 + records);
+        let mut seen: FxHashMap<Sym, (BTreeMap<Day, usize>, u64)> = FxHashMap::default();
+        self.days.iter().for_each(|((who, day), records)| {
+            let known = seen.entry(*who).or_default();
+            known.0.entry(*day).or_default();
+            known.1 += records;
         });
-        let mut sessions: FxHashMap<Sym, usize> = FxHashMap::default();
-        self.sessions.keys().for_each(|(who, _)| *sessions.entry(*who).or_default() += 1);
+        self.sessions.iter().for_each(|((who, _), (first, _))| {
+            *seen.entry(*who).or_default().0.entry(first.day()).or_default() += 1;
+        });
         let mut all: Vec<PrincipalUse> = Vec::new();
         self.principals.iter().for_each(|(sym, known)| {
             let id = self.texts.text(*sym);
             let Some(span) = spans.get(id) else { return };
-            let (days, events) = days.get(sym).copied().unwrap_or_default();
+            let (calendar, events) = seen.remove(sym).unwrap_or_default();
             let linked = self.links.get(sym).copied().unwrap_or_default();
             all.push(PrincipalUse {
                 id: id.to_owned(),
@@ -113,8 +167,7 @@ impl Shard {
                 vouched: known.vouched.or(linked),
                 events,
                 actions: actions.get(id).map_or(0, BTreeSet::len),
-                days,
-                sessions: sessions.get(sym).copied().unwrap_or_default(),
+                calendar,
                 span: *span,
             });
         });

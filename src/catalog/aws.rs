@@ -5,8 +5,11 @@ use super::overlay::{
     Alternative, AlternativeFile, ContextFile, ContextRule, EventFile, EventRule, Fill, FillFile, IdFile,
     IdPrefix, InferFile, MoreTypes, PassRoleFile, Qualifier, QualifierFile, SourceFile, TypesFile,
 };
-use super::platform::{BoundaryFile, DenyRule, GroupFile, InfrastructureFile, ServiceGroup};
+use super::platform::{
+    BoundaryFile, DenyRule, GroupFile, InfrastructureFile, SensitiveFile, SensitiveRule, ServiceGroup,
+};
 use super::table::Table;
+use super::token::{TokenFile, Tokens};
 use include_dir::{Dir, include_dir};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{LazyLock, OnceLock};
@@ -60,6 +63,10 @@ pub struct Aws {
     pub qualifiers: LazyLock<Vec<Qualifier>>,
     /// What a boundary refuses.
     pub boundary: LazyLock<Vec<DenyRule>>,
+    /// Parts of names that machines make.
+    pub tokens: LazyLock<Tokens>,
+    /// What waits for a person when it was seen in one session only.
+    pub sensitive: LazyLock<Vec<SensitiveRule>>,
     /// Platform roles and CI systems.
     pub infrastructure: LazyLock<InfrastructureFile>,
     sources: LazyLock<BTreeMap<String, Vec<String>>>,
@@ -99,6 +106,10 @@ impl Aws {
                 read::<QualifierFile>(include_str!("data/aws/qualifier.toml")).qualifier
             }),
             boundary: LazyLock::new(|| read::<BoundaryFile>(include_str!("data/aws/boundary.toml")).deny),
+            tokens: LazyLock::new(|| Tokens::new(read::<TokenFile>(include_str!("data/aws/token.toml")))),
+            sensitive: LazyLock::new(|| {
+                read::<SensitiveFile>(include_str!("data/aws/escalation.toml")).sensitive
+            }),
             infrastructure: LazyLock::new(|| read(include_str!("data/aws/infrastructure.toml"))),
             sources: LazyLock::new(sources),
             rest: LazyLock::new(rest),
@@ -139,6 +150,20 @@ impl Aws {
         self.rest.get(name).map_or(&[], Vec::as_slice)
     }
 
+    /// Paths on which operations of API Gateway use a verb.
+    pub fn paths<'a>(&'a self, verb: &'a str) -> impl Iterator<Item = &'static str> + 'a {
+        let mut all: Vec<&'static str> = self
+            .rest
+            .values()
+            .flatten()
+            .filter(|row| row.verb.eq_ignore_ascii_case(verb))
+            .map(|row| row.path)
+            .collect();
+        all.sort_unstable();
+        all.dedup();
+        all.into_iter()
+    }
+
     /// Texts of all hand-written files, by path under `data/aws/`: for the tests that keep them honest.
     #[must_use]
     pub fn hand_written() -> Vec<(String, &'static str)> {
@@ -155,6 +180,8 @@ impl Aws {
             ("alternative.toml".to_owned(), include_str!("data/aws/alternative.toml")),
             ("qualifier.toml".to_owned(), include_str!("data/aws/qualifier.toml")),
             ("boundary.toml".to_owned(), include_str!("data/aws/boundary.toml")),
+            ("escalation.toml".to_owned(), include_str!("data/aws/escalation.toml")),
+            ("token.toml".to_owned(), include_str!("data/aws/token.toml")),
             ("infrastructure.toml".to_owned(), include_str!("data/aws/infrastructure.toml")),
         ];
         for file in EVENTS.files() {

@@ -1,12 +1,14 @@
 //! What is known of Google Cloud: permissions and documented methods.
 
 use super::outcome::{OutcomeFile, Outcomes};
-use super::platform::{GoogleIdentities, OrganizationFile, OrganizationOnly, glob};
+use super::platform::{
+    GoogleIdentities, OrganizationFile, OrganizationOnly, SensitiveFile, SensitiveRule, glob,
+};
 use std::collections::BTreeMap;
 
 const OUTCOME: &str = include_str!("data/gcp/outcome.toml");
 const IDENTITY: &str = include_str!("data/gcp/identity.toml");
-
+const ESCALATION: &str = include_str!("data/gcp/escalation.toml");
 const ORGANIZATION: &str = include_str!("data/gcp/organization.toml");
 
 /// Whether a custom role may hold a permission.
@@ -37,6 +39,7 @@ pub struct Gcp {
     /// Identities of Google itself, and shared ones.
     pub identities: GoogleIdentities,
     organization: Vec<OrganizationOnly>,
+    sensitive: Vec<SensitiveRule>,
 }
 
 impl Gcp {
@@ -58,6 +61,7 @@ impl Gcp {
             outcomes: Outcomes::new(toml::from_str::<OutcomeFile>(OUTCOME).unwrap_or_default()),
             identities: toml::from_str(IDENTITY).unwrap_or_default(),
             organization: toml::from_str::<OrganizationFile>(ORGANIZATION).unwrap_or_default().organization,
+            sensitive: toml::from_str::<SensitiveFile>(ESCALATION).unwrap_or_default().sensitive,
         }
     }
 
@@ -81,6 +85,24 @@ impl Gcp {
         self.organization.iter().flat_map(|row| &row.permissions).any(|known| glob(known, permission))
     }
 
+    /// Permissions on the same kind of resource.
+    #[must_use]
+    pub fn neighbours(&self, permission: &str) -> Vec<String> {
+        let Some((group, _)) = permission.rsplit_once('.') else { return Vec::new() };
+        let verbs = self.groups.get(group).map(|verbs| verbs.split(','));
+        verbs
+            .into_iter()
+            .flatten()
+            .map(|verb| format!("{group}.{}", verb.trim_end_matches(['~', '!'])))
+            .collect()
+    }
+
+    /// Whether uses of the permission wait for a person when they were seen in one session only.
+    #[must_use]
+    pub fn sensitive(&self, permission: &str) -> bool {
+        self.sensitive.iter().flat_map(|row| &row.actions).any(|known| glob(known, permission))
+    }
+
     /// Permissions that Google's audit-logging pages give for a method.
     #[must_use]
     pub fn method(&self, name: &str) -> Option<&Method> {
@@ -93,6 +115,7 @@ impl Gcp {
         vec![
             ("outcome.toml".to_owned(), OUTCOME),
             ("identity.toml".to_owned(), IDENTITY),
+            ("escalation.toml".to_owned(), ESCALATION),
             ("organization.toml".to_owned(), ORGANIZATION),
         ]
     }

@@ -12,6 +12,7 @@ pub mod outcome;
 pub mod platform;
 pub mod table;
 pub mod template;
+pub mod token;
 
 use std::sync::LazyLock;
 

@@ -75,6 +75,20 @@ pub struct DenyRule {
     pub link: String,
 }
 
+/// Actions that wait for a person when they were seen in one session only.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SensitiveRule {
+    /// What they do, in words.
+    pub kind: String,
+    /// Actions or permissions, `*` allowed.
+    pub actions: Vec<String>,
+    /// Why.
+    pub because: String,
+    /// Where that is documented.
+    pub link: String,
+}
+
 /// A Google identity known by its address.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -141,6 +155,11 @@ list_file!(
 list_file!(
     /// `boundary.toml`.
     BoundaryFile, deny, DenyRule
+);
+
+list_file!(
+    /// `escalation.toml`.
+    SensitiveFile, sensitive, SensitiveRule
 );
 
 #[cfg(test)]

@@ -5,13 +5,13 @@
 pub mod aws;
 pub mod gcp;
 
-use crate::model::document::{Document, DoesNotFit};
-use crate::model::grant::Grant;
+use crate::model::document::{Document, DoesNotFit, Layout, Packing};
+use crate::model::grant::{Grant, On};
 use crate::model::identity::{Disposition, Kind, Vouched};
 use crate::model::pattern::Pattern;
 use crate::model::tally::Skip;
 use crate::model::time::Timestamp;
-use crate::model::usage::{Reading, Row};
+use crate::model::usage::{Level, Reading, Row};
 use crate::wire::frame::{Broken, Shape};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -59,11 +59,25 @@ pub trait Cloud: Sync {
     fn read(&self, rest: &str, sink: &mut dyn Sink) -> Result<usize, Broken>;
     /// What becomes of a principal.
     fn dispose(&self, principal: &str, kind: Kind) -> Disposition;
-    /// Turns one principal's grants into documents within the cloud's limits.
+    /// Turns one principal's grants into documents within the cloud's limits; what stood in `layout` keeps its place.
     ///
     /// # Errors
     /// When no split fits.
-    fn package(&self, who: &Subject<'_>, grants: &[Grant]) -> Result<Vec<Document>, DoesNotFit>;
+    fn package(
+        &self,
+        who: &Subject<'_>,
+        grants: &[Grant],
+        layout: &[Layout],
+        packing: &Packing,
+    ) -> Result<Vec<Document>, DoesNotFit>;
+    /// Steps that would make these grants shorter, by name, with what each would allow more.
+    fn loosenings(&self, _grants: &[Grant]) -> Vec<(String, String)> {
+        Vec::new()
+    }
+    /// The pattern that takes a grant's place under one of [`Cloud::loosenings`].
+    fn loosened(&self, _grant: &Grant, _step: &str) -> Option<Pattern> {
+        None
+    }
     /// The limit of reach for a principal with these documents, where the cloud has such a thing.
     ///
     /// # Errors
@@ -95,9 +109,43 @@ pub trait Cloud: Sync {
     fn qualify(&self, _action: &str, _pattern: &Pattern) -> Option<(Pattern, &'static str)> {
         None
     }
+    /// Machine-made parts of a resource name, in order and apart.
+    fn tokens(&self, _name: &str) -> Vec<Token> {
+        Vec::new()
+    }
+    /// Whether the name stays as it is, but for a recognised suffix.
+    fn stays_exact(&self, _name: &str) -> bool {
+        false
+    }
+    /// Where the object's own name starts in the name of an object-like resource, behind its bucket.
+    fn object(&self, _name: &str) -> Option<usize> {
+        None
+    }
+    /// Whether the pattern stands for all of a type in its account and region.
+    fn whole_type(&self, _pattern: &Pattern) -> bool {
+        false
+    }
+    /// Where the part of a name starts that people and machines choose.
+    fn own_part(&self, _name: &str) -> usize {
+        0
+    }
     /// Short names of resources whose full name is among the `known` ones, unmistakably.
     fn synonyms(&self, _known: &BTreeSet<&str>) -> BTreeMap<String, String> {
         BTreeMap::new()
+    }
+    /// Whether the action hands out power, issues credentials or hides what was done.
+    fn sensitive(&self, action: &str) -> bool;
+    /// The action as the catalog writes it, whatever its letter case.
+    fn canonical(&self, action: &str) -> Option<String>;
+    /// Actions of the same service, or all where the service is unknown.
+    fn neighbours(&self, action: &str) -> Vec<String>;
+    /// Where something kept by hand is granted to a principal; none where it is not its place.
+    fn keeps(&self, who: &str, on: &On) -> Option<String>;
+    /// Whether a grant for one use is a grant for the other, whatever else is granted.
+    fn same_grant(&self, kept: &Row, withheld: &Row) -> bool {
+        // Where the log names only a type or a part of it, the grant cannot be narrower.
+        let wide = kept.target.level != Level::Named || kept.rule.contains("+response-");
+        kept.action == withheld.action && (wide || kept.target == withheld.target)
     }
     /// Whether the catalog knows the action.
     fn knows(&self, action: &str) -> bool;
@@ -105,6 +153,23 @@ pub trait Cloud: Sync {
     fn place<'a>(&self, principal: &'a str, home: &'a str) -> (String, &'a str);
     /// Access level of an action, in words.
     fn level(&self, action: &str) -> &'static str;
+}
+
+/// A machine-made part of a resource name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// First byte, and the one after the last.
+    pub span: (usize, usize),
+    /// Recogniser.
+    pub rule: &'static str,
+    /// What it is, in words.
+    pub words: &'static str,
+    /// Different names that must show it.
+    pub samples: usize,
+    /// Whether it holds for what stays exact otherwise.
+    pub suffix: bool,
+    /// Whether its length stays.
+    pub fixed: bool,
 }
 
 /// The principal that documents are made for.
@@ -125,4 +190,14 @@ pub static CLOUDS: [&dyn Cloud; 2] = [&aws::Aws, &gcp::Gcp];
 #[must_use]
 pub fn by_id(id: &str) -> Option<&'static dyn Cloud> {
     CLOUDS.iter().copied().find(|cloud| cloud.id() == id)
+}
+
+/// The known action that is spelled most like this one, if any is near.
+#[must_use]
+pub fn alike(action: &str) -> Option<String> {
+    let all = CLOUDS.iter().flat_map(|cloud| cloud.neighbours(action));
+    let near = all.map(|known| {
+        (strsim::damerau_levenshtein(&known.to_ascii_lowercase(), &action.to_ascii_lowercase()), known)
+    });
+    near.filter(|(distance, _)| *distance <= 4).min().map(|(_, known)| known)
 }

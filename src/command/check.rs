@@ -6,7 +6,7 @@ use super::input::Input;
 use super::output::{self, Format};
 use super::{Exit, Failure};
 use crate::cloud::{self, Cloud, Evaluator};
-use crate::model::usage::{Level, Row};
+use crate::model::usage::{Level, Outcome, Row};
 use crate::render;
 use crate::report::table;
 use crate::verify;
@@ -40,7 +40,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         }
         None => None,
     };
-    let usage = args.input.read(false)?;
+    let (usage, intent) = args.input.read(false, false)?;
     let asked: Vec<&Row> =
         usage.rows.iter().filter(|row| row.cloud == cloud.id() && verify::must_allow(row)).collect();
     if asked.is_empty() {
@@ -48,12 +48,25 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     }
     let limit = |row: &Row| boundary.as_ref().is_none_or(|b| b.allows(row));
     let denied: Vec<&&Row> = asked.iter().filter(|row| !(policies.allows(row) && limit(row))).collect();
-    print(args, &denied, policies.as_ref())?;
+    let withheld: Vec<&Row> =
+        usage.rows.iter().filter(|row| row.cloud == cloud.id() && row.outcome == Outcome::Withheld).collect();
+    let kept = |row: &Row| intent.keep.iter().any(|entry| entry.covers(row));
+    let needed = |row: &Row| kept(row) || asked.iter().any(|other| cloud.same_grant(other, row));
+    let open = withheld.iter().filter(|row| policies.allows(row) && limit(row) && !needed(row));
+    let open: Vec<&&Row> = open.collect();
+    print(args, &denied, &open, policies.as_ref())?;
     if !args.input.quiet {
         output::message(&format!("{} of {} observed uses would be denied", denied.len(), asked.len()));
+        if !withheld.is_empty() {
+            output::message(&format!(
+                "{} of {} withheld uses would be allowed though no other use needs them",
+                open.len(),
+                withheld.len()
+            ));
+        }
     }
     let unreadable = args.input.unreadable(&usage);
-    Ok(if denied.is_empty() { unreadable } else { Exit::Refused })
+    Ok(if denied.is_empty() && open.is_empty() { unreadable } else { Exit::Refused })
 }
 
 /// A file's name without its ending, and its text.
@@ -78,11 +91,16 @@ fn told_by_content(files: &[(String, String)], args: &Args) -> Result<Told, Fail
     Err(format!("--policy {}: cannot be read{}", names.join(", "), whys.concat()).into())
 }
 
-fn print(args: &Args, denied: &[&&Row], policies: &dyn Evaluator) -> Result<(), Failure> {
-    let by = |row: &Row| if policies.allows(row) { "boundary" } else { "policy" };
+fn print(args: &Args, denied: &[&&Row], open: &[&&Row], policies: &dyn Evaluator) -> Result<(), Failure> {
+    let by = |row: &Row| match row.outcome {
+        Outcome::Withheld => "nobody: withheld, yet allowed",
+        _ if policies.allows(row) => "boundary",
+        _ => "policy",
+    };
+    let all = denied.iter().chain(open);
     let text = match output::format(args.format) {
-        Format::Json => table::lines(&denied.iter().map(|row| value(row, by(row))).collect::<Vec<Value>>()),
-        Format::Table if denied.is_empty() => String::new(),
+        Format::Json => table::lines(&all.map(|row| value(row, by(row))).collect::<Vec<Value>>()),
+        Format::Table if denied.is_empty() && open.is_empty() => String::new(),
         Format::Table => {
             let cells = |row: &&&Row| {
                 vec![
@@ -93,7 +111,7 @@ fn print(args: &Args, denied: &[&&Row], policies: &dyn Evaluator) -> Result<(), 
                     by(row).to_owned(),
                 ]
             };
-            let rows: Vec<Vec<String>> = denied.iter().map(cells).collect();
+            let rows: Vec<Vec<String>> = all.map(cells).collect();
             table::table(&["principal", "action", "resource", "count", "denied by"], &rows) + "\n"
         }
     };

@@ -2,6 +2,7 @@
 
 use super::input::Input;
 use super::output::{self, Format};
+use super::shape::Shape;
 use super::{Exit, Failure};
 use crate::pipeline::{self, Fate};
 use crate::report::{evidence, table};
@@ -12,6 +13,11 @@ use serde_json::Value;
 pub(super) struct Args {
     #[command(flatten)]
     input: Input,
+    #[command(flatten)]
+    shape: Shape,
+    /// Shares of grants by how wide they are, for each principal
+    #[arg(long)]
+    summary: bool,
     /// Only this action
     #[arg(long, value_name = "ACTION")]
     action: Option<String>,
@@ -22,11 +28,20 @@ pub(super) struct Args {
 
 /// Runs it.
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    let minimums = args.input.minimums()?;
-    let usage = args.input.read(false)?;
-    let plans = pipeline::plan(&usage, &minimums, false);
+    let (usage, intent) = args.input.read(false, args.shape.accept_review)?;
+    let planning = args.shape.planning(&args.input, &usage, intent, None)?;
+    let plans = pipeline::plan(&usage, &planning);
     if plans.is_empty() {
         return Err("no principal matches: `leastgrant principals INPUT` lists them".into());
+    }
+    if args.summary {
+        let rows: Vec<Value> = evidence::summary(&plans);
+        let text = match output::format(args.format) {
+            Format::Json => table::lines(&rows),
+            Format::Table => evidence::summary_text(&rows),
+        };
+        output::print(&text)?;
+        return Ok(args.input.unreadable(&usage));
     }
     let mut rows: Vec<Value> = Vec::new();
     for plan in &plans {

@@ -1,9 +1,12 @@
 //! `generate`: the main job.
 
 use super::input::Input;
+use super::shape::Shape;
 use super::{Exit, Failure, output};
 use crate::aggregate::Usage;
 use crate::cloud;
+use crate::intent::Intent;
+use crate::model::usage::Row;
 use crate::pipeline::{self, Fate, Plan};
 use crate::render::target::{self, Target};
 use crate::render::view::{View, Who};
@@ -18,6 +21,8 @@ use std::path::{Path, PathBuf};
 pub(super) struct Args {
     #[command(flatten)]
     input: Input,
+    #[command(flatten)]
+    shape: Shape,
     /// Folder to write into
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -32,13 +37,15 @@ pub(super) struct Args {
 /// Runs it.
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let targets = target::pick(target::all(args.templates.as_deref())?, &args.target)?;
-    let minimums = args.input.minimums()?;
-    let usage = args.input.read(false)?;
-    let boundaries = targets.iter().any(|t| t.files.iter().any(|f| f.per == target::Per::Boundary));
-    let plans = pipeline::plan(&usage, &minimums, boundaries);
+    let (usage, intent) = args.input.read(false, args.shape.accept_review)?;
+    let mut planning = args.shape.planning(&args.input, &usage, intent, Some(&args.out))?;
+    planning.boundaries = targets.iter().any(|t| t.files.iter().any(|f| f.per == target::Per::Boundary));
+    let plans = pipeline::plan(&usage, &planning);
     let mut files = Files {
         root: &args.out,
-        keep: !usage.tally.unreadable.is_empty(),
+        partial: !usage.tally.unreadable.is_empty(),
+        remembers: !planning.memory.is_empty(),
+        intent: &planning.intent,
         unwritten: 0,
         entries: Vec::new(),
     };
@@ -46,7 +53,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         files.principal(plan, &targets)?;
     }
     files.entries.sort();
-    let manifest = manifest::manifest(&usage, &plans, &files.entries);
+    let manifest = manifest::manifest(&usage, &plans, &files.entries, &planning);
     write::file(&args.out, "manifest.json", &format!("{manifest:#}\n"), false)?;
     if !args.input.quiet {
         output::message(&summary::summary(&usage, &plans, &files.entries, &args.out.display().to_string()));
@@ -74,8 +81,11 @@ fn exit(usage: &Usage, plans: &[Plan<'_>]) -> Result<Exit, Failure> {
 /// The output folder as it fills.
 struct Files<'a> {
     root: &'a Path,
-    /// Part of the input was unreadable: nothing that stands is replaced.
-    keep: bool,
+    /// Part of the input was unreadable: nothing that stands is narrowed.
+    partial: bool,
+    /// Whether it is known what stood before, so that nothing of it is lost.
+    remembers: bool,
+    intent: &'a Intent,
     /// Files that could not be written.
     unwritten: usize,
     entries: Vec<ArtifactEntry>,
@@ -83,20 +93,10 @@ struct Files<'a> {
 
 impl Files<'_> {
     fn principal(&mut self, plan: &Plan<'_>, targets: &[Target]) -> Result<(), Failure> {
-        if let Fate::Written(verified) = &plan.fate {
-            let who = Who {
-                id: &plan.who.id,
-                name: plan.name,
-                slug: &plan.slug,
-                kind: plan.who.kind.as_str(),
-                cloud: plan.who.cloud,
-                account: &plan.account,
-                disposition: plan.disposition.as_str(),
-            };
-            let view = View::new(who, verified);
+        if let Some(view) = view(plan) {
             for target in targets.iter().filter(|t| t.cloud == plan.who.cloud) {
                 let artifacts = render::render(target, &view)?;
-                read_back(plan, &artifacts)?;
+                read_back(plan, &artifacts, self.intent)?;
                 for artifact in artifacts {
                     self.write(plan, &artifact);
                 }
@@ -115,7 +115,9 @@ impl Files<'_> {
 
     fn write(&mut self, plan: &Plan<'_>, artifact: &Artifact) {
         let path = format!("{}/{}", plan.folder(), artifact.path);
-        let written = match write::file(self.root, &path, &artifact.text, self.keep) {
+        // What was granted before is granted still, unless something was dropped.
+        let keep = self.partial && !(self.remembers && plan.dropped == 0);
+        let written = match write::file(self.root, &path, &artifact.text, keep) {
             Ok(written) => written,
             Err(why) => {
                 // One principal's fault must not cost the others their documents.
@@ -141,12 +143,28 @@ impl Files<'_> {
     }
 }
 
+/// What templates see of a principal, where it has documents.
+pub(super) fn view<'p>(plan: &'p Plan<'_>) -> Option<View<'p>> {
+    let Fate::Written(verified) = &plan.fate else { return None };
+    let who = Who {
+        id: &plan.who.id,
+        name: &plan.name,
+        slug: &plan.slug,
+        kind: plan.who.kind.as_str(),
+        cloud: plan.who.cloud,
+        account: &plan.account,
+        disposition: plan.disposition.as_str(),
+    };
+    Some(View::new(who, verified))
+}
+
 /// What was rendered is read back and replayed once more: a template cannot change what was proved.
-fn read_back(plan: &Plan<'_>, artifacts: &[Artifact]) -> Result<(), Failure> {
+fn read_back(plan: &Plan<'_>, artifacts: &[Artifact], intent: &Intent) -> Result<(), Failure> {
     let read = artifacts.iter().filter(|a| a.reads_back);
     let files: Vec<(String, String)> = read.map(|a| (render::stem(&a.path), a.text.clone())).collect();
     if let Some(cloud) = cloud::by_id(plan.who.cloud).filter(|_| !files.is_empty()) {
-        let replayed = verify::verify_files(cloud, &files, &plan.rows);
+        let kept = |row: &Row| intent.keep.iter().any(|entry| entry.covers(row));
+        let replayed = verify::verify_files(cloud, &files, &plan.rows, &kept);
         replayed.map_err(|why| {
             format!("the rendered policy of {} does not do what was proved: {why}", plan.who.id)
         })?;

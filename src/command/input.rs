@@ -3,8 +3,10 @@
 #![expect(clippy::disallowed_methods, reason = "reads the settings file")]
 
 use super::{Exit, Failure, output};
-use crate::aggregate::Usage;
+use crate::aggregate::{Rules, Usage};
 use crate::config::{Edge, Filter, Minimums};
+use crate::intent::Intent;
+use crate::model::document::Packing;
 use crate::pipeline::{self, Progress, Reader};
 use crate::report::summary;
 use globset::{GlobBuilder, GlobSetBuilder};
@@ -36,6 +38,9 @@ pub(super) struct Input {
     /// Only this cloud
     #[arg(long, value_name = "CLOUD", value_parser = ["aws", "gcp"])]
     cloud: Vec<String>,
+    /// What people decided: keep, never, exclude, … [default: intent.toml, where it exists]
+    #[arg(long, value_name = "FILE", env = "LEASTGRANT_INTENT")]
+    intent: Option<PathBuf>,
     /// Settings in TOML (flags win over the environment, the environment over the file)
     #[arg(long, value_name = "FILE", env = "LEASTGRANT_CONFIG")]
     config: Option<PathBuf>,
@@ -56,6 +61,25 @@ pub(super) struct Input {
 struct File {
     threads: Option<u16>,
     minimums: MinimumsFile,
+    packaging: PackagingFile,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct PackagingFile {
+    /// Documents that can be attached to one principal.
+    attachments: usize,
+    /// How many of those stay free.
+    free: usize,
+    /// One inline policy instead.
+    inline: bool,
+}
+
+impl Default for PackagingFile {
+    fn default() -> Self {
+        let Packing { attachments, free, inline } = Packing::default();
+        Self { attachments, free, inline }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -88,6 +112,24 @@ impl Input {
         Ok(Minimums { ci_sessions, ci_days, workload_days, person_days })
     }
 
+    /// How documents are attached.
+    pub(super) fn packing(&self) -> Result<Packing, Failure> {
+        let PackagingFile { attachments, free, inline } = self.file()?.packaging;
+        if free >= attachments {
+            return Err(format!(
+                "[packaging] leaves nothing: `free` is {free} of `attachments` {attachments}"
+            )
+            .into());
+        }
+        Ok(Packing { attachments, free, inline })
+    }
+
+    /// Whether `--principal` asks for that one.
+    pub(super) fn wanted(&self) -> Result<impl Fn(&str) -> bool, Failure> {
+        let principals = self.filter()?.principals;
+        Ok(move |id: &str| principals.as_ref().is_none_or(|globs| globs.is_match(id)))
+    }
+
     fn filter(&self) -> Result<Filter, Failure> {
         if let (Some(Edge::On(since)), Some(Edge::On(until))) = (self.since, self.until)
             && until < since
@@ -110,17 +152,28 @@ impl Input {
         })
     }
 
-    /// Reads everything.
-    pub(super) fn read(&self, lines: bool) -> Result<Usage, Failure> {
+    /// What people decided; all problems of the file at once.
+    fn intent(&self) -> Result<Intent, Failure> {
+        let by_default = PathBuf::from("intent.toml");
+        let path = match &self.intent {
+            Some(path) => path,
+            None if by_default.is_file() => &by_default,
+            None => return Ok(Intent::default()),
+        };
+        super::intent::load(path)
+    }
+
+    /// Reads everything, and says what of the intent file still holds.
+    pub(super) fn read(&self, lines: bool, accept_review: bool) -> Result<(Usage, Intent), Failure> {
         let bar = Bar::new(self.quiet);
         let threads = self.threads.or(self.file()?.threads).map(usize::from);
-        let reader =
-            Reader { inputs: self.inputs.clone(), filter: self.filter()?, lines, threads, progress: &bar };
-        let usage = pipeline::read(&reader)?;
+        let rules = Rules { filter: self.filter()?, intent: self.intent()?, accept_review };
+        let reader = Reader { inputs: self.inputs.clone(), rules, lines, threads, progress: &bar };
+        let (usage, intent) = pipeline::read(&reader)?;
         if self.verbose {
             output::message(&summary::records(&usage.tally));
         }
-        Ok(usage)
+        Ok((usage, intent))
     }
 
     /// Says what could not be read, and the exit code it asks for.

@@ -2,11 +2,14 @@
 
 mod catalog;
 mod check;
+mod drift;
 mod explain;
 mod generate;
 mod input;
+mod intent;
 mod output;
 mod principals;
+mod shape;
 mod shell;
 mod targets;
 mod uses;
@@ -19,7 +22,7 @@ use std::process::{ExitCode, Termination};
 #[command(name = "leastgrant", version, max_term_width = 100, arg_required_else_help = true)]
 #[command(
     after_help = "Exit codes: 0 done · 1 failed · 2 wrong usage · 3 some input was unreadable, the rest is done · \
-4 for some principal nothing applicable could be written, or `check` found uses that would be denied"
+4 for some principal nothing applicable could be written, or `check` found uses that would be denied · 5 `drift` found something"
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -33,6 +36,8 @@ enum Command {
     Principals(principals::Args),
     Explain(explain::Args),
     Check(check::Args),
+    Drift(drift::Args),
+    Intent(intent::Args),
     Targets(targets::Args),
     Catalog(catalog::Args),
     Completions(shell::Completions),
@@ -50,6 +55,8 @@ pub enum Exit {
     Partial = 3,
     /// For some principal nothing could be written, or uses would be denied.
     Refused = 4,
+    /// The log and the folder differ.
+    Drift = 5,
 }
 
 impl Termination for Exit {
@@ -70,6 +77,8 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Principals(args) => principals::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Check(args) => check::run(args),
+        Command::Drift(args) => drift::run(args),
+        Command::Intent(args) => intent::run(args),
         Command::Targets(args) => targets::run(args),
         Command::Catalog(args) => catalog::run(args),
         Command::Completions(args) => shell::completions(args),

@@ -20,7 +20,7 @@ pub(super) struct Args {
 
 /// Runs it.
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    let usage = args.input.read(false)?;
+    let (usage, _) = args.input.read(false, false)?;
     let text = match output::format(args.format) {
         Format::Json => table::lines(&usage.principals.iter().map(value).collect::<Vec<Value>>()),
         Format::Table => {
@@ -39,8 +39,8 @@ fn disposition(who: &PrincipalUse) -> &'static str {
 
 fn value(who: &PrincipalUse) -> Value {
     json!({ "principal": (!who.id.is_empty()).then_some(&who.id), "cloud": who.cloud, "kind": who.kind.as_str(),
-            "account": who.home, "events": who.events, "actions": who.actions, "sessions": who.sessions,
-            "days": who.days, "first": who.span.0.to_string(), "last": who.span.1.to_string(),
+            "account": who.home, "events": who.events, "actions": who.actions, "sessions": who.sessions(),
+            "days": who.days(), "first": who.span.0.to_string(), "last": who.span.1.to_string(),
             "disposition": disposition(who) })
 }
 

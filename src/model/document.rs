@@ -64,7 +64,57 @@ pub struct Document {
     pub notes: Vec<String>,
 }
 
-/// Why a principal's grants cannot be written.
+/// A document as it stood before: what a later run keeps in its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Its name.
+    pub name: String,
+    /// Its statements.
+    pub statements: Vec<Statement>,
+}
+
+/// How documents are attached.
+#[derive(Clone, Copy, Debug)]
+pub struct Packing {
+    /// Documents that can be attached to one principal.
+    pub attachments: usize,
+    /// How many of them are left for other documents.
+    pub free: usize,
+    /// One inline policy instead of managed ones.
+    pub inline: bool,
+}
+
+impl Default for Packing {
+    fn default() -> Self {
+        Self { attachments: 10, free: 5, inline: false }
+    }
+}
+
+/// A way to make documents shorter.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Loosening {
+    /// Characters that it saves.
+    pub saves: usize,
+    /// Its name, as `[[loosen]]` takes it.
+    pub step: String,
+    /// What it allows more.
+    pub breadth: String,
+}
+
+/// Why a principal's grants cannot be written, and what would help.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct DoesNotFit(pub String);
+#[error("{why}")]
+pub struct DoesNotFit {
+    /// Why.
+    pub why: String,
+    /// What would help, the most telling first.
+    pub loosenings: Vec<Loosening>,
+}
+
+impl DoesNotFit {
+    /// Without a way out so far.
+    #[must_use]
+    pub fn new(why: String) -> Self {
+        Self { why, loosenings: Vec::new() }
+    }
+}

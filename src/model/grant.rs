@@ -2,6 +2,7 @@
 
 use super::pattern::Pattern;
 use super::usage::{Level, Seen};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a grant covers.
@@ -30,7 +31,7 @@ pub struct Evidence {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Widening {
     /// The pass that took the step.
-    pub pass: &'static str,
+    pub pass: Cow<'static, str>,
     /// Why, in words.
     pub reason: String,
 }
@@ -50,4 +51,67 @@ pub struct Grant {
     pub evidence: Evidence,
     /// Steps that widened it.
     pub widened: Vec<Widening>,
+    /// Entries of the intent file that made or widened it, by name.
+    pub intent: BTreeSet<String>,
+}
+
+impl Grant {
+    /// The rule of a grant that no use proves, but a person keeps.
+    pub const KEPT: &'static str = "intent-keep";
+
+    /// Whether it allows all that `other` allows.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        self.action == other.action
+            && self.scope == other.scope
+            && self.when.iter().all(|(key, values)| other.when.get(key).is_some_and(|v| v.is_subset(values)))
+            && match (&self.on, &other.on) {
+                (On::Service, On::Service) => true,
+                (On::Resource(mine), On::Resource(theirs)) => mine.covers(theirs),
+                _ => false,
+            }
+    }
+
+    /// Takes over the evidence of a grant that this one covers.
+    pub fn absorb(&mut self, other: &Self) {
+        if self.evidence.seen.count == 0 {
+            self.evidence.seen = other.evidence.seen.clone();
+        } else if other.evidence.seen.count > 0 {
+            self.evidence.seen.merge(&other.evidence.seen);
+        }
+        self.evidence.rules.extend(other.evidence.rules.iter().cloned());
+        self.evidence.bases.extend(other.evidence.bases.iter().copied());
+        for widening in &other.widened {
+            if !self.widened.contains(widening) {
+                self.widened.push(widening.clone());
+            }
+        }
+        self.intent.extend(other.intent.iter().cloned());
+    }
+}
+
+/// How wide a grant is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Breadth {
+    /// One name, or an action without resource types.
+    Exact,
+    /// Names that differ in a machine-made part.
+    Token,
+    /// Names that share a prefix.
+    Prefix,
+    /// Every name of a type in one account and region.
+    Type,
+}
+
+impl Breadth {
+    /// The word reports use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Token => "token",
+            Self::Prefix => "prefix",
+            Self::Type => "type",
+        }
+    }
 }

@@ -1,7 +1,8 @@
 //! Who acted: the principal a document could be attached to, and the session it acted in.
 
-use super::time::Timestamp;
+use super::time::{Day, Timestamp};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// What sort of identity a principal is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,6 +28,19 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All kinds.
+    pub const ALL: [Self; 9] = [
+        Self::Role,
+        Self::User,
+        Self::Root,
+        Self::Federated,
+        Self::PermissionSet,
+        Self::Account,
+        Self::ServiceAccount,
+        Self::Federation,
+        Self::Unknown,
+    ];
+
     /// The word scripts rely on.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -105,17 +119,50 @@ pub struct PrincipalUse {
     pub events: u64,
     /// Distinct actions in those.
     pub actions: usize,
-    /// Days on which it was seen.
-    pub days: usize,
-    /// Sessions.
-    pub sessions: usize,
+    /// Days on which it was seen, with the sessions that began on each.
+    pub calendar: BTreeMap<Day, usize>,
     /// First and last record.
     pub span: (Timestamp, Timestamp),
+}
+
+impl PrincipalUse {
+    /// Days on which it was seen.
+    #[must_use]
+    pub fn days(&self) -> usize {
+        self.calendar.len()
+    }
+
+    /// Sessions that began on those.
+    #[must_use]
+    pub fn sessions(&self) -> usize {
+        self.calendar.values().sum()
+    }
+
+    /// The same principal, declared to be a CI system's.
+    #[must_use]
+    pub fn declared_ci(mut self) -> Self {
+        self.vouched = self.vouched.or(Vouched::CI);
+        self
+    }
+
+    /// Adds what a former run saw of the same principal. A day that both saw counts once.
+    #[must_use]
+    pub fn with(mut self, former: &Self) -> Self {
+        for (day, sessions) in &former.calendar {
+            let known = self.calendar.entry(*day).or_default();
+            *known = (*known).max(*sessions);
+        }
+        self.vouched = self.vouched.or(former.vouched);
+        self.span = (self.span.0.min(former.span.0), self.span.1.later(former.span.1));
+        self
+    }
 }
 
 /// What becomes of a principal (semantics rule 19).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Disposition {
+    /// For emergencies: each use is a finding.
+    BreakGlass,
     /// Gets documents to attach.
     Policy,
     /// Gets one permission set for all its accounts.
@@ -133,6 +180,7 @@ impl Disposition {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::BreakGlass => "break-glass",
             Self::Policy => "policy",
             Self::PermissionSet => "permission-set",
             Self::ReportOnly => "report-only",

@@ -161,6 +161,17 @@ pub enum Join {
     Follows(u64, super::tally::Skip),
 }
 
+/// Where a record says a call came from. Read to select what is not to be learned from; it leaves no stage after that.
+#[derive(Clone, Debug, Default)]
+pub struct Origin<'a> {
+    /// Source address.
+    pub address: Option<Cow<'a, str>>,
+    /// User agent.
+    pub agent: Option<Cow<'a, str>>,
+    /// Id of the key that signed the call.
+    pub key: Option<Cow<'a, str>>,
+}
+
 /// One record that proves uses.
 #[derive(Clone, Debug)]
 pub struct Reading<'a> {
@@ -170,6 +181,8 @@ pub struct Reading<'a> {
     pub event: Option<Cow<'a, str>>,
     /// Who, as logged and as attributed.
     pub actor: Actor<'a>,
+    /// Where it came from.
+    pub origin: Origin<'a>,
     /// Account or project the record belongs to.
     pub account: Cow<'a, str>,
     /// Region, empty where the cloud has none.

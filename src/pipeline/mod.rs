@@ -1,7 +1,8 @@
 //! The only place where stages meet: read, aggregate, synthesise, verify, render.
 
+mod decide;
 mod plan;
 mod read;
 
-pub use plan::{Fate, Plan, documented, plan};
+pub use plan::{Fate, Plan, Planning, documented, plan};
 pub use read::{Progress, ReadError, Reader, read};

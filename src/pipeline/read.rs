@@ -1,10 +1,11 @@
 //! Inputs into the usage table, files in parallel.
 
+use super::decide;
 use crate::aggregate::dedup::Dedup;
-use crate::aggregate::{Shard, Usage, Worker};
+use crate::aggregate::{Rules, Shard, Usage, Worker};
 use crate::cloud::{CLOUDS, Cloud};
-use crate::config::Filter;
 use crate::decode;
+use crate::intent::Intent;
 use crate::model::tally::Unreadable;
 use crate::resolve;
 use crate::source::{self, Input, SourceError};
@@ -16,8 +17,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub struct Reader<'p> {
     /// Inputs as given.
     pub inputs: Vec<String>,
-    /// Which records count.
-    pub filter: Filter,
+    /// Which records count, and how.
+    pub rules: Rules,
     /// Whether single uses are kept.
     pub lines: bool,
     /// Worker threads; none: as many as the machine has.
@@ -62,7 +63,7 @@ pub enum ReadError {
 ///
 /// # Errors
 /// When there is nothing to read, or no record in it: no data must not read as no use.
-pub fn read(reader: &Reader<'_>) -> Result<Usage, ReadError> {
+pub fn read(reader: &Reader<'_>) -> Result<(Usage, Intent), ReadError> {
     let files = source::enumerate(&reader.inputs)?;
     if files.is_empty() {
         return Err(ReadError::NoFiles(reader.inputs.join(", ")));
@@ -78,13 +79,14 @@ pub fn read(reader: &Reader<'_>) -> Result<Usage, ReadError> {
             usage.tally.unreadable.iter().map(|u| format!("\n  {}: {}", u.path, u.why)).collect();
         return Err(ReadError::NoRecords { files: files.len(), why: whys.concat() });
     }
-    Ok(usage)
+    let intent = decide::decide(&mut usage, reader.rules.intent.clone());
+    Ok((usage, intent))
 }
 
 fn all(files: &[Input], reader: &Reader<'_>) -> Shard {
-    let filter = Arc::new(reader.filter.clone());
+    let rules = Arc::new(reader.rules.clone());
     let dedup = Arc::new(Dedup::default());
-    let fresh = || Shard::new(Arc::clone(&filter), Arc::clone(&dedup), reader.lines);
+    let fresh = || Shard::new(Arc::clone(&rules), Arc::clone(&dedup), reader.lines);
     // The largest first, so that no thread is left alone with one at the end.
     let mut sized: Vec<(u64, &Input)> = files.iter().map(|file| (file.size(), file)).collect();
     sized.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(b.1)));

@@ -1,11 +1,13 @@
 //! Why each statement stands: its grants, the rules and records behind them, and what was not granted.
 
+use crate::cloud;
 use crate::model::document::{DocumentKind, Statement};
-use crate::model::grant::{Grant, On};
+use crate::model::grant::{Breadth, Grant, On};
 use crate::model::usage::{Level, Row};
 use crate::pipeline::{Fate, Plan};
-use crate::synthesize::asks;
+use crate::synthesize::{self, asks};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// Evidence of one principal as rows; `action` limits it to one action, whatever its case.
 #[must_use]
@@ -54,7 +56,8 @@ fn granted(plan: &Plan<'_>, document: &str, statement: &Statement, grant: &Grant
             "action": grant.action, "resource": resource(grant), "level": evidence.level.as_str(),
             "rules": evidence.rules, "basis": evidence.bases, "count": evidence.seen.count,
             "first": evidence.seen.first.to_string(), "last": evidence.seen.last.to_string(),
-            "sample": evidence.seen.sample.1, "when": grant.when, "widened": widened })
+            "sample": evidence.seen.sample.1, "when": grant.when, "breadth": breadth(plan, grant),
+            "intent": grant.intent, "widened": widened })
 }
 
 fn withheld(plan: &Plan<'_>, row: &Row) -> Value {
@@ -83,6 +86,9 @@ pub fn why_not(row: &Row) -> &'static str {
         (Some("infrastructure"), _) => "the role belongs to the platform",
         (Some("report-only"), _) => "nothing is written for this kind of principal",
         (Some("unattributable"), _) => "the record does not say who acted",
+        (Some("never"), _) => "an entry of the intent file forbids it",
+        (Some("break-glass"), _) => "the principal is for emergencies: each use is a finding",
+        (Some("withheld"), _) => "an entry of the intent file keeps it from being learned",
         _ => "it is not to be learned",
     }
 }
@@ -90,13 +96,59 @@ pub fn why_not(row: &Row) -> &'static str {
 /// Why a use waits for a person.
 #[must_use]
 pub fn held_back(row: &Row) -> &'static str {
-    if row.target.level == Level::Named {
+    if cloud::by_id(row.cloud).is_some_and(|cloud| cloud.sensitive(&row.action)) {
+        "it hands out power, issues credentials or hides what was done, and was seen in one session only"
+    } else if row.target.level == Level::Named {
         "no custom role can hold the permission there: a predefined role, or a role of the organization, must give it"
     } else if row.rule.ends_with("unfit-arn") {
         "the request names the resource in a form that does not tell what IAM checks"
     } else {
         "the log does not name the resource, and a whole type is too much for this action"
     }
+}
+
+fn breadth(plan: &Plan<'_>, grant: &Grant) -> &'static str {
+    cloud::by_id(plan.who.cloud).map_or("", |cloud| synthesize::breadth(grant, cloud).as_str())
+}
+
+/// For each principal with grants: how many there are, and how wide.
+#[must_use]
+pub fn summary(plans: &[Plan<'_>]) -> Vec<Value> {
+    let granted = plans.iter().filter(|plan| !plan.grants.is_empty());
+    let one = |plan: &Plan<'_>| {
+        let mut by: BTreeMap<&str, usize> =
+            [Breadth::Exact, Breadth::Token, Breadth::Prefix, Breadth::Type].map(|b| (b.as_str(), 0)).into();
+        for grant in &plan.grants {
+            *by.entry(breadth(plan, grant)).or_default() += 1;
+        }
+        let count = |what: Breadth| by.get(what.as_str()).copied().unwrap_or(0);
+        json!({ "principal": plan.who.id, "grants": plan.grants.len(), "exact": count(Breadth::Exact),
+                "token": count(Breadth::Token), "prefix": count(Breadth::Prefix), "type": count(Breadth::Type),
+                "probes": plan.width.probes, "allowed_without_evidence": plan.width.allowed })
+    };
+    granted.map(one).collect()
+}
+
+/// The shares of [`summary`] as a table, with all principals together last.
+#[must_use]
+pub fn summary_text(rows: &[Value]) -> String {
+    let columns = ["grants", "exact", "token", "prefix", "type", "probes", "allowed_without_evidence"];
+    let number = |row: &Value, key: &str| row.get(key).and_then(Value::as_u64).unwrap_or(0);
+    let mut total = [0_u64; 7];
+    let mut cells: Vec<Vec<String>> = Vec::new();
+    for row in rows {
+        let numbers = columns.map(|key| number(row, key));
+        total.iter_mut().zip(numbers).for_each(|(sum, n)| *sum += n);
+        let mut line = vec![word(row, "principal")];
+        line.extend(numbers.map(|n| n.to_string()));
+        cells.push(line);
+    }
+    let all = total.first().copied().unwrap_or(0).max(1);
+    let share = |at: usize| format!("{} %", total.get(at).copied().unwrap_or(0) * 100 / all);
+    let last = |at: usize| total.get(at).copied().unwrap_or(0).to_string();
+    cells.push(vec!["all".to_owned(), last(0), share(1), share(2), share(3), share(4), last(5), last(6)]);
+    let headings = ["principal", "grants", "exact", "token", "prefix", "type", "probes", "allowed"];
+    super::table::table(&headings, &cells) + "\n"
 }
 
 /// The same evidence for a person to read.
@@ -132,10 +184,19 @@ fn one(row: &Value, granted: bool, lines: &mut Vec<String>) {
     let count = row.get("count").and_then(Value::as_u64).unwrap_or(0);
     let times = if count == 1 { "once".to_owned() } else { format!("{count} times") };
     let (first, last) = (word(row, "first"), word(row, "last"));
-    lines.push(format!("    seen {times}, {first} to {last}, for example event {}", word(row, "sample")));
+    let unseen = granted && count == 0;
+    lines.push(if unseen {
+        "    not seen in these logs".to_owned()
+    } else {
+        format!("    seen {times}, {first} to {last}, for example event {}", word(row, "sample"))
+    });
     let list = |key: &str| row.get(key).and_then(Value::as_array).into_iter().flatten();
     let rules: Vec<&str> = list("rules").filter_map(Value::as_str).collect();
     lines.push(format!("    by rule {}", rules.join(", ")));
+    let intent: Vec<&str> = list("intent").filter_map(Value::as_str).collect();
+    if !intent.is_empty() {
+        lines.push(format!("    decided by {}", intent.join(" and ")));
+    }
     for widened in list("widened") {
         lines.push(format!("    widened by {}: {}", word(widened, "pass"), word(widened, "reason")));
     }

@@ -1,10 +1,13 @@
 //! `manifest.json`: everything that a run decided.
 
+use super::intent;
 use crate::aggregate::Usage;
 use crate::cloud;
+use crate::model::grant::{Grant, On};
 use crate::model::tally::Tally;
 use crate::model::time::Timestamp;
-use crate::pipeline::{Fate, Plan};
+use crate::pipeline::{Fate, Plan, Planning};
+use crate::previous;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -55,12 +58,30 @@ fn principal(plan: &Plan<'_>) -> Value {
         _ => Vec::new(),
     };
     let replayed = if let Fate::Written(verified) = &plan.fate { verified.replayed() } else { 0 };
-    let who = plan.who;
+    let who = &plan.who;
+    let width = &plan.width;
+    let ageing: Vec<Value> = plan.ageing().into_iter().map(unused).collect();
+    let shared: &[String] = if let Fate::Written(verified) = &plan.fate { verified.shared() } else { &[] };
+    let loosenings: Vec<Value> = plan
+        .loosenings
+        .iter()
+        .map(|l| json!({ "step": l.step, "saves": l.saves, "breadth": l.breadth }))
+        .collect();
     json!({ "principal": who.id, "cloud": who.cloud, "kind": who.kind.as_str(),
             "disposition": plan.disposition.as_str(), "status": status(plan), "reasons": plan.reasons,
             "withheld": plan.withheld(), "account": who.home, "documents": outcome, "why": why, "notes": notes,
-            "replayed": replayed, "review": plan.review().len(), "events": who.events, "sessions": who.sessions,
-            "days": who.days, "first": who.span.0.to_string(), "last": who.span.1.to_string() })
+            "replayed": replayed, "review": plan.review().len(), "events": who.events, "sessions": who.sessions(),
+            "days": who.days(), "first": who.span.0.to_string(), "last": who.span.1.to_string(), "shared": shared,
+            "width": { "probes": width.probes, "allowed": width.allowed, "examples": width.examples },
+            "ageing": ageing, "loosenings": loosenings })
+}
+
+fn unused(grant: &Grant) -> Value {
+    let on = match &grant.on {
+        On::Service => "*".to_owned(),
+        On::Resource(pattern) => pattern.to_string(),
+    };
+    json!({ "action": grant.action, "resource": on, "last": grant.evidence.seen.last })
 }
 
 /// Which services were seen reading and writing; what was not seen is unknown, not unused.
@@ -81,9 +102,48 @@ fn coverage(usage: &Usage) -> Value {
     json!({ "first": first, "last": last, "services": seen })
 }
 
+/// What a later run needs to know: grants, where they stand, days.
+fn memory(plans: &[Plan<'_>], planning: &Planning) -> Value {
+    let documented = plans.iter().filter(|plan| !plan.grants.is_empty());
+    let all = documented.map(|plan| {
+        // What cannot be written this time still stands as it was.
+        let before = planning.memory.of(plan.who.cloud, &plan.who.id).map(|old| old.layout.clone());
+        let refused = matches!(plan.fate, Fate::Refused(_));
+        let layout = if refused { before.unwrap_or_default() } else { plan.layout() };
+        (&plan.who, plan.slug.as_str(), plan.grants.as_slice(), layout)
+    });
+    serde_json::to_value(previous::file(all)).unwrap_or_default()
+}
+
+/// Every entry of the intent file, and what it did.
+fn decisions(usage: &Usage, plans: &[Plan<'_>], planning: &Planning) -> Vec<Value> {
+    intent::applied(usage, plans, &planning.intent)
+        .into_iter()
+        .map(|entry| json!({ "entry": entry.name, "kind": entry.kind, "matched": entry.matched, "state": entry.state }))
+        .collect()
+}
+
+/// Uses that somebody should look at, whatever is granted.
+fn findings(plans: &[Plan<'_>]) -> Vec<Value> {
+    let told = ["break-glass", "never", "root"];
+    let rows = plans.iter().flat_map(|plan| &plan.rows);
+    rows.filter(|row| row.outcome.grants() && row.exempt.is_some_and(|why| told.contains(&why)))
+        .map(|row| {
+            json!({ "finding": row.exempt, "principal": row.principal, "action": row.action,
+                    "resource": row.target.text, "count": row.seen.count, "first": row.seen.first,
+                    "last": row.seen.last, "event": row.seen.sample.1 })
+        })
+        .collect()
+}
+
 /// The whole manifest.
 #[must_use]
-pub fn manifest(usage: &Usage, plans: &[Plan<'_>], artifacts: &[ArtifactEntry]) -> Value {
+pub fn manifest(
+    usage: &Usage,
+    plans: &[Plan<'_>],
+    artifacts: &[ArtifactEntry],
+    planning: &Planning,
+) -> Value {
     let notes: Vec<Value> =
         usage.notes.iter().map(|n| json!({ "code": n.code.as_str(), "text": n.text })).collect();
     json!({
@@ -93,7 +153,10 @@ pub fn manifest(usage: &Usage, plans: &[Plan<'_>], artifacts: &[ArtifactEntry]) 
         "artifacts": artifacts,
         "coverage": coverage(usage),
         "unmapped": usage.unmapped,
+        "intent": decisions(usage, plans, planning),
+        "findings": findings(plans),
         "notes": notes,
+        "memory": memory(plans, planning),
     })
 }
 

@@ -1,6 +1,8 @@
 //! What was read, decided and refused: for people, and for programs.
 
+pub mod drift;
 pub mod evidence;
+pub mod intent;
 pub mod manifest;
 pub mod summary;
 pub mod table;

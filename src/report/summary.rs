@@ -99,7 +99,12 @@ fn row(plan: &Plan<'_>) -> Vec<String> {
         Fate::Nothing(why) => (plan.disposition.as_str().to_owned(), "0".to_owned(), why.clone()),
         Fate::Refused(why) => ("refused".to_owned(), "0".to_owned(), why.clone()),
     };
-    let name = plan.who.id.split_once(':').filter(|(_, id)| id.contains('@')).map_or(plan.name, |(_, id)| id);
+    let name = plan
+        .who
+        .id
+        .split_once(':')
+        .filter(|(_, id)| id.contains('@'))
+        .map_or(plan.name.as_str(), |(_, id)| id);
     let who: String = format!("{} {name}", plan.who.kind.as_str()).chars().take(64).collect();
     vec![who, plan.account.clone(), state, files, what]
 }

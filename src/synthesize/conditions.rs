@@ -1,7 +1,6 @@
 //! Conditions that stand by default (semantics rule 21), and only where every observed use attests the key.
 
-use super::{Draft, seed};
-use crate::cloud::Cloud;
+use super::{Ctx, Draft, seed};
 use crate::model::grant::On;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +11,7 @@ const DEFAULT_KEYS: [&str; 4] =
 /// Condition key → value of one use.
 type Attested = BTreeMap<String, String>;
 
-pub(super) fn conditions(draft: &mut Draft<'_>, _cloud: &dyn Cloud) {
+pub(super) fn conditions(draft: &mut Draft<'_>, _ctx: &Ctx<'_>) {
     let mut contexts: BTreeMap<(&str, &str, On), Vec<&Attested>> = BTreeMap::new();
     for row in &draft.rows {
         contexts.entry((&row.scope, &row.action, seed::on(row))).or_default().push(&row.context);

@@ -1,38 +1,77 @@
 //! Usage rows into grants, pass by pass.
 //!
-//! [`PASSES`] is the order; a pass is one file with one function. Passes that widen (names into patterns), that keep a
-//! former output stable and that read the user's intent belong between `created` and `qualify`; each records what
-//! it did as a [`Widening`](crate::model::grant::Widening) on the grants it touched.
+//! [`PASSES`] is the order; a pass is one file with one function. Passes that widen record what they did as a
+//! [`Widening`](crate::model::grant::Widening) on the grants they touched, and ask [`World::strangers`] and [`Draft::refused`] first: no pattern may
+//! take in a name that somebody else uses, or that is not to be learned.
 
 mod conditions;
 mod created;
+mod keep;
+mod keys;
+mod loosen;
+mod prefix;
 mod qualify;
 pub mod readiness;
+mod remember;
 mod seed;
+mod tokens;
+mod world;
 mod writable;
 
+pub use world::World;
+
 use crate::cloud::Cloud;
-use crate::model::grant::Grant;
-use crate::model::usage::Row;
+use crate::config::Shaping;
+use crate::intent::Intent;
+use crate::model::grant::{Breadth, Grant, On};
+use crate::model::pattern::Pattern;
+use crate::model::usage::{Level, Outcome, Row};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What passes may ask.
+pub struct Ctx<'a> {
+    /// The cloud.
+    pub cloud: &'a dyn Cloud,
+    /// The principal.
+    pub who: &'a str,
+    /// What people decided.
+    pub intent: &'a Intent,
+    /// All names of the log.
+    pub world: &'a World<'a>,
+    /// What was granted before.
+    pub memory: &'a [Grant],
+    /// How names are treated.
+    pub shaping: &'a Shaping,
+}
 
 /// What passes work on.
 pub struct Draft<'r> {
     /// The principal's rows that ask for a grant.
     pub rows: Vec<&'r Row>,
+    /// Its uses that are not to be learned.
+    pub withheld: Vec<&'r Row>,
+    /// Names that it used.
+    pub own: BTreeSet<&'r str>,
     /// Grants so far, sorted.
     pub grants: Vec<Grant>,
 }
 
 /// A step from rows to grants.
-pub type Pass = fn(&mut Draft<'_>, &dyn Cloud);
+pub type Pass = fn(&mut Draft<'_>, &Ctx<'_>);
 
 /// All passes, in order.
-pub const PASSES: [(&str, Pass); 5] = [
+pub const PASSES: [(&str, Pass); 11] = [
     ("seed", seed::seed),
     ("conditions", conditions::conditions),
     ("created", created::created),
+    ("keep", keep::keep),
+    ("prefix", prefix::prefix),
+    ("keys", keys::keys),
+    ("tokens", tokens::tokens),
     ("qualify", qualify::qualify),
     ("writable", writable::writable),
+    ("loosen", loosen::loosen),
+    ("remember", remember::remember),
 ];
 
 /// Whether a row asks for a grant: it was authorised, and nothing exempts it.
@@ -41,19 +80,67 @@ pub fn asks(row: &Row) -> bool {
     row.outcome.grants() && row.exempt.is_none()
 }
 
-/// The grants that a principal's rows prove.
+/// The grants of a principal.
 #[must_use]
-pub fn synthesize(rows: &[&Row], cloud: &dyn Cloud) -> Vec<Grant> {
-    run(&PASSES, rows, cloud)
+pub fn synthesize(rows: &[&Row], ctx: &Ctx<'_>) -> Vec<Grant> {
+    run(&PASSES, rows, ctx)
 }
 
 /// The grants that some of the passes make: the tests hold every prefix of [`PASSES`] to the law of replay.
 #[must_use]
-pub fn run(passes: &[(&str, Pass)], rows: &[&Row], cloud: &dyn Cloud) -> Vec<Grant> {
-    let rows = rows.iter().copied().filter(|row| asks(row)).collect();
-    let mut draft = Draft { rows, grants: Vec::new() };
+pub fn run(passes: &[(&str, Pass)], rows: &[&Row], ctx: &Ctx<'_>) -> Vec<Grant> {
+    let used = rows.iter().filter(|row| row.outcome.grants() && row.target.level == Level::Named);
+    let mut draft = Draft {
+        own: used.map(|row| row.target.text.as_ref()).collect(),
+        withheld: rows.iter().copied().filter(|row| row.outcome == Outcome::Withheld).collect(),
+        rows: rows.iter().copied().filter(|row| asks(row)).collect(),
+        grants: Vec::new(),
+    };
     for (_, pass) in passes {
-        pass(&mut draft, cloud);
+        pass(&mut draft, ctx);
     }
     draft.grants
+}
+
+/// What makes two grants one: scope, action, resource, conditions.
+type Same = (String, String, On, BTreeMap<String, BTreeSet<String>>);
+
+impl Draft<'_> {
+    /// What speaks against `action` on a pattern, whoever uses the names: a withheld use, or an entry that forbids it.
+    fn refused(&self, ctx: &Ctx<'_>, action: &str, pattern: &Pattern) -> Option<String> {
+        if let Some(never) = ctx.intent.forbids(ctx.who, action, Some(pattern)) {
+            return Some(never.meta.name("never"));
+        }
+        let mut withheld = self.withheld.iter().filter(|row| row.action == action);
+        withheld.find(|row| pattern.matches(&row.target.text)).map(|row| row.target.text.to_string())
+    }
+
+    /// Joins grants that have become the same.
+    fn join(&mut self) {
+        let mut all: BTreeMap<Same, Grant> = BTreeMap::new();
+        for grant in std::mem::take(&mut self.grants) {
+            let key = (grant.scope.clone(), grant.action.clone(), grant.on.clone(), grant.when.clone());
+            match all.get_mut(&key) {
+                Some(known) => known.absorb(&grant),
+                None => drop(all.insert(key, grant)),
+            }
+        }
+        self.grants = all.into_values().collect();
+    }
+}
+
+/// How wide a grant is.
+#[must_use]
+pub fn breadth(grant: &Grant, cloud: &dyn Cloud) -> Breadth {
+    let On::Resource(pattern) = &grant.on else { return Breadth::Exact };
+    let by = |pass: &str| grant.widened.iter().any(|w| w.pass == pass);
+    if pattern.is_exact() {
+        Breadth::Exact
+    } else if cloud.whole_type(pattern) {
+        Breadth::Type
+    } else if by("prefix") || by("keys") || by("seed") || by("loosen") {
+        Breadth::Prefix
+    } else {
+        Breadth::Token
+    }
 }

@@ -1,11 +1,11 @@
 //! Resources that a cloud checks under a second form of their name get both.
 
-use super::Draft;
+use super::{Ctx, Draft};
 use crate::cloud::Cloud;
 use crate::model::grant::{Grant, On, Widening};
 
-pub(super) fn qualify(draft: &mut Draft<'_>, cloud: &dyn Cloud) {
-    let further: Vec<Grant> = draft.grants.iter().filter_map(|grant| further(grant, cloud)).collect();
+pub(super) fn qualify(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
+    let further: Vec<Grant> = draft.grants.iter().filter_map(|grant| further(grant, ctx.cloud)).collect();
     draft.grants.extend(further);
 }
 
@@ -14,6 +14,6 @@ fn further(grant: &Grant, cloud: &dyn Cloud) -> Option<Grant> {
     let (pattern, reason) = cloud.qualify(&grant.action, pattern)?;
     let mut further = grant.clone();
     further.on = On::Resource(pattern);
-    further.widened.push(Widening { pass: "qualify", reason: reason.to_owned() });
+    further.widened.push(Widening { pass: "qualify".into(), reason: reason.to_owned() });
     Some(further)
 }

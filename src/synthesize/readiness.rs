@@ -31,10 +31,10 @@ pub fn shortfalls(who: &PrincipalUse, minimums: &Minimums) -> Vec<String> {
     };
     let all = match purpose(who) {
         Purpose::Ci => vec![
-            (who.sessions < minimums.ci_sessions)
-                .then(|| format!("CI: {} of {} sessions", who.sessions, minimums.ci_sessions)),
-            (who.days < minimums.ci_days)
-                .then(|| format!("CI: seen on {} of {} days", who.days, minimums.ci_days)),
+            (who.sessions() < minimums.ci_sessions)
+                .then(|| format!("CI: {} of {} sessions", who.sessions(), minimums.ci_sessions)),
+            (who.days() < minimums.ci_days)
+                .then(|| format!("CI: seen on {} of {} days", who.days(), minimums.ci_days)),
         ],
         Purpose::Workload => vec![too_short("workload", minimums.workload_days)],
         Purpose::Person => vec![too_short("person", minimums.person_days)],

@@ -1,14 +1,13 @@
 //! Exact: one grant for each action and resource.
 
-use super::Draft;
-use crate::cloud::Cloud;
+use super::{Ctx, Draft};
 use crate::model::grant::{Evidence, Grant, On, Widening};
 use crate::model::pattern::Pattern;
 use crate::model::usage::{COLLAPSED, Level, Row};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(super) fn seed(draft: &mut Draft<'_>, _cloud: &dyn Cloud) {
+pub(super) fn seed(draft: &mut Draft<'_>, _ctx: &Ctx<'_>) {
     let mut all: BTreeMap<(String, String, On), Grant> = BTreeMap::new();
     for row in &draft.rows {
         let on = on(row);
@@ -53,9 +52,10 @@ fn grant(row: &Row, on: On) -> Grant {
             level: row.target.level,
         },
         widened: reason
-            .map(|reason| Widening { pass: "seed", reason: reason.to_owned() })
+            .map(|reason| Widening { pass: "seed".into(), reason: reason.to_owned() })
             .into_iter()
             .collect(),
+        intent: BTreeSet::new(),
     }
 }
 

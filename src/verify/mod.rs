@@ -1,6 +1,8 @@
 //! The law of replay (semantics rule 6): what was used is allowed, what is withheld is not. Only what passes here can
 //! be rendered.
 
+pub mod probe;
+
 use crate::cloud::{Cloud, Evaluator};
 use crate::model::document::{Document, DocumentKind};
 use crate::model::usage::{Outcome, Row};
@@ -10,9 +12,16 @@ use crate::model::usage::{Outcome, Row};
 pub struct Verified {
     documents: Vec<Document>,
     replayed: usize,
+    shared: Vec<String>,
 }
 
 impl Verified {
+    /// Withheld uses that are allowed all the same, since a kept one needs the same grant.
+    #[must_use]
+    pub fn shared(&self) -> &[String] {
+        &self.shared
+    }
+
     /// The documents.
     #[must_use]
     pub fn documents(&self) -> &[Document] {
@@ -40,6 +49,9 @@ pub enum Rejected {
     /// A withheld use would be allowed.
     #[error("replay: a withheld use would be allowed: {0}")]
     AllowsWithheld(String),
+    /// A use that is never to be granted would be allowed.
+    #[error("replay: `[[never]]` forbids what would be allowed: {0}")]
+    AllowsNever(String),
     /// An action that the catalog does not know.
     #[error("`{0}` is no known action")]
     UnknownAction(String),
@@ -71,7 +83,12 @@ pub fn describe(row: &Row) -> String {
 ///
 /// # Errors
 /// What would go wrong were they applied.
-pub fn verify(cloud: &dyn Cloud, documents: Vec<Document>, rows: &[&Row]) -> Result<Verified, Rejected> {
+pub fn verify(
+    cloud: &dyn Cloud,
+    documents: Vec<Document>,
+    rows: &[&Row],
+    kept: Kept<'_>,
+) -> Result<Verified, Rejected> {
     for action in documents.iter().flat_map(|d| &d.statements).flat_map(|s| &s.actions) {
         if !action.ends_with(":*") && !cloud.knows(action) {
             return Err(Rejected::UnknownAction(action.clone()));
@@ -81,7 +98,7 @@ pub fn verify(cloud: &dyn Cloud, documents: Vec<Document>, rows: &[&Row]) -> Res
         documents.iter().filter(|d| d.kind == kind).map(|d| d.text.clone()).collect()
     };
     let policies = cloud.evaluator(&texts(DocumentKind::Policy)).map_err(Rejected::Unreadable)?;
-    let replayed = replay(policies.as_ref(), rows)?;
+    let (replayed, shared) = replay(cloud, policies.as_ref(), rows, kept)?;
     let boundaries = texts(DocumentKind::Boundary);
     if !boundaries.is_empty() {
         let limit = cloud.evaluator(&boundaries).map_err(Rejected::Unreadable)?;
@@ -90,28 +107,50 @@ pub fn verify(cloud: &dyn Cloud, documents: Vec<Document>, rows: &[&Row]) -> Res
             return Err(Rejected::Boundary(describe(row)));
         }
     }
-    Ok(Verified { documents, replayed })
+    Ok(Verified { documents, replayed, shared })
 }
+
+/// Says of a use whether a person keeps it.
+pub type Kept<'k> = &'k dyn Fn(&Row) -> bool;
 
 /// Checks rendered files, by their names without endings, the same way.
 ///
 /// # Errors
 /// What would go wrong were they applied.
-pub fn verify_files(cloud: &dyn Cloud, files: &[(String, String)], rows: &[&Row]) -> Result<usize, Rejected> {
+pub fn verify_files(
+    cloud: &dyn Cloud,
+    files: &[(String, String)],
+    rows: &[&Row],
+    kept: Kept<'_>,
+) -> Result<usize, Rejected> {
     let texts = cloud.documents(files).map_err(Rejected::Unreadable)?;
     let evaluator = cloud.evaluator(&texts).map_err(Rejected::Unreadable)?;
-    replay(evaluator.as_ref(), rows)
+    replay(cloud, evaluator.as_ref(), rows, kept).map(|(replayed, _)| replayed)
 }
 
-fn replay(evaluator: &dyn Evaluator, rows: &[&Row]) -> Result<usize, Rejected> {
-    let asked: Vec<&&Row> = rows.iter().filter(|row| must_allow(row)).collect();
-    let denied: Vec<&&&Row> = asked.iter().filter(|row| !evaluator.allows(row)).collect();
+/// How many rows were replayed, and which withheld uses are allowed for the sake of a kept one.
+fn replay(
+    cloud: &dyn Cloud,
+    evaluator: &dyn Evaluator,
+    rows: &[&Row],
+    kept: Kept<'_>,
+) -> Result<(usize, Vec<String>), Rejected> {
+    let asked: Vec<&Row> = rows.iter().copied().filter(|row| must_allow(row)).collect();
+    let denied: Vec<&&Row> = asked.iter().filter(|row| !evaluator.allows(row)).collect();
     if let Some(first) = denied.first() {
         return Err(Rejected::Denies { count: denied.len(), first: describe(first) });
     }
-    let withheld = rows.iter().find(|row| row.outcome == Outcome::Withheld && evaluator.allows(row));
-    if let Some(row) = withheld {
-        return Err(Rejected::AllowsWithheld(describe(row)));
+    let never = rows.iter().find(|row| row.exempt == Some("never") && evaluator.allows(row));
+    if let Some(row) = never {
+        return Err(Rejected::AllowsNever(describe(row)));
     }
-    Ok(asked.len())
+    let mut shared = Vec::new();
+    for row in rows.iter().filter(|row| row.outcome == Outcome::Withheld && evaluator.allows(row)) {
+        if !kept(row) && !asked.iter().any(|other| cloud.same_grant(other, row)) {
+            return Err(Rejected::AllowsWithheld(describe(row)));
+        }
+        shared.push(describe(row));
+    }
+    shared.dedup();
+    Ok((asked.len(), shared))
 }

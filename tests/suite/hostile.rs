@@ -1,6 +1,6 @@
 //! Names in logs are hostile: they never widen a grant and never break a file.
 
-use crate::support::{ask, code, run, stderr, tree};
+use crate::support::{applied, ask, code, run, stderr, tree};
 use leastgrant::cloud;
 use serde_json::{Value, json};
 
@@ -73,7 +73,7 @@ fn generate() -> (tempfile::TempDir, String) {
     std::fs::write(&logs, log()).unwrap();
     let (logs, path) = (logs.display().to_string(), out.display().to_string());
     let targets = ["aws-policy", "aws-boundary", "aws-terraform", "aws-cloudformation"];
-    let mut args = vec!["generate", &logs, "--out", &path];
+    let mut args = vec!["generate", &logs, "--out", &path, "--accept-review"];
     args.extend(targets.iter().flat_map(|t| ["--target", t]));
     let got = run(&args);
     assert_eq!(code(&got), 0, "{}", stderr(&got));
@@ -84,14 +84,8 @@ fn generate() -> (tempfile::TempDir, String) {
 #[test]
 fn a_name_grants_only_itself() {
     let (_folder, path) = generate();
-    let files = tree(std::path::Path::new(&path));
-    let policies: Vec<String> = files
-        .iter()
-        .filter(|(name, _)| {
-            name.contains("/app/") && name.ends_with(".json") && !name.ends_with("boundary.json")
-        })
-        .map(|(_, text)| text.clone())
-        .collect();
+    let policies: Vec<String> =
+        applied(std::path::Path::new(&path), "app").into_iter().map(|(_, text)| text).collect();
     let evaluator = cloud::by_id("aws").unwrap().evaluator(&policies).unwrap();
     let object = |key: &str| format!("arn:aws:s3:::example-bucket/{key}");
     let allows = |name: &str| evaluator.allows(&ask("p", "s3:GetObject", Some(&object(name)), &[]));
@@ -106,11 +100,8 @@ fn a_name_grants_only_itself() {
 #[test]
 fn a_condition_value_stands_only_for_itself() {
     let (_folder, path) = generate();
-    let files = tree(std::path::Path::new(&path));
-    let own =
-        |name: &str| name.contains("/app/") && name.ends_with(".json") && !name.ends_with("boundary.json");
     let policies: Vec<String> =
-        files.into_iter().filter(|(name, _)| own(name)).map(|(_, text)| text).collect();
+        applied(std::path::Path::new(&path), "app").into_iter().map(|(_, text)| text).collect();
     let evaluator = cloud::by_id("aws").unwrap().evaluator(&policies).unwrap();
     let allows = |policy: &str| {
         let context = [("iam:PolicyARN".to_owned(), policy.to_owned())];

@@ -2,11 +2,10 @@
 
 use leastgrant::aggregate::Usage;
 use leastgrant::aggregate::dedup::Dedup;
-use leastgrant::aggregate::{Shard, Worker};
+use leastgrant::aggregate::{Rules, Shard, Worker};
 use leastgrant::cloud::CLOUDS;
-use leastgrant::config::{Filter, Minimums};
 use leastgrant::model::usage::Row;
-use leastgrant::pipeline::{self, Plan, Progress, Reader};
+use leastgrant::pipeline::{self, Plan, Planning, Progress, Reader};
 use serde_json::Value;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -82,24 +81,24 @@ impl Progress for Quiet {
 pub(crate) fn read(inputs: &[String], threads: usize) -> Usage {
     let reader = Reader {
         inputs: inputs.to_vec(),
-        filter: Filter::default(),
+        rules: Rules::default(),
         lines: true,
         threads: Some(threads),
         progress: &Quiet,
     };
-    pipeline::read(&reader).unwrap()
+    pipeline::read(&reader).unwrap().0
 }
 
 /// Reads one text with the library.
 pub(crate) fn read_text(text: &str) -> Usage {
-    let mut shard = Shard::new(Arc::new(Filter::default()), Arc::new(Dedup::default()), true);
+    let mut shard = Shard::new(Arc::new(Rules::default()), Arc::new(Dedup::default()), true);
     leastgrant::decode::decode(text, &CLOUDS, &mut Worker(&mut shard)).unwrap();
     shard.finish()
 }
 
 /// Plans for all principals.
 pub(crate) fn plans(usage: &Usage) -> Vec<Plan<'_>> {
-    pipeline::plan(usage, &Minimums::default(), true)
+    pipeline::plan(usage, &Planning { boundaries: true, ..Planning::default() })
 }
 
 /// A row that asks whether `principal` may do something, as tests state it.
@@ -126,4 +125,18 @@ pub(crate) fn ask(
         exempt: None,
         seen: Seen::once(Timestamp(0), ""),
     }
+}
+
+/// Policies that the manifest says are to be applied, of principals whose folder is named so: path and text.
+pub(crate) fn applied(out: &Path, folder: &str) -> Vec<(String, String)> {
+    let text = std::fs::read_to_string(out.join("manifest.json")).unwrap();
+    let manifest: Value = serde_json::from_str(&text).unwrap();
+    let artifacts = manifest["artifacts"].as_array().unwrap();
+    let wanted = artifacts.iter().filter(|a| a["applies"] == true && a["target"] == "aws-policy");
+    let paths =
+        wanted.map(|a| a["path"].as_str().unwrap()).filter(|path| path.contains(&format!("/{folder}/")));
+    paths
+        .map(|path| out.join(path))
+        .map(|path| (path.display().to_string(), std::fs::read_to_string(&path).unwrap()))
+        .collect()
 }

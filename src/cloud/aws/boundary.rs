@@ -42,7 +42,9 @@ pub(super) fn boundary(who: &Subject<'_>, documents: &[Document]) -> Result<Docu
     document.notes = notes;
     let (size, limit) = document.size;
     if size > limit {
-        return Err(DoesNotFit(format!("the boundary needs {size} characters; one document holds {limit}")));
+        return Err(DoesNotFit::new(format!(
+            "the boundary needs {size} characters; one document holds {limit}"
+        )));
     }
     Ok(document)
 }

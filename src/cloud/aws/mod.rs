@@ -4,21 +4,25 @@ mod boundary;
 mod evaluate;
 mod identity;
 mod infer;
+mod layout;
+mod loosen;
 mod map;
 mod namer;
 mod package;
 mod record;
 mod resource;
+mod shape;
+mod statement;
 
-use super::{Cloud, Evaluator, Sink, Subject};
+use super::{Cloud, Evaluator, Sink, Subject, Token};
 use crate::catalog;
-use crate::model::document::{Document, DoesNotFit};
-use crate::model::grant::Grant;
+use crate::model::document::{Document, DoesNotFit, Layout, Packing};
+use crate::model::grant::{Grant, On};
 use crate::model::identity::{Disposition, Kind, Vouched};
 use crate::model::pattern::Pattern;
 use crate::model::tally::Skip;
 use crate::model::time::Timestamp;
-use crate::model::usage::{Join, Reading};
+use crate::model::usage::{Join, Origin, Reading};
 use crate::wire::fingerprint;
 use crate::wire::frame::{self, Broken, Shape};
 use map::Mapped;
@@ -56,8 +60,22 @@ impl Cloud for Aws {
         identity::dispose(principal, kind)
     }
 
-    fn package(&self, who: &Subject<'_>, grants: &[Grant]) -> Result<Vec<Document>, DoesNotFit> {
-        package::package(who, grants)
+    fn package(
+        &self,
+        who: &Subject<'_>,
+        grants: &[Grant],
+        layout: &[Layout],
+        packing: &Packing,
+    ) -> Result<Vec<Document>, DoesNotFit> {
+        package::package(who, grants, layout, packing)
+    }
+
+    fn loosenings(&self, grants: &[Grant]) -> Vec<(String, String)> {
+        loosen::loosenings(grants)
+    }
+
+    fn loosened(&self, grant: &Grant, step: &str) -> Option<Pattern> {
+        loosen::loosened(grant, step)
     }
 
     fn boundary(&self, who: &Subject<'_>, documents: &[Document]) -> Result<Option<Document>, DoesNotFit> {
@@ -79,15 +97,58 @@ impl Cloud for Aws {
     }
 
     fn created(&self, action: &str, made: &Pattern) -> Option<Pattern> {
-        package::created(action, made)
+        shape::created(action, made)
     }
 
     fn qualify(&self, action: &str, pattern: &Pattern) -> Option<(Pattern, &'static str)> {
-        package::qualify(action, pattern)
+        shape::qualify(action, pattern)
+    }
+
+    fn tokens(&self, name: &str) -> Vec<Token> {
+        shape::tokens(name)
+    }
+
+    fn stays_exact(&self, name: &str) -> bool {
+        shape::stays_exact(name)
+    }
+
+    fn object(&self, name: &str) -> Option<usize> {
+        shape::object(name)
+    }
+
+    fn whole_type(&self, pattern: &Pattern) -> bool {
+        shape::whole_type(pattern)
+    }
+
+    fn own_part(&self, name: &str) -> usize {
+        shape::own_part(name)
     }
 
     fn synonyms(&self, known: &BTreeSet<&str>) -> BTreeMap<String, String> {
         identity::paths(known)
+    }
+
+    fn sensitive(&self, action: &str) -> bool {
+        catalog::aws().sensitive.iter().any(|row| row.actions.iter().any(|known| known == action))
+    }
+
+    fn canonical(&self, action: &str) -> Option<String> {
+        catalog::aws().table.action(action).map(|(_, known)| known.full.clone())
+    }
+
+    fn neighbours(&self, action: &str) -> Vec<String> {
+        let prefix = action.split(':').next().unwrap_or("");
+        let service = catalog::aws().table.service(&prefix.to_ascii_lowercase());
+        service.map(|s| s.actions.iter().map(|a| a.full.clone()).collect()).unwrap_or_default()
+    }
+
+    fn keeps(&self, who: &str, on: &On) -> Option<String> {
+        let own = who.strip_prefix("arn:").and_then(|arn| arn.split(':').nth(3)).unwrap_or("");
+        let On::Resource(pattern) = on else { return Some(own.to_owned()) };
+        let text = pattern.to_string();
+        let account = text.split(':').nth(4).unwrap_or("");
+        let elsewhere = !own.is_empty() && !account.is_empty() && account != "*" && account != own;
+        (!elsewhere).then(|| own.to_owned())
     }
 
     fn knows(&self, action: &str) -> bool {
@@ -146,12 +207,21 @@ fn take(record: &Record<'_>, raw: &str, sink: &mut dyn Sink, envelope: bool) {
                 event: event.map(Cow::Borrowed),
                 join: join(record, actor.kind),
                 actor,
+                origin: origin(record),
                 account: Cow::Borrowed(record.account()),
                 region: Cow::Borrowed(record.aws_region.or_empty()),
                 via: record.user_identity.0.invoked_by.filled().map(Cow::Borrowed),
                 uses,
             },
         ),
+    }
+}
+
+fn origin<'a>(record: &'a Record<'a>) -> Origin<'a> {
+    Origin {
+        address: record.source_ip_address.filled().map(Cow::Borrowed),
+        agent: record.user_agent.filled().map(Cow::Borrowed),
+        key: record.user_identity.0.access_key_id.filled().map(Cow::Borrowed),
     }
 }
 

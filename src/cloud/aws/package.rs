@@ -1,41 +1,105 @@
-//! Grants into IAM policy documents: statements that read, say what they are for, and fit.
+//! Statements into IAM policy documents that fit.
 
-use crate::catalog;
-use crate::catalog::table::AccessLevel;
+use super::layout::Pool;
+use super::statement::{self, Reads, digest, prefix, service_group, statements};
 use crate::cloud::Subject;
-use crate::model::document::{Conditions, Document, DocumentKind, DoesNotFit, Statement};
-use crate::model::grant::{Grant, On};
-use crate::model::pattern::Pattern;
-use crate::wire::fingerprint;
+use crate::model::document::{Document, DocumentKind, DoesNotFit, Layout, Packing, Statement};
+use crate::model::grant::Grant;
+use crate::model::identity::Kind;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Characters of a customer managed policy, white space not counted (IAM quotas).
 const POLICY_LIMIT: usize = 6_144;
-/// Managed policies a role takes by default is ten (IAM quotas); five stay free for what people attach by hand.
-const DOCUMENT_LIMIT: usize = 5;
+/// Characters of all inline policies of a role or user together, white space not counted (IAM quotas).
+const ROLE_INLINE_LIMIT: usize = 10_240;
+const USER_INLINE_LIMIT: usize = 2_048;
+/// Characters of a permission set's inline policy, white space not counted (Identity Center quotas).
+const SET_INLINE_LIMIT: usize = 10_240;
 
-/// Condition key → values.
-type When = BTreeMap<String, BTreeSet<String>>;
-
-/// What keeps two actions in separate statements.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Group {
-    /// Service prefix; empty for actions without resource types, which share statements.
-    service: String,
-    reads: bool,
-    conditions: When,
-    resources: BTreeSet<String>,
+/// Packs grants into documents, those that stood before first.
+pub(super) fn package(
+    who: &Subject<'_>,
+    grants: &[Grant],
+    layout: &[Layout],
+    packing: &Packing,
+) -> Result<Vec<Document>, DoesNotFit> {
+    let mut pool = Pool::new(grants);
+    let standing = pool.standing(layout);
+    if standing.is_empty() {
+        return fresh(who, grants, packing);
+    }
+    let taken = standing.iter().flat_map(|d| &d.statements).map(|s| s.id.clone()).collect();
+    let new = statements(&pool.rest(), Reads::ByGroup, &taken);
+    add(who, standing, new, packing)
 }
 
-/// Packs grants into documents.
-pub(super) fn package(who: &Subject<'_>, grants: &[Grant]) -> Result<Vec<Document>, DoesNotFit> {
-    let statements = statements(grants);
-    let whole = document(who, DocumentKind::Policy, who.slug.to_owned(), statements.clone());
-    if whole.size.0 <= POLICY_LIMIT {
-        return Ok(vec![whole]);
+/// Documents without regard to former ones.
+fn fresh(who: &Subject<'_>, grants: &[Grant], packing: &Packing) -> Result<Vec<Document>, DoesNotFit> {
+    let grants: Vec<&Grant> = grants.iter().collect();
+    let together = statements(&grants, Reads::Together, &BTreeSet::new());
+    let single = single_limit(who.kind, packing);
+    if length(&policy_json(&together)) <= single {
+        return Ok(vec![limited(who, who.slug.to_owned(), together, single)]);
     }
-    split(who, statements)
+    if packing.inline {
+        let size = length(&policy_json(&together));
+        return Err(DoesNotFit::new(format!(
+            "the grants need {size} characters; an inline policy holds {single}: leave out --inline, or loosen"
+        )));
+    }
+    split(who, statements(&grants, Reads::ByGroup, &BTreeSet::new()), packing)
+}
+
+/// Characters of a document that stands alone.
+fn single_limit(kind: Kind, packing: &Packing) -> usize {
+    match kind {
+        Kind::PermissionSet => SET_INLINE_LIMIT,
+        Kind::User if packing.inline => USER_INLINE_LIMIT,
+        _ if packing.inline => ROLE_INLINE_LIMIT,
+        _ => POLICY_LIMIT,
+    }
+}
+
+fn limited(who: &Subject<'_>, name: String, statements: Vec<Statement>, limit: usize) -> Document {
+    let document = document(who, DocumentKind::Policy, name, statements);
+    Document { size: (document.size.0, limit), ..document }
+}
+
+/// Puts new statements beside the standing ones: where their services are, else where there is room.
+fn add(
+    who: &Subject<'_>,
+    mut standing: Vec<Layout>,
+    new: Vec<Statement>,
+    packing: &Packing,
+) -> Result<Vec<Document>, DoesNotFit> {
+    let limit = if standing.len() == 1 { single_limit(who.kind, packing) } else { POLICY_LIMIT };
+    for statement in new.into_iter().flat_map(cut) {
+        let group = group_of(&statement);
+        let near = |document: &Layout| document.statements.iter().any(|s| group_of(s) == group);
+        let room = |document: &Layout| {
+            length(&policy_json(&[document.statements.as_slice(), std::slice::from_ref(&statement)].concat()))
+                <= limit
+        };
+        let place =
+            standing.iter().position(|d| near(d) && room(d)).or_else(|| standing.iter().position(room));
+        match place.and_then(|at| standing.get_mut(at)) {
+            Some(document) => {
+                document.statements.push(statement);
+                statement::sort(&mut document.statements);
+            }
+            None => {
+                let name = format!("{}-{group}", who.slug);
+                let taken = standing.iter().any(|d| d.name == name);
+                let name = if taken { format!("{name}-{}", digest(&statement)) } else { name };
+                standing.push(Layout { name, statements: vec![statement] });
+            }
+        }
+    }
+    let total: usize = standing.iter().map(|d| length(&policy_json(&d.statements))).sum();
+    check(total, standing.iter().map(|d| d.statements.as_slice()), limit, packing)?;
+    standing.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(standing.into_iter().map(|d| limited(who, d.name, d.statements, limit)).collect())
 }
 
 /// A document of the given statements.
@@ -92,112 +156,12 @@ fn one_or_many(values: &[String]) -> Value {
     }
 }
 
-/// Joins grants whose union allows nothing new: actions of one service and access with the very same resources and
-/// conditions. Actions without resource types stand on `*` in statements of their own.
-fn statements(grants: &[Grant]) -> Vec<Statement> {
-    let mut by_action: BTreeMap<(String, bool, &When, &str), BTreeSet<String>> = BTreeMap::new();
-    for grant in grants {
-        let known = catalog::aws().table.action(&grant.action);
-        let reads = known.is_some_and(|(_, action)| action.level.reads());
-        let (service, resource) = match &grant.on {
-            On::Service => (String::new(), "*".to_owned()),
-            On::Resource(pattern) => (prefix(&grant.action).to_owned(), pattern.to_string()),
-        };
-        by_action.entry((service, reads, &grant.when, &grant.action)).or_default().insert(resource);
-    }
-    let mut groups: BTreeMap<Group, Vec<String>> = BTreeMap::new();
-    for ((service, reads, conditions, action), resources) in by_action {
-        let group = Group { service, reads, conditions: conditions.clone(), resources };
-        groups.entry(group).or_default().push(action.to_owned());
-    }
-    let mut all: Vec<Statement> =
-        groups.into_iter().map(|(group, actions)| statement(group, actions)).collect();
-    name_apart(&mut all);
-    all.sort_by(|a, b| order(a).cmp(&order(b)));
-    all
-}
-
-/// Named resources before `*`, then by id.
-fn order(statement: &Statement) -> (bool, &str) {
-    (statement.resources.iter().any(|r| r == "*"), &statement.id)
-}
-
-fn statement(group: Group, mut actions: Vec<String>) -> Statement {
-    actions.sort();
-    let mut conditions = Conditions::new();
-    for (key, values) in &group.conditions {
-        // Not ArnEquals, in which `*` is a wildcard; a `$` could start a policy variable.
-        let keys = conditions.entry("StringEquals".to_owned()).or_default();
-        keys.insert(key.clone(), values.iter().map(|value| value.replace('$', "${$}")).collect());
-    }
-    let id = purpose(&group, &actions);
-    Statement { id, effect: "Allow", actions, resources: group.resources.into_iter().collect(), conditions }
-}
-
-fn prefix(action: &str) -> &str {
-    action.split(':').next().unwrap_or(action)
-}
-
-/// What a statement is for, as a `Sid`: service, access, type.
-fn purpose(group: &Group, actions: &[String]) -> String {
-    let access = if group.reads { "Read" } else { "Write" };
-    if let [action] = actions {
-        let (service, name) = action.split_once(':').unwrap_or(("", action));
-        return camel(service) + &alphanumeric(name);
-    }
-    if group.service.is_empty() {
-        return format!("{access}WithoutResourceTypes");
-    }
-    let service = catalog::aws().table.service(&group.service);
-    let types: BTreeSet<&str> = group
-        .resources
-        .iter()
-        .filter_map(|r| service.and_then(|s| s.types.get(s.type_of(r)?)).map(|t| t.name))
-        .collect();
-    let what = match types.iter().collect::<Vec<_>>().as_slice() {
-        [one] => camel(one),
-        _ => String::new(),
-    };
-    let service = camel(&group.service);
-    let what = if what == service { String::new() } else { what };
-    format!("{service}{access}{what}")
-}
-
-fn alphanumeric(text: &str) -> String {
-    text.chars().filter(char::is_ascii_alphanumeric).collect()
-}
-
-fn camel(text: &str) -> String {
-    let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty());
-    words.map(|w| w.get(..1).unwrap_or("").to_ascii_uppercase() + w.get(1..).unwrap_or("")).collect()
-}
-
-/// Tells statements of the same purpose apart by their first action; never by their order.
-fn name_apart(all: &mut [Statement]) {
-    let mut count: BTreeMap<String, usize> = BTreeMap::new();
-    for statement in all.iter() {
-        *count.entry(statement.id.clone()).or_default() += 1;
-    }
-    let mut taken: BTreeSet<String> = BTreeSet::new();
-    for statement in all.iter_mut() {
-        if count.get(&statement.id).is_some_and(|count| *count == 1) {
-            continue;
-        }
-        let (service, name) = statement.actions.first().and_then(|a| a.split_once(':')).unwrap_or(("", ""));
-        let more = if statement.actions.len() > 1 { "AndMore" } else { "" };
-        let id = format!("{}{}{more}", camel(service), alphanumeric(name));
-        let fresh = !count.contains_key(&id) && taken.insert(id.clone());
-        statement.id = if fresh { id } else { format!("{}{}", statement.id, digest(statement)) };
-    }
-}
-
-fn digest(statement: &Statement) -> String {
-    let content = statement_json(statement).to_string();
-    format!("{:08x}", fingerprint::hash(&content) >> 32)
-}
-
 /// Fills documents with whole service groups; a group that is too large alone is cut by statements.
-fn split(who: &Subject<'_>, statements: Vec<Statement>) -> Result<Vec<Document>, DoesNotFit> {
+fn split(
+    who: &Subject<'_>,
+    statements: Vec<Statement>,
+    packing: &Packing,
+) -> Result<Vec<Document>, DoesNotFit> {
     let mut groups: BTreeMap<String, Vec<Statement>> = BTreeMap::new();
     for statement in statements {
         groups.entry(group_of(&statement)).or_default().extend(cut(statement));
@@ -212,23 +176,39 @@ fn split(who: &Subject<'_>, statements: Vec<Statement>) -> Result<Vec<Document>,
         }
     }
     let total: usize = filled.iter().map(|(_, s)| length(&policy_json(s))).sum();
-    if filled.len() > DOCUMENT_LIMIT || filled.iter().any(|(_, s)| !fits(s)) {
-        return Err(DoesNotFit(format!(
-            "the exact grants need {total} characters in {} documents; {DOCUMENT_LIMIT} documents of {POLICY_LIMIT} \
-             characters can be attached while {DOCUMENT_LIMIT} attachments stay free",
-            filled.len()
-        )));
-    }
+    check(total, filled.iter().map(|(_, s)| s.as_slice()), POLICY_LIMIT, packing)?;
     let mut names = BTreeSet::new();
-    let documents = filled.into_iter().map(|(groups, statements)| {
+    let documents = filled.into_iter().map(|(groups, mut statements)| {
         let mut name = format!("{}-{}", who.slug, groups.join("-"));
         if !names.insert(name.clone()) {
             let first = statements.first().map_or(String::new(), digest);
             name = format!("{name}-{first}");
         }
+        statement::sort(&mut statements);
         document(who, DocumentKind::Policy, name, statements)
     });
     Ok(documents.collect())
+}
+
+/// Whether the documents can be attached beside what else is.
+fn check<'s>(
+    total: usize,
+    documents: impl Iterator<Item = &'s [Statement]>,
+    limit: usize,
+    packing: &Packing,
+) -> Result<(), DoesNotFit> {
+    let sizes: Vec<usize> = documents.map(|s| length(&policy_json(s))).collect();
+    let most = packing.attachments.saturating_sub(packing.free).max(1);
+    if sizes.len() <= most && sizes.iter().all(|size| *size <= limit) {
+        return Ok(());
+    }
+    Err(DoesNotFit::new(format!(
+        "the grants need {total} characters in {} documents; {most} documents of {limit} characters can be attached \
+         while {} of {} attachments stay free",
+        sizes.len(),
+        packing.free,
+        packing.attachments
+    )))
 }
 
 fn fits(statements: &[Statement]) -> bool {
@@ -253,12 +233,12 @@ fn halves(statements: Vec<Statement>) -> Vec<Vec<Statement>> {
 
 /// The group of services a statement belongs to, for the name of its document.
 fn group_of(statement: &Statement) -> String {
-    let service = statement.actions.first().map_or("", |a| prefix(a));
-    let known = &catalog::aws().groups;
-    let all = statement.resources.iter().any(|r| r == "*")
-        && statement.actions.iter().any(|a| prefix(a) != service);
-    let group = known.iter().find(|g| !all && g.services.iter().any(|s| s == service));
-    group.map_or_else(|| "other".to_owned(), |g| g.name.clone())
+    let groups: BTreeSet<&str> = statement.actions.iter().map(|a| service_group(prefix(a))).collect();
+    let mut groups = groups.into_iter();
+    match (groups.next(), groups.next()) {
+        (Some(one), None) => one.to_owned(),
+        _ => "other".to_owned(),
+    }
 }
 
 /// Cuts a statement that is too long for any document into halves by resource, then by action.
@@ -279,28 +259,4 @@ fn cut(statement: Statement) -> Vec<Statement> {
         half
     };
     [half(head), half(tail)].into_iter().flat_map(cut).collect()
-}
-
-/// The type of what was made, in the place where it was made: the ARN with its last part open.
-pub(super) fn created(action: &str, made: &Pattern) -> Option<Pattern> {
-    let (_, known) = catalog::aws().table.action(action)?;
-    let makes = catalog::aws().infer.review.iter().flat_map(|row| &row.makes);
-    let creates = known.level == AccessLevel::Tagging
-        || makes.into_iter().any(|verb| known.name.starts_with(verb.as_str()));
-    let text = made.to_string();
-    let at = text.rfind(['/', ':']).filter(|_| creates && made.is_exact())?;
-    let head = text.get(..=at).filter(|head| head.split(':').count() > 5)?;
-    Some(Pattern::parse(&format!("{head}*")))
-}
-
-/// Another form of the same resource that IAM checks the action under: `qualifier.toml`.
-pub(super) fn qualify(action: &str, pattern: &Pattern) -> Option<(Pattern, &'static str)> {
-    let (service, _) = catalog::aws().table.action(action)?;
-    let text = pattern.to_string();
-    let kind = service.types.get(service.type_of(&text)?)?;
-    let wanted = format!("{}:{}", service.prefix, kind.name);
-    let row = catalog::aws().qualifiers.iter().find(|row| row.resource == wanted)?;
-    let fits =
-        !text.ends_with(&row.suffix) && !text.ends_with('*') && !row.except.iter().any(|a| a == action);
-    fits.then(|| (Pattern::parse(&format!("{text}{}", row.suffix)), row.because.as_str()))
 }

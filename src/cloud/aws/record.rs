@@ -44,6 +44,10 @@ pub(super) struct Record<'a> {
     /// LookupEvents' envelope.
     #[serde(default, borrow, rename = "CloudTrailEvent")]
     pub(super) looked_up: Text<'a>,
+    #[serde(default, borrow, rename = "sourceIPAddress")]
+    pub(super) source_ip_address: Text<'a>,
+    #[serde(default, borrow)]
+    pub(super) user_agent: Text<'a>,
     #[serde(default, borrow)]
     pub(super) session_credential_from_console: Text<'a>,
 }

@@ -9,12 +9,12 @@ mod record;
 
 use super::{Cloud, Evaluator, Sink, Subject};
 use crate::catalog;
-use crate::model::document::{Document, DoesNotFit};
-use crate::model::grant::Grant;
+use crate::model::document::{Document, DoesNotFit, Layout, Packing};
+use crate::model::grant::{Grant, On};
 use crate::model::identity::{Disposition, Kind};
 use crate::model::tally::Skip;
 use crate::model::time::Timestamp;
-use crate::model::usage::{Join, Reading};
+use crate::model::usage::{Join, Origin, Reading, Row};
 use crate::wire::fingerprint;
 use crate::wire::frame::{self, Broken, Shape};
 use record::Entry;
@@ -52,7 +52,13 @@ impl Cloud for Gcp {
         identity::dispose(kind)
     }
 
-    fn package(&self, who: &Subject<'_>, grants: &[Grant]) -> Result<Vec<Document>, DoesNotFit> {
+    fn package(
+        &self,
+        who: &Subject<'_>,
+        grants: &[Grant],
+        _layout: &[Layout],
+        _packing: &Packing,
+    ) -> Result<Vec<Document>, DoesNotFit> {
         package::package(who, grants)
     }
 
@@ -62,6 +68,28 @@ impl Cloud for Gcp {
 
     fn evaluator(&self, documents: &[String]) -> Result<Box<dyn Evaluator>, String> {
         Ok(Box::new(evaluate::Bindings::parse(documents)?))
+    }
+
+    fn sensitive(&self, action: &str) -> bool {
+        catalog::gcp().sensitive(action)
+    }
+
+    fn same_grant(&self, kept: &Row, withheld: &Row) -> bool {
+        kept.action == withheld.action && kept.scope == withheld.scope
+    }
+
+    fn canonical(&self, action: &str) -> Option<String> {
+        catalog::gcp().support(action).map(|_| action.to_owned())
+    }
+
+    fn neighbours(&self, action: &str) -> Vec<String> {
+        catalog::gcp().neighbours(action)
+    }
+
+    fn keeps(&self, _who: &str, on: &On) -> Option<String> {
+        let On::Resource(pattern) = on else { return None };
+        let scope = pattern.head().trim_start_matches("//cloudresourcemanager.googleapis.com/");
+        package::definable(scope).then(|| scope.to_owned())
     }
 
     fn knows(&self, action: &str) -> bool {
@@ -117,6 +145,7 @@ fn take(entry: &Entry<'_>, raw: &str, sink: &mut dyn Sink) {
                     at,
                     event: event.map(Cow::Borrowed),
                     actor,
+                    origin: origin(entry),
                     account: Cow::Borrowed(entry.project().unwrap_or(entry.container())),
                     region: Cow::Borrowed(""),
                     via: None,
@@ -125,6 +154,16 @@ fn take(entry: &Entry<'_>, raw: &str, sink: &mut dyn Sink) {
                 },
             );
         }
+    }
+}
+
+fn origin<'a>(entry: &'a Entry<'a>) -> Origin<'a> {
+    let payload = &entry.proto_payload.0;
+    let request = &payload.request_metadata.0;
+    Origin {
+        address: request.caller_ip.filled().map(Cow::Borrowed),
+        agent: request.caller_supplied_user_agent.filled().map(Cow::Borrowed),
+        key: payload.authentication_info.0.service_account_key_name.filled().map(Cow::Borrowed),
     }
 }
 

@@ -26,7 +26,7 @@ fn role(who: &Subject<'_>, scope: &str, permissions: &BTreeSet<&str>) -> Result<
     if !definable(scope) {
         let used: Vec<&str> = permissions.iter().copied().collect();
         let at = if scope.is_empty() { "a container the log does not name" } else { scope };
-        return Err(DoesNotFit(format!(
+        return Err(DoesNotFit::new(format!(
             "{} was used on {at}, where no custom role can be defined",
             used.join(", ")
         )));
@@ -36,7 +36,7 @@ fn role(who: &Subject<'_>, scope: &str, permissions: &BTreeSet<&str>) -> Result<
         permissions.iter().filter(|p| support(p) == Some(Support::NotSupported)).copied().collect();
     if !refused.is_empty() {
         let text = format!("custom roles cannot hold {}: only a predefined role can", refused.join(", "));
-        return Err(DoesNotFit(text));
+        return Err(DoesNotFit::new(text));
     }
     // A service account has no roles of its own: the role is its project's, the binding is on the account.
     let (parent, account) =
@@ -50,7 +50,7 @@ fn role(who: &Subject<'_>, scope: &str, permissions: &BTreeSet<&str>) -> Result<
     let description = "Permissions that the audit log shows in use";
     let size = title.len() + description.len() + permissions.iter().map(|p| p.len()).sum::<usize>();
     if permissions.len() > PERMISSION_LIMIT || size > SIZE_LIMIT {
-        return Err(DoesNotFit(format!(
+        return Err(DoesNotFit::new(format!(
             "{} permissions in {size} bytes; a custom role holds {PERMISSION_LIMIT} in {SIZE_LIMIT}",
             permissions.len()
         )));

@@ -66,7 +66,18 @@ pub(super) struct Payload<'a> {
     #[serde(default, borrow)]
     pub(super) authorization_info: OneOrMany<Authorization<'a>>,
     #[serde(default, borrow)]
+    pub(super) request_metadata: Lenient<Request<'a>>,
+    #[serde(default, borrow)]
     pub(super) metadata: Lenient<Typed<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Request<'a> {
+    #[serde(default, borrow)]
+    pub(super) caller_ip: Text<'a>,
+    #[serde(default, borrow)]
+    pub(super) caller_supplied_user_agent: Text<'a>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -88,6 +99,8 @@ pub(super) struct Authentication<'a> {
     pub(super) principal_email: Text<'a>,
     #[serde(default, borrow)]
     pub(super) principal_subject: Text<'a>,
+    #[serde(default, borrow)]
+    pub(super) service_account_key_name: Text<'a>,
     /// Who impersonated whom, the original caller first.
     #[serde(default, borrow)]
     pub(super) service_account_delegation_info: OneOrMany<Delegation<'a>>,

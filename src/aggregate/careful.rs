@@ -1,0 +1,47 @@
+//! In how many sessions a principal used each action that hands out or hides power (semantics rule 5).
+
+use super::Key;
+use super::intern::{Interner, Sym};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// More sessions than these are not told apart: the question is whether there was more than one.
+const ENOUGH: usize = 64;
+
+/// Sessions of sensitive actions. Merging is commutative and associative.
+#[derive(Debug, Default)]
+pub(super) struct Careful {
+    /// Whether an action is sensitive, asked once for each.
+    known: FxHashMap<Sym, bool>,
+    sessions: FxHashMap<(Sym, Sym), FxHashSet<u64>>,
+}
+
+impl Careful {
+    /// Counts a session for a use that would be granted.
+    pub(super) fn see(
+        &mut self,
+        key: &Key,
+        session: u64,
+        sensitive: impl FnOnce(&str) -> bool,
+        texts: &Interner,
+    ) {
+        let known = self.known.entry(key.action).or_insert_with(|| sensitive(texts.text(key.action)));
+        if *known && key.outcome.grants() && key.exempt.is_none() {
+            let sessions = self.sessions.entry((key.principal, key.action)).or_default();
+            if sessions.len() < ENOUGH {
+                sessions.insert(session);
+            }
+        }
+    }
+
+    pub(super) fn merge(&mut self, other: Self, translated: &impl Fn(Sym) -> Sym) {
+        other.sessions.into_iter().for_each(|((principal, action), theirs)| {
+            self.sessions.entry((translated(principal), translated(action))).or_default().extend(theirs);
+        });
+    }
+
+    /// Whether the action was used in one session only, of those in the window.
+    pub(super) fn once(&self, principal: Sym, action: Sym, in_window: impl Fn(u64) -> bool) -> bool {
+        let sessions = self.sessions.get(&(principal, action));
+        sessions.is_some_and(|all| all.iter().filter(|session| in_window(**session)).count() <= 1)
+    }
+}

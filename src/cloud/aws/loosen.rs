@@ -1,0 +1,69 @@
+//! What could be opened when a principal's grants do not fit into its documents.
+
+use super::shape;
+use crate::catalog;
+use crate::catalog::template::{ACCOUNT, PARTITION, REGION};
+use crate::model::grant::{Grant, On};
+use crate::model::pattern::{Part, Pattern};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Fewer resources than these are not worth a step.
+const WORTH: usize = 3;
+
+/// Steps by name, with what each allows more.
+pub(super) fn loosenings(grants: &[Grant]) -> Vec<(String, String)> {
+    let mut steps: BTreeMap<String, (BTreeSet<String>, String)> = BTreeMap::new();
+    for grant in grants {
+        let On::Resource(pattern) = &grant.on else { continue };
+        let text = pattern.to_string();
+        let Some((step, breadth)) = step(&text) else { continue };
+        steps.entry(step).or_insert_with(|| (BTreeSet::new(), breadth)).0.insert(text);
+    }
+    let worth = steps.into_iter().filter(|(_, (resources, _))| resources.len() >= WORTH);
+    worth.map(|(step, (_, breadth))| (step, breadth)).collect()
+}
+
+/// The grant's resource under a step; none where the step is about something else.
+pub(super) fn loosened(grant: &Grant, wanted: &str) -> Option<Pattern> {
+    let On::Resource(pattern) = &grant.on else { return None };
+    let text = pattern.to_string();
+    let (found, _) = step(&text).filter(|(found, _)| found == wanted)?;
+    if let Some(bucket) = found.strip_prefix("objects ") {
+        let (head, _) = text.split_once(":s3:::")?;
+        return Some(Pattern::of([Part::Text(format!("{head}:s3:::{bucket}/")), Part::Any]));
+    }
+    whole(&text)
+}
+
+/// The step that would open this resource. Roles, keys and secrets are never opened.
+fn step(text: &str) -> Option<(String, String)> {
+    if shape::stays_exact(text) {
+        return None;
+    }
+    if let Some(at) = shape::object(text) {
+        let bucket = text.get(..at)?.trim_end_matches('/').rsplit(':').next()?;
+        return Some((format!("objects {bucket}"), format!("every object of {bucket}")));
+    }
+    let (service, kind) = shape::type_of(text)?;
+    let place = text.splitn(6, ':').skip(3).take(2).filter(|field| !field.is_empty());
+    let place: Vec<&str> = place.collect();
+    let place = if place.is_empty() { String::new() } else { format!(" in {}", place.join(" ")) };
+    Some((format!("type {service}:{kind}"), format!("every {kind} of {service}{place}")))
+}
+
+/// All of the resource's type in its account and region.
+fn whole(text: &str) -> Option<Pattern> {
+    let (prefix, kind) = shape::type_of(text)?;
+    let resource = catalog::aws().table.service(prefix)?.resource(kind)?;
+    let mut fields = text.splitn(6, ':').skip(1);
+    let partition = fields.next().unwrap_or("");
+    let (region, account) = (fields.nth(1).unwrap_or(""), fields.next().unwrap_or(""));
+    let template = resource.templates.iter().max_by_key(|t| t.matches(text))?;
+    let filled = template.fill(|name| match name {
+        PARTITION => Some(partition.into()),
+        REGION => Some(region.into()),
+        ACCOUNT => Some(account.into()),
+        _ => Some("*".into()),
+    })?;
+    Some(Pattern::parse(&filled))
+}

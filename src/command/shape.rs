@@ -1,0 +1,80 @@
+//! Flags of the commands that make documents, and how they become a [`Planning`].
+
+#![expect(clippy::disallowed_methods, reason = "reads the manifest of a former run")]
+
+use super::Failure;
+use super::input::Input;
+use crate::aggregate::Usage;
+use crate::cloud::CLOUDS;
+use crate::config::Shaping;
+use crate::intent::Intent;
+use crate::pipeline::Planning;
+use crate::previous::Memory;
+use std::path::{Path, PathBuf};
+
+/// How grants and documents are made.
+#[derive(Debug, clap::Args)]
+pub(super) struct Shape {
+    /// Leave names as they were seen: no wildcard for suffixes, ids, dates and object keys
+    #[arg(long)]
+    exact: bool,
+    /// Names of this stack are one thing: NAME-… becomes NAME-* (repeatable)
+    #[arg(long, value_name = "NAME")]
+    stack: Vec<String>,
+    /// Folder of a former run: what it granted stays, where it stood [default: the folder written to]
+    #[arg(long, value_name = "DIR")]
+    previous: Option<PathBuf>,
+    /// Drop grants that were not used for more than DAYS
+    #[arg(long, value_name = "DAYS", num_args = 0..=1, require_equals = true, default_missing_value = "400",
+          value_parser = clap::value_parser!(i32).range(1..))]
+    prune: Option<i32>,
+    /// Grant sensitive actions also where they were seen in one session only
+    #[arg(long)]
+    pub(super) accept_review: bool,
+    /// One inline policy instead of managed ones
+    #[arg(long)]
+    inline: bool,
+}
+
+impl Shape {
+    /// Everything plans are made by. `out` is the folder that is written to, if any.
+    pub(super) fn planning(
+        &self,
+        input: &Input,
+        usage: &Usage,
+        intent: Intent,
+        out: Option<&Path>,
+    ) -> Result<Planning, Failure> {
+        let mut packing = input.packing()?;
+        packing.inline |= self.inline;
+        // A partial log must not take anything away.
+        let prune = self.prune.filter(|_| usage.tally.unreadable.is_empty());
+        Ok(Planning {
+            minimums: input.minimums()?,
+            intent,
+            memory: self.memory(out)?,
+            shaping: Shaping { exact: self.exact, stacks: self.stack.clone() },
+            packing,
+            prune,
+            boundaries: false,
+        })
+    }
+
+    /// What the former run left; nothing where there was none.
+    fn memory(&self, out: Option<&Path>) -> Result<Memory, Failure> {
+        let (folder, asked) = match (&self.previous, out) {
+            (Some(folder), _) => (folder.as_path(), true),
+            (None, Some(folder)) => (folder, false),
+            (None, None) => return Ok(Memory::default()),
+        };
+        let path = folder.join("manifest.json");
+        let clouds: Vec<&'static str> = CLOUDS.iter().map(|cloud| cloud.id()).collect();
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Memory::read(&text, &clouds).map_err(|why| {
+                format!("`{}` {why}; to start anew, write into an empty folder", path.display()).into()
+            }),
+            Err(why) if !asked && why.kind() == std::io::ErrorKind::NotFound => Ok(Memory::default()),
+            Err(why) => Err(format!("`{}`: cannot be read: {why}", path.display()).into()),
+        }
+    }
+}

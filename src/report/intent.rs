@@ -1,0 +1,65 @@
+//! What each entry of the intent file did, and which did nothing.
+
+use crate::aggregate::Usage;
+use crate::intent::Intent;
+use crate::pipeline::Plan;
+
+/// One entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// The entry as messages name it.
+    pub name: String,
+    /// Its kind.
+    pub kind: &'static str,
+    /// Records, uses, grants or principals that it decided.
+    pub matched: u64,
+    /// `applied`, `unmatched` or `expired`.
+    pub state: &'static str,
+}
+
+/// All entries; those that have expired last.
+#[must_use]
+pub fn applied(usage: &Usage, plans: &[Plan<'_>], intent: &Intent) -> Vec<Applied> {
+    let mut all: Vec<Applied> = Vec::new();
+    let mut add = |kind: &'static str, name: String, matched: u64| {
+        let state = if matched == 0 { "unmatched" } else { "applied" };
+        all.push(Applied { name, kind, matched, state });
+    };
+    let grants = |name: &str| {
+        let all = plans.iter().flat_map(|plan| &plan.grants);
+        all.filter(|grant| grant.intent.contains(name)).count() as u64
+    };
+    let principals =
+        |glob: &globset::GlobMatcher| plans.iter().filter(|plan| glob.is_match(&plan.who.id)).count() as u64;
+    for entry in &intent.keep {
+        add("keep", entry.meta.name("keep"), grants(&entry.meta.name("keep")));
+    }
+    for entry in &intent.never {
+        let matched =
+            usage.rows.iter().filter(|row| row.exempt == Some("never") && entry.matches(row)).count();
+        add("never", entry.meta.name("never"), matched as u64);
+    }
+    for (entry, records) in intent.exclude.iter().zip(&usage.withheld) {
+        add("exclude", entry.meta.name("exclude"), *records);
+    }
+    for entry in &intent.break_glass {
+        add("break_glass", entry.meta.name("break_glass"), principals(&entry.principal));
+    }
+    for entry in &intent.prefix {
+        add("prefix", entry.meta.name("prefix"), grants(&entry.meta.name("prefix")));
+    }
+    for entry in &intent.ci {
+        add("ci", entry.meta.name("ci"), principals(&entry.principal));
+    }
+    for entry in &intent.loosen {
+        add("loosen", entry.meta.name("loosen"), grants(&entry.meta.name("loosen")));
+    }
+    let expired = usage.expired.iter().map(|name| Applied {
+        name: name.clone(),
+        kind: "",
+        matched: 0,
+        state: "expired",
+    });
+    all.extend(expired);
+    all
+}

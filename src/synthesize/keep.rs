@@ -1,0 +1,54 @@
+//! What a person keeps, without or despite missing use.
+
+use super::{Ctx, Draft};
+use crate::model::grant::{Evidence, Grant, On};
+use crate::model::time::Timestamp;
+use crate::model::usage::{Level, Seen};
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(super) fn keep(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
+    for entry in ctx.intent.keep.iter().filter(|entry| entry.is_for(ctx.who)) {
+        for action in &entry.actions {
+            let Some(action) = ctx.cloud.canonical(action) else { continue };
+            let on = entry.resource.clone().map_or(On::Service, On::Resource);
+            let Some(scope) = ctx.cloud.keeps(ctx.who, &on) else { continue };
+            let mut kept = Grant {
+                action,
+                on,
+                scope,
+                when: BTreeMap::new(),
+                evidence: unseen(),
+                widened: Vec::new(),
+                intent: BTreeSet::from([entry.meta.name("keep")]),
+            };
+            let name = entry.meta.name("keep");
+            if let Some(wider) =
+                draft.grants.iter_mut().find(|grant| grant.covers(&kept) && grant.on != kept.on)
+            {
+                wider.intent.insert(name);
+                continue;
+            }
+            let (covered, others): (Vec<Grant>, Vec<Grant>) =
+                std::mem::take(&mut draft.grants).into_iter().partition(|grant| kept.covers(grant));
+            draft.grants = others;
+            covered.iter().for_each(|grant| kept.absorb(grant));
+            draft.grants.push(kept);
+        }
+    }
+    draft.join();
+}
+
+/// No use, but a person's word.
+fn unseen() -> Evidence {
+    Evidence {
+        seen: Seen {
+            count: 0,
+            first: Timestamp::UNKNOWN,
+            last: Timestamp::UNKNOWN,
+            sample: (Timestamp::UNKNOWN, String::new()),
+        },
+        rules: BTreeSet::from([Grant::KEPT.to_owned()]),
+        bases: BTreeSet::from(["intent"]),
+        level: Level::Named,
+    }
+}

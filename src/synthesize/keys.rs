@@ -1,0 +1,102 @@
+//! Object keys (semantics rule 14): many under one prefix, or machine-made ones, become the prefix; three prefixes become
+//! the bucket. Who reads twenty objects of a prefix reads the prefix.
+
+use super::{Ctx, Draft};
+use crate::model::grant::{Grant, On, Widening};
+use crate::model::pattern::{Part, Pattern};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Keys of one first-level prefix that still stand as they are.
+const FEW: usize = 20;
+/// Prefixes of one bucket that no longer do.
+const MANY: usize = 3;
+
+/// Action, scope, conditions, bucket.
+type Place = (String, String, BTreeMap<String, BTreeSet<String>>, String);
+
+pub(super) fn keys(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
+    if ctx.shaping.exact {
+        return;
+    }
+    let mut buckets: BTreeMap<Place, Vec<usize>> = BTreeMap::new();
+    for (at, grant) in draft.grants.iter().enumerate() {
+        if let Some((place, _)) = key(grant, ctx) {
+            buckets.entry(place).or_default().push(at);
+        }
+    }
+    for ((action, .., bucket), members) in buckets {
+        let wide = wide_prefixes(draft, ctx, &members);
+        let fits = |pattern: &Pattern| draft.refused(ctx, &action, pattern).is_none();
+        let whole = below(&bucket, "");
+        if wide.len() >= MANY && fits(&whole) {
+            let reason = format!("keys under {} prefixes of the bucket", wide.len());
+            widen(draft, &members, |_| Some((whole.clone(), reason.clone())), ctx);
+            continue;
+        }
+        let patterns: BTreeMap<String, (Pattern, String)> = wide
+            .into_iter()
+            .map(|(prefix, reason)| (prefix.clone(), (below(&bucket, &prefix), reason)))
+            .filter(|(prefix, (pattern, _))| {
+                // Keys without a prefix name no part of the bucket: others may have theirs in it.
+                let alone = !prefix.is_empty() || ctx.world.strangers(pattern, &draft.own).next().is_none();
+                alone && fits(pattern)
+            })
+            .collect();
+        widen(draft, &members, |key| patterns.get(first(key)).cloned(), ctx);
+    }
+    draft.join();
+}
+
+/// Where the grant is, and the key, where it is for one object or for those below a prefix.
+fn key(grant: &Grant, ctx: &Ctx<'_>) -> Option<(Place, String)> {
+    let On::Resource(pattern) = &grant.on else { return None };
+    let head = pattern.head();
+    let at = ctx.cloud.object(head)?;
+    let (bucket, key) = (head.get(..at)?, head.get(at..)?);
+    Some(((grant.action.clone(), grant.scope.clone(), grant.when.clone(), bucket.to_owned()), key.to_owned()))
+}
+
+/// The first-level prefix of a key with its slash; empty where it has none.
+fn first(key: &str) -> &str {
+    key.find('/').and_then(|at| key.get(..=at)).unwrap_or("")
+}
+
+fn below(bucket: &str, prefix: &str) -> Pattern {
+    Pattern::of([Part::Text(format!("{bucket}{prefix}")), Part::Any])
+}
+
+/// Prefixes whose keys are many or machine-made, with the reason.
+fn wide_prefixes(draft: &Draft<'_>, ctx: &Ctx<'_>, members: &[usize]) -> BTreeMap<String, String> {
+    let mut prefixes: BTreeMap<String, (usize, Option<String>)> = BTreeMap::new();
+    for grant in members.iter().filter_map(|at| draft.grants.get(*at)) {
+        let (Some((_, key)), On::Resource(pattern)) = (key(grant, ctx), &grant.on) else { continue };
+        let known = prefixes.entry(first(&key).to_owned()).or_default();
+        known.0 += 1;
+        let token = ctx.cloud.tokens(pattern.head());
+        let in_key = token.iter().find(|t| ctx.cloud.object(pattern.head()).is_some_and(|at| t.span.0 >= at));
+        let joined = (!pattern.is_exact()).then(|| "more keys than can be kept apart".to_owned());
+        let made = in_key.filter(|t| t.samples < 2).map(|t| format!("{} in keys, as in {key}", t.words));
+        known.1 = known.1.take().or(joined).or(made);
+    }
+    let many = |count: usize| (count > FEW).then(|| format!("{count} different keys"));
+    let all = prefixes.into_iter().filter_map(|(prefix, (count, why))| Some((prefix, many(count).or(why)?)));
+    all.collect()
+}
+
+fn widen(
+    draft: &mut Draft<'_>,
+    members: &[usize],
+    to: impl Fn(&str) -> Option<(Pattern, String)>,
+    ctx: &Ctx<'_>,
+) {
+    for at in members {
+        let Some(grant) = draft.grants.get_mut(*at) else { continue };
+        let Some((_, key)) = key(grant, ctx) else { continue };
+        if let Some((pattern, reason)) = to(&key)
+            && grant.on != On::Resource(pattern.clone())
+        {
+            grant.on = On::Resource(pattern);
+            grant.widened.push(Widening { pass: "keys".into(), reason });
+        }
+    }
+}

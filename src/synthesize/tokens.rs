@@ -1,0 +1,145 @@
+//! Machine-made parts of names become wildcards (semantics rules 12 and 13): what a stack, a build or a service named anew
+//! is the same thing to the people who run it.
+
+use super::{Ctx, Draft};
+use crate::cloud::Token;
+use crate::model::grant::{Grant, On, Widening};
+use crate::model::pattern::{Part, Pattern};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What names have in common: their text, with the recogniser's id in place of each machine-made part.
+type Shape = Vec<String>;
+
+/// Names of one shape.
+#[derive(Default)]
+struct Kin {
+    names: BTreeSet<String>,
+    /// The machine-made parts of the first of them.
+    tokens: Vec<Token>,
+}
+
+pub(super) fn tokens(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
+    if ctx.shaping.exact {
+        return;
+    }
+    let made = types_made(draft);
+    let mut replaced: BTreeMap<(String, bool), Option<(Pattern, String)>> = BTreeMap::new();
+    let kin = kin(draft, ctx);
+    let mut grants = std::mem::take(&mut draft.grants);
+    for grant in &mut grants {
+        let Some(name) = literal(grant) else { continue };
+        let exact = ctx.cloud.stays_exact(&name);
+        let Some(family) = kin.get(&shape(&name, &usable(&name, exact, ctx))) else { continue };
+        let key = (name.clone(), exact);
+        let found = replaced.entry(key).or_insert_with(|| pattern(&name, exact, family, draft, ctx, &made));
+        if let Some((pattern, reason)) = found
+            && draft.refused(ctx, &grant.action, pattern).is_none()
+        {
+            grant.on = On::Resource(pattern.clone());
+            grant.widened.push(Widening { pass: "tokens".into(), reason: reason.clone() });
+        }
+    }
+    draft.grants = grants;
+    draft.join();
+}
+
+/// The name a grant is for, where it is for one name.
+fn literal(grant: &Grant) -> Option<String> {
+    match &grant.on {
+        On::Resource(pattern) if pattern.is_exact() => Some(pattern.head().to_owned()),
+        _ => None,
+    }
+}
+
+/// Type patterns on which this principal creates.
+fn types_made(draft: &Draft<'_>) -> BTreeSet<Pattern> {
+    let made = draft.grants.iter().filter(|grant| grant.widened.iter().any(|w| w.pass == "created"));
+    made.filter_map(|grant| if let On::Resource(on) = &grant.on { Some(on.clone()) } else { None }).collect()
+}
+
+fn usable(name: &str, exact: bool, ctx: &Ctx<'_>) -> Vec<Token> {
+    let mut tokens = ctx.cloud.tokens(name);
+    tokens.retain(|token| !exact || token.suffix);
+    tokens
+}
+
+/// All names by shape, those of former runs too. A part that needs more samples than there are stays as it is.
+fn kin(draft: &Draft<'_>, ctx: &Ctx<'_>) -> BTreeMap<Shape, Kin> {
+    let mut all: BTreeMap<Shape, Kin> = BTreeMap::new();
+    for name in draft.grants.iter().chain(ctx.memory).filter_map(literal).collect::<BTreeSet<String>>() {
+        let tokens = usable(&name, ctx.cloud.stays_exact(&name), ctx);
+        if tokens.is_empty() {
+            continue;
+        }
+        let kin = all.entry(shape(&name, &tokens)).or_default();
+        if kin.names.is_empty() {
+            kin.tokens = tokens;
+        }
+        kin.names.insert(name);
+    }
+    all
+}
+
+fn shape(name: &str, tokens: &[Token]) -> Shape {
+    let mut shape = Vec::new();
+    let mut at = 0;
+    for token in tokens {
+        shape.push(name.get(at..token.span.0).unwrap_or("").to_owned());
+        shape.push(token.rule.to_owned());
+        at = token.span.1;
+    }
+    shape.push(name.get(at..).unwrap_or("").to_owned());
+    shape
+}
+
+/// The pattern that takes the place of a name, and why; none where something speaks against it.
+fn pattern(
+    name: &str,
+    exact: bool,
+    kin: &Kin,
+    draft: &Draft<'_>,
+    ctx: &Ctx<'_>,
+    made: &BTreeSet<Pattern>,
+) -> Option<(Pattern, String)> {
+    let enough = |token: &Token| kin.names.len() >= token.samples;
+    let tokens: Vec<Token> = usable(name, exact, ctx).into_iter().filter(enough).collect();
+    if tokens.is_empty() {
+        return None;
+    }
+    let open = written(name, &tokens, false);
+    // Nothing but the service's own id: a type, not a name. Only who makes such things needs them all.
+    let whole = ctx.cloud.whole_type(&open);
+    if whole && !(kin.names.len() > 1 && made.contains(&open)) {
+        return None;
+    }
+    let chosen = [open, written(name, &tokens, true)]
+        .into_iter()
+        .find(|pattern| ctx.world.strangers(pattern, &draft.own).next().is_none())?;
+    let words: BTreeSet<&str> = tokens.iter().map(|token| token.words).collect();
+    let words: Vec<&str> = words.into_iter().collect();
+    let count = kin.names.len();
+    let names = if count == 1 { "1 name".to_owned() } else { format!("{count} names") };
+    let example = kin.names.first().map_or("", String::as_str);
+    let reason =
+        format!("{} in {names}, as in {example}; no other name of the log fits", words.join(" and "));
+    Some((chosen, reason))
+}
+
+/// The name with `*` for each token, or one `?` for each of its characters.
+fn written(name: &str, tokens: &[Token], fixed: bool) -> Pattern {
+    let mut parts = Vec::new();
+    let mut at = 0;
+    let text = |from: usize, to: usize| Part::Text(name.get(from..to).unwrap_or("").to_owned());
+    for token in tokens {
+        let (start, end) = token.span;
+        parts.push(text(at, start));
+        if fixed || token.fixed {
+            parts.extend(std::iter::repeat_n(Part::One, end - start));
+        } else {
+            parts.push(Part::Any);
+        }
+        at = end;
+    }
+    parts.push(text(at, name.len()));
+    Pattern::of(parts)
+}

@@ -1,0 +1,35 @@
+//! Every resource name of the log, whoever used it: the evidence against a pattern (semantics rule 13).
+
+use crate::model::pattern::Pattern;
+use crate::model::usage::{Level, Row};
+use std::collections::BTreeSet;
+
+/// Names of one cloud, sorted.
+#[derive(Clone, Debug, Default)]
+pub struct World<'u> {
+    names: Vec<&'u str>,
+}
+
+impl<'u> World<'u> {
+    /// The names in those rows, whatever came of the calls.
+    #[must_use]
+    pub fn new(rows: impl Iterator<Item = &'u Row>) -> Self {
+        let named = rows.filter(|row| row.target.level == Level::Named);
+        let mut names: Vec<&str> = named.map(|row| row.target.text.as_ref()).collect();
+        names.sort_unstable();
+        names.dedup();
+        Self { names }
+    }
+
+    /// Names that fit the pattern and are not among `own`.
+    pub fn strangers<'w>(
+        &'w self,
+        pattern: &'w Pattern,
+        own: &'w BTreeSet<&str>,
+    ) -> impl Iterator<Item = &'u str> + 'w {
+        let head = pattern.head();
+        let from = self.names.partition_point(|name| *name < head);
+        let near = self.names.iter().skip(from).take_while(move |name| name.starts_with(head));
+        near.copied().filter(|name| !own.contains(name) && pattern.matches(name))
+    }
+}
