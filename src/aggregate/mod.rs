@@ -4,8 +4,10 @@
 
 pub mod collapse;
 pub mod dedup;
+mod denials;
 pub mod intern;
 pub mod line;
+mod pending;
 mod table;
 
 pub use table::Usage;
@@ -18,8 +20,10 @@ use crate::model::time::{Day, Timestamp};
 use crate::model::usage::{Basis, COLLAPSED, Join, Level, Outcome, Reading, Seen, Target, Use};
 use collapse::Family;
 use dedup::Dedup;
+use denials::Denials;
 use intern::{Interner, Sym, translate};
 use line::Line;
+use pending::Pending;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 
@@ -52,19 +56,6 @@ struct Known {
     vouched: Vouched,
 }
 
-/// A reading that waits for its leading copy.
-#[derive(Debug)]
-struct Pending {
-    key: u64,
-    why: Skip,
-    principal: Sym,
-    session: u64,
-    at: Timestamp,
-    rows: Vec<(Key, String)>,
-    lines: Vec<Line>,
-    event: String,
-}
-
 /// What one worker has read.
 #[derive(Debug)]
 pub struct Shard {
@@ -80,6 +71,7 @@ pub struct Shard {
     links: FxHashMap<Sym, Vouched>,
     leading: FxHashSet<u64>,
     pending: Vec<Pending>,
+    denials: Denials,
     unmapped: FxHashMap<Sym, u64>,
     lines: Option<Vec<Line>>,
     /// Where every record went.
@@ -103,6 +95,7 @@ impl Shard {
             links: FxHashMap::default(),
             leading: FxHashSet::default(),
             pending: Vec::new(),
+            denials: Denials::default(),
             unmapped: FxHashMap::default(),
             lines: lines.then(Vec::new),
             tally: Tally::default(),
@@ -258,6 +251,7 @@ impl Shard {
             *known = known.or(vouched);
         });
         self.leading.extend(other.leading);
+        self.denials.merge(other.denials);
         self.pending.extend(other.pending.into_iter().map(|mut one| {
             one.principal = t(one.principal);
             one.rows = one.rows.into_iter().map(|(key, event)| (re_key(key), event)).collect();
@@ -268,30 +262,6 @@ impl Shard {
             mine.extend(theirs);
         }
         self.tally.merge(other.tally);
-    }
-
-    /// Lets readings count whose leading copy never came; skips the others.
-    fn settle(&mut self) {
-        let mut pending = std::mem::take(&mut self.pending);
-        pending.sort_by(|a, b| (a.key, a.at, &a.event).cmp(&(b.key, b.at, &b.event)));
-        for one in pending {
-            let day = Some(one.at.day());
-            if self.leading.contains(&one.key) {
-                self.tally.skip(day, one.why, 1);
-                if let Some(lines) = &mut self.lines {
-                    lines.push(Line::skipped(Some(one.at), Some(&one.event), one.why.as_str()));
-                }
-                continue;
-            }
-            self.tally.used(day);
-            self.session(one.principal, one.session, one.at);
-            for (key, event) in one.rows {
-                self.count(key, one.at, &event);
-            }
-            if let Some(lines) = &mut self.lines {
-                lines.extend(one.lines);
-            }
-        }
     }
 }
 
@@ -339,16 +309,23 @@ impl Sink for Worker<'_> {
         }
         if let Some(Join::Follows(key, why)) = reading.join {
             let rows = keys.into_iter().map(|key| (key, event.to_owned())).collect();
-            let (session, at, event) = (reading.actor.session, reading.at, event.to_owned());
-            return shard.pending.push(Pending { key, why, principal, session, at, rows, lines, event });
+            let waits = Pending::new((key, why), cloud, principal, reading, rows, lines);
+            return shard.pending.push(waits);
         }
         shard.tally.used(day);
+        shard.denials.take(cloud, reading);
         shard.session(principal, reading.actor.session, reading.at);
         for key in keys {
             shard.count(key, reading.at, event);
         }
         if let Some(all) = &mut shard.lines {
             all.extend(lines);
+        }
+    }
+
+    fn refused(&mut self, cloud: &'static str, reading: &Reading<'_>) {
+        if self.0.filter.takes(cloud, &reading.actor.principal, &reading.account, &reading.region) {
+            self.0.denials.take(cloud, reading);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::intern::Sym;
 use super::{Shard, line::Line, owned};
+use crate::model::denial::Denial;
 use crate::model::identity::{Kind, PrincipalUse};
 use crate::model::note::{Code, Note};
 use crate::model::tally::Tally;
@@ -23,6 +24,8 @@ pub struct Usage {
     pub unmapped: BTreeMap<String, u64>,
     /// Single uses, sorted, where they were asked for.
     pub lines: Vec<Line>,
+    /// What was refused, sorted.
+    pub denials: Vec<Denial>,
     /// Things to tell.
     pub notes: Vec<Note>,
 }
@@ -36,6 +39,7 @@ impl Shard {
         let filter = std::sync::Arc::clone(&self.filter);
         let keeps = |day: Day| filter.in_window(day, newest);
         self.tally.cut(keeps);
+        let denials = std::mem::take(&mut self.denials).finish(keeps);
         self.rows.retain(|key, _| keeps(key.day));
         self.days.retain(|(_, day), _| keeps(*day));
         self.sessions.retain(|_, (first, last)| keeps(first.day()) || keeps(last.day()));
@@ -52,7 +56,7 @@ impl Shard {
             unmapped.insert(self.texts.text(*sym).to_owned(), *count);
         });
         let notes = notes(&self.tally, &principals, &rows, &unmapped);
-        Usage { rows, principals, tally: self.tally, unmapped, lines, notes }
+        Usage { rows, principals, tally: self.tally, unmapped, lines, denials, notes }
     }
 
     /// Rows by text; what differs only in its day or rule is one row.

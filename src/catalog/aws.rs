@@ -1,5 +1,6 @@
 //! What is known of AWS: the generated tables and the hand-written overlay.
 
+use super::denial::DenialFile;
 use super::outcome::{OutcomeFile, Outcomes};
 use super::overlay::{
     Alternative, AlternativeFile, ContextFile, ContextRule, EventFile, EventRule, Fill, FillFile, IdFile,
@@ -60,6 +61,8 @@ pub struct Aws {
     pub qualifiers: LazyLock<Vec<Qualifier>>,
     /// What a boundary refuses.
     pub boundary: LazyLock<Vec<DenyRule>>,
+    /// Who refuses, and what can be done.
+    pub denials: LazyLock<DenialFile>,
     /// Platform roles and CI systems.
     pub infrastructure: LazyLock<InfrastructureFile>,
     sources: LazyLock<BTreeMap<String, Vec<String>>>,
@@ -99,6 +102,7 @@ impl Aws {
                 read::<QualifierFile>(include_str!("data/aws/qualifier.toml")).qualifier
             }),
             boundary: LazyLock::new(|| read::<BoundaryFile>(include_str!("data/aws/boundary.toml")).deny),
+            denials: LazyLock::new(|| read(include_str!("data/aws/denial.toml"))),
             infrastructure: LazyLock::new(|| read(include_str!("data/aws/infrastructure.toml"))),
             sources: LazyLock::new(sources),
             rest: LazyLock::new(rest),
@@ -155,6 +159,7 @@ impl Aws {
             ("alternative.toml".to_owned(), include_str!("data/aws/alternative.toml")),
             ("qualifier.toml".to_owned(), include_str!("data/aws/qualifier.toml")),
             ("boundary.toml".to_owned(), include_str!("data/aws/boundary.toml")),
+            ("denial.toml".to_owned(), include_str!("data/aws/denial.toml")),
             ("infrastructure.toml".to_owned(), include_str!("data/aws/infrastructure.toml")),
         ];
         for file in EVENTS.files() {

@@ -1,5 +1,6 @@
 //! What is known of Google Cloud: permissions and documented methods.
 
+use super::denial::DenialFile;
 use super::outcome::{OutcomeFile, Outcomes};
 use super::platform::{GoogleIdentities, OrganizationFile, OrganizationOnly, glob};
 use std::collections::BTreeMap;
@@ -8,6 +9,7 @@ const OUTCOME: &str = include_str!("data/gcp/outcome.toml");
 const IDENTITY: &str = include_str!("data/gcp/identity.toml");
 
 const ORGANIZATION: &str = include_str!("data/gcp/organization.toml");
+const DENIAL: &str = include_str!("data/gcp/denial.toml");
 
 /// Whether a custom role may hold a permission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +39,8 @@ pub struct Gcp {
     /// Identities of Google itself, and shared ones.
     pub identities: GoogleIdentities,
     organization: Vec<OrganizationOnly>,
+    /// Who refuses, and what can be done.
+    pub denials: DenialFile,
 }
 
 impl Gcp {
@@ -58,6 +62,7 @@ impl Gcp {
             outcomes: Outcomes::new(toml::from_str::<OutcomeFile>(OUTCOME).unwrap_or_default()),
             identities: toml::from_str(IDENTITY).unwrap_or_default(),
             organization: toml::from_str::<OrganizationFile>(ORGANIZATION).unwrap_or_default().organization,
+            denials: toml::from_str(DENIAL).unwrap_or_default(),
         }
     }
 
@@ -94,6 +99,7 @@ impl Gcp {
             ("outcome.toml".to_owned(), OUTCOME),
             ("identity.toml".to_owned(), IDENTITY),
             ("organization.toml".to_owned(), ORGANIZATION),
+            ("denial.toml".to_owned(), DENIAL),
         ]
     }
 

@@ -2,6 +2,7 @@
 
 mod catalog;
 mod check;
+mod denied;
 mod explain;
 mod generate;
 mod input;
@@ -33,6 +34,8 @@ enum Command {
     Principals(principals::Args),
     Explain(explain::Args),
     Check(check::Args),
+    #[command(mut_arg("inputs", |arg| arg.required(false).required_unless_present("message")))]
+    Denied(denied::Args),
     Targets(targets::Args),
     Catalog(catalog::Args),
     Completions(shell::Completions),
@@ -70,6 +73,7 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Principals(args) => principals::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Check(args) => check::run(args),
+        Command::Denied(args) => denied::run(args),
         Command::Targets(args) => targets::run(args),
         Command::Catalog(args) => catalog::run(args),
         Command::Completions(args) => shell::completions(args),
