@@ -115,6 +115,12 @@ fn statements(cloud: &dyn Cloud, principal: &str, rows: &[&Row]) -> (Vec<Value>,
 }
 
 impl Refusal {
+    /// The principal that was refused.
+    #[must_use]
+    pub fn principal(&self) -> &str {
+        &self.denial.principal
+    }
+
     /// The statement that would mend it, and what to know and do.
     fn mend(&self) -> (Value, Vec<String>) {
         let mut text = Vec::new();
@@ -207,4 +213,17 @@ impl Refusal {
         lines.extend(advice.iter().map(|text| format!("    {}", short(text))));
         lines.iter().map(|line| terminal(line) + "\n").collect()
     }
+}
+
+/// The file of one principal's refusals: an attempt is no need, so it is marked and is no policy as it stands.
+#[must_use]
+pub fn document(principal: &str, refusals: &[&Refusal]) -> Value {
+    let mends = refusals.iter().filter(|one| one.advice.mends);
+    let rows: Vec<&Row> = mends.flat_map(|one| &one.rows).collect();
+    let cloud = refusals.first().and_then(|one| cloud::by_id(one.denial.cloud));
+    let (statements, why) = cloud.map_or((Vec::new(), None), |cloud| statements(cloud, principal, &rows));
+    let denied: Vec<Value> = refusals.iter().map(|one| one.value()).collect();
+    json!({ "about": "Not to be applied: these calls were refused, and an attempt is no need. The statements are what a \
+                      person who decides that all of them should have been allowed would add.",
+            "principal": principal, "denied": denied, "statements": statements, "why": why })
 }

@@ -198,6 +198,40 @@ fn an_encoded_message_is_not_repeated_where_people_read() {
     assert!(got.contains("aws sts decode-authorization-message") && !got.contains(&blob), "{got}");
 }
 
+#[test]
+fn denied_uses_go_to_a_marked_file_and_change_no_other() {
+    let mut trees = Vec::new();
+    for more in [None, Some("--include-denied")] {
+        let out = tempfile::tempdir().unwrap();
+        let (path, logs) = (out.path().display().to_string(), fixture("aws/organization/logs"));
+        let mut args = vec!["generate", &logs, "--out", &path, "-q"];
+        args.extend(more);
+        let got = run(&args);
+        assert!([0, 4].contains(&code(&got)), "{}", stderr(&got));
+        trees.push(tree(out.path()));
+    }
+    let manifest: Value =
+        serde_json::from_str(&trees[1].iter().find(|(name, _)| name == "manifest.json").unwrap().1).unwrap();
+    let entries: Vec<&Value> =
+        manifest["artifacts"].as_array().unwrap().iter().filter(|a| a["target"] == "denied").collect();
+    assert!(!entries.is_empty() && entries.iter().all(|entry| entry["applies"] == false));
+    let (marked, rest): (Vec<_>, Vec<_>) =
+        trees[1].iter().cloned().partition(|(name, _)| name.ends_with("/denied.json"));
+    assert_eq!(marked.len(), entries.len());
+    for (name, text) in &marked {
+        let value: Value = serde_json::from_str(text).unwrap();
+        assert!(value["about"].as_str().unwrap().starts_with("Not to be applied"), "{name}");
+        assert!(value.get("Statement").is_none(), "{name} could be taken for a policy");
+        assert!(!value["denied"].as_array().unwrap().is_empty());
+        let asked = value["denied"].as_array().unwrap().iter().any(|line| !line["mend"].is_null());
+        assert_eq!(asked, !value["statements"].as_array().unwrap().is_empty(), "{name}");
+    }
+    let without = |all: &[(String, String)]| -> Vec<(String, String)> {
+        all.iter().filter(|(name, _)| name != "manifest.json").cloned().collect()
+    };
+    assert_eq!(without(&rest), without(&trees[0]), "documents to apply are the same with and without");
+}
+
 /// The CloudTrail records of a value, whatever wraps them.
 fn records(value: &Value, all: &mut Vec<Value>) {
     match value {
