@@ -270,6 +270,9 @@ impl Sink for Counting {
         self.readings += 1;
         self.denied += u64::from(reading.uses.iter().any(|used| used.outcome == Outcome::Denied));
     }
+    fn refused(&mut self, cloud: &'static str, reading: &Reading<'_>) {
+        black_box((cloud, reading));
+    }
     fn skip(&mut self, at: Option<Timestamp>, _event: Option<&str>, why: Skip, detail: &str) {
         black_box((at, detail));
         let known =

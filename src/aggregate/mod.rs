@@ -5,24 +5,29 @@
 mod careful;
 pub mod collapse;
 pub mod dedup;
+mod denials;
 pub mod intern;
 pub mod line;
+mod pending;
 mod table;
+mod worker;
 
 pub use table::Usage;
+pub use worker::Worker;
 
-use crate::cloud::Sink;
 use crate::config::Filter;
 use crate::intent::Intent;
 use crate::model::identity::{Kind, Vouched};
-use crate::model::tally::{Skip, Tally};
+use crate::model::tally::Tally;
 use crate::model::time::{Day, Timestamp};
-use crate::model::usage::{Basis, COLLAPSED, Join, Level, Outcome, Reading, Seen, Target, Use};
+use crate::model::usage::{Basis, COLLAPSED, Level, Outcome, Reading, Seen, Target, Use};
 use careful::Careful;
 use collapse::Family;
 use dedup::Dedup;
+use denials::Denials;
 use intern::{Interner, Sym, translate};
 use line::Line;
+use pending::Pending;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 
@@ -66,19 +71,6 @@ struct Known {
     vouched: Vouched,
 }
 
-/// A reading that waits for its leading copy.
-#[derive(Debug)]
-struct Pending {
-    key: u64,
-    why: Skip,
-    principal: Sym,
-    session: u64,
-    at: Timestamp,
-    rows: Vec<(Key, String)>,
-    lines: Vec<Line>,
-    event: String,
-}
-
 /// What one worker has read.
 #[derive(Debug)]
 pub struct Shard {
@@ -94,6 +86,7 @@ pub struct Shard {
     links: FxHashMap<Sym, Vouched>,
     leading: FxHashSet<u64>,
     pending: Vec<Pending>,
+    denials: Denials,
     unmapped: FxHashMap<Sym, u64>,
     /// Records that each `[[exclude]]` entry kept from being learned.
     withheld: Vec<u64>,
@@ -122,6 +115,7 @@ impl Shard {
             links: FxHashMap::default(),
             leading: FxHashSet::default(),
             pending: Vec::new(),
+            denials: Denials::default(),
             unmapped: FxHashMap::default(),
             lines: lines.then(Vec::new),
             tally: Tally::default(),
@@ -236,26 +230,6 @@ impl Shard {
         *span = (span.0.min(at), span.1.later(at));
     }
 
-    /// The reading as it counts where an `[[exclude]]` entry selects it: seen, but not to be learned.
-    fn withhold<'r>(&mut self, reading: &Reading<'r>) -> Option<Reading<'r>> {
-        let mut selected = false;
-        for (entry, count) in self.rules.intent.exclude.iter().zip(&mut self.withheld) {
-            if entry.matches(reading) {
-                *count += 1;
-                selected = true;
-            }
-        }
-        if !selected {
-            return None;
-        }
-        let mut reading = reading.clone();
-        for used in reading.uses.iter_mut().filter(|used| used.outcome.grants()) {
-            used.outcome = Outcome::Withheld;
-            used.exempt = Some("withheld");
-        }
-        Some(reading)
-    }
-
     /// Joins another shard.
     pub fn merge(&mut self, other: Self) {
         let map = self.texts.adopt(&other.texts);
@@ -297,6 +271,7 @@ impl Shard {
             *known = known.or(vouched);
         });
         self.leading.extend(other.leading);
+        self.denials.merge(other.denials);
         self.pending.extend(other.pending.into_iter().map(|mut one| {
             one.principal = t(one.principal);
             one.rows = one.rows.into_iter().map(|(key, event)| (re_key(key), event)).collect();
@@ -310,131 +285,9 @@ impl Shard {
         }
         self.tally.merge(other.tally);
     }
-
-    /// Lets readings count whose leading copy never came; skips the others.
-    fn settle(&mut self) {
-        let mut pending = std::mem::take(&mut self.pending);
-        pending.sort_by(|a, b| (a.key, a.at, &a.event).cmp(&(b.key, b.at, &b.event)));
-        for one in pending {
-            let day = Some(one.at.day());
-            if self.leading.contains(&one.key) {
-                self.tally.skip(day, one.why, 1);
-                if let Some(lines) = &mut self.lines {
-                    lines.push(Line::skipped(Some(one.at), Some(&one.event), one.why.as_str()));
-                }
-                continue;
-            }
-            self.tally.used(day);
-            self.session(one.principal, one.session, one.at);
-            for (key, event) in one.rows {
-                let cloud = key.cloud;
-                self.careful.see(&key, one.session, |action| sensitive(cloud, action), &self.texts);
-                self.count(key, one.at, &event);
-            }
-            if let Some(lines) = &mut self.lines {
-                lines.extend(one.lines);
-            }
-        }
-    }
 }
 
-/// One shard at work on the files of one cloud.
-pub struct Worker<'s>(pub &'s mut Shard);
-
-impl Sink for Worker<'_> {
-    fn is_new(
-        &mut self,
-        id: Option<u64>,
-        content: &dyn Fn() -> u64,
-        at: Option<Timestamp>,
-        event: Option<&str>,
-    ) -> bool {
-        let Some(id) = id else { return true };
-        match self.0.dedup.add(id, content()) {
-            dedup::Found::New => true,
-            dedup::Found::Reused => {
-                self.0.tally.id_reused += 1;
-                true
-            }
-            dedup::Found::Copy => {
-                self.0.tally.duplicate += 1;
-                if let Some(lines) = &mut self.0.lines {
-                    lines.push(Line::skipped(at, event, "duplicate"));
-                }
-                false
-            }
-        }
-    }
-
-    fn reading(&mut self, cloud: &'static str, reading: &Reading<'_>) {
-        let shard = &mut *self.0;
-        shard.cloud = cloud;
-        let day = Some(reading.at.day());
-        let event = reading.event.as_deref().unwrap_or("");
-        if !shard.rules.filter.takes(cloud, &reading.actor.principal, &reading.account, &reading.region) {
-            return self.skip(Some(reading.at), reading.event.as_deref(), Skip::Filtered, "");
-        }
-        let withheld = shard.withhold(reading);
-        let reading = withheld.as_ref().unwrap_or(reading);
-        let principal = shard.principal(reading);
-        let keys: Vec<Key> = reading.uses.iter().map(|used| shard.key(reading, principal, used)).collect();
-        let lines = if shard.lines.is_some() { Line::of(cloud, reading) } else { Vec::new() };
-        if let Some(Join::Leads(key)) = reading.join {
-            shard.leading.insert(key);
-        }
-        if let Some(Join::Follows(key, why)) = reading.join {
-            let rows = keys.into_iter().map(|key| (key, event.to_owned())).collect();
-            let (session, at, event) = (reading.actor.session, reading.at, event.to_owned());
-            return shard.pending.push(Pending { key, why, principal, session, at, rows, lines, event });
-        }
-        shard.tally.used(day);
-        if withheld.is_none() {
-            shard.session(principal, reading.actor.session, reading.at);
-        }
-        for key in keys {
-            shard.careful.see(&key, reading.actor.session, |action| sensitive(cloud, action), &shard.texts);
-            shard.count(key, reading.at, event);
-        }
-        if let Some(all) = &mut shard.lines {
-            all.extend(lines);
-        }
-    }
-
-    fn skip(&mut self, at: Option<Timestamp>, event: Option<&str>, why: Skip, detail: &str) {
-        let shard = &mut *self.0;
-        shard.tally.skip(at.map(Timestamp::day), why, 1);
-        if why == Skip::Unmapped {
-            let what = shard.texts.sym(detail);
-            *shard.unmapped.entry(what).or_default() += 1;
-        }
-        if let Some(lines) = &mut shard.lines {
-            lines.push(Line::skipped(at, event, why.as_str()));
-        }
-    }
-
-    fn unknown(&mut self, what: &str) {
-        let sym = self.0.texts.sym(what);
-        *self.0.unmapped.entry(sym).or_default() += 1;
-    }
-
-    fn stranger(&mut self, event: Option<&str>) {
-        self.skip(None, event, Skip::NotAnEvent, "");
-    }
-
-    fn malformed(&mut self, event: Option<&str>) {
-        self.0.tally.malformed += 1;
-        if let Some(lines) = &mut self.0.lines {
-            lines.push(Line::skipped(None, event, "malformed"));
-        }
-    }
-
-    fn link(&mut self, principal: &str, vouched: Vouched) {
-        let sym = self.0.texts.sym(principal);
-        let known = self.0.links.entry(sym).or_default();
-        *known = known.or(vouched);
-    }
-}
-
+/// Whether an action waits for a person when it was seen in one session only.
 fn sensitive(cloud: &str, action: &str) -> bool {
     crate::cloud::by_id(cloud).is_some_and(|cloud| cloud.sensitive(action))
 }

@@ -2,6 +2,7 @@
 
 use super::intern::Sym;
 use super::{Shard, line::Line, owned};
+use crate::model::denial::Denial;
 use crate::model::identity::{Kind, PrincipalUse};
 use crate::model::note::{Code, Note};
 use crate::model::tally::Tally;
@@ -30,6 +31,8 @@ pub struct Usage {
     pub withheld: Vec<u64>,
     /// Entries of the intent file that have expired, by name.
     pub expired: Vec<String>,
+    /// What was refused, sorted.
+    pub denials: Vec<Denial>,
     /// Things to tell.
     pub notes: Vec<Note>,
 }
@@ -43,6 +46,7 @@ impl Shard {
         let rules = std::sync::Arc::clone(&self.rules);
         let keeps = |day: Day| rules.filter.in_window(day, newest);
         self.tally.cut(keeps);
+        let denials = std::mem::take(&mut self.denials).finish(keeps);
         self.rows.retain(|key, _| keeps(key.day));
         self.days.retain(|(_, day), _| keeps(*day));
         self.sessions.retain(|_, (first, last)| keeps(first.day()) || keeps(last.day()));
@@ -67,6 +71,7 @@ impl Shard {
             unmapped,
             lines,
             withheld: self.withheld,
+            denials,
             expired: Vec::new(),
             notes,
         }

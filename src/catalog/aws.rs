@@ -1,5 +1,6 @@
 //! What is known of AWS: the generated tables and the hand-written overlay.
 
+use super::denial::DenialFile;
 use super::outcome::{OutcomeFile, Outcomes};
 use super::overlay::{
     Alternative, AlternativeFile, ContextFile, ContextRule, EventFile, EventRule, Fill, FillFile, IdFile,
@@ -67,6 +68,8 @@ pub struct Aws {
     pub tokens: LazyLock<Tokens>,
     /// What waits for a person when it was seen in one session only.
     pub sensitive: LazyLock<Vec<SensitiveRule>>,
+    /// Who refuses, and what can be done.
+    pub denials: LazyLock<DenialFile>,
     /// Platform roles and CI systems.
     pub infrastructure: LazyLock<InfrastructureFile>,
     sources: LazyLock<BTreeMap<String, Vec<String>>>,
@@ -110,6 +113,7 @@ impl Aws {
             sensitive: LazyLock::new(|| {
                 read::<SensitiveFile>(include_str!("data/aws/escalation.toml")).sensitive
             }),
+            denials: LazyLock::new(|| read(include_str!("data/aws/denial.toml"))),
             infrastructure: LazyLock::new(|| read(include_str!("data/aws/infrastructure.toml"))),
             sources: LazyLock::new(sources),
             rest: LazyLock::new(rest),
@@ -182,6 +186,7 @@ impl Aws {
             ("boundary.toml".to_owned(), include_str!("data/aws/boundary.toml")),
             ("escalation.toml".to_owned(), include_str!("data/aws/escalation.toml")),
             ("token.toml".to_owned(), include_str!("data/aws/token.toml")),
+            ("denial.toml".to_owned(), include_str!("data/aws/denial.toml")),
             ("infrastructure.toml".to_owned(), include_str!("data/aws/infrastructure.toml")),
         ];
         for file in EVENTS.files() {

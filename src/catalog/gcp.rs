@@ -1,5 +1,6 @@
 //! What is known of Google Cloud: permissions and documented methods.
 
+use super::denial::DenialFile;
 use super::outcome::{OutcomeFile, Outcomes};
 use super::platform::{
     GoogleIdentities, OrganizationFile, OrganizationOnly, SensitiveFile, SensitiveRule, glob,
@@ -10,6 +11,7 @@ const OUTCOME: &str = include_str!("data/gcp/outcome.toml");
 const IDENTITY: &str = include_str!("data/gcp/identity.toml");
 const ESCALATION: &str = include_str!("data/gcp/escalation.toml");
 const ORGANIZATION: &str = include_str!("data/gcp/organization.toml");
+const DENIAL: &str = include_str!("data/gcp/denial.toml");
 
 /// Whether a custom role may hold a permission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +42,8 @@ pub struct Gcp {
     pub identities: GoogleIdentities,
     organization: Vec<OrganizationOnly>,
     sensitive: Vec<SensitiveRule>,
+    /// Who refuses, and what can be done.
+    pub denials: DenialFile,
 }
 
 impl Gcp {
@@ -62,6 +66,7 @@ impl Gcp {
             identities: toml::from_str(IDENTITY).unwrap_or_default(),
             organization: toml::from_str::<OrganizationFile>(ORGANIZATION).unwrap_or_default().organization,
             sensitive: toml::from_str::<SensitiveFile>(ESCALATION).unwrap_or_default().sensitive,
+            denials: toml::from_str(DENIAL).unwrap_or_default(),
         }
     }
 
@@ -117,6 +122,7 @@ impl Gcp {
             ("identity.toml".to_owned(), IDENTITY),
             ("escalation.toml".to_owned(), ESCALATION),
             ("organization.toml".to_owned(), ORGANIZATION),
+            ("denial.toml".to_owned(), DENIAL),
         ]
     }
 

@@ -5,6 +5,7 @@
 pub mod aws;
 pub mod gcp;
 
+use crate::model::denial::{Advice, Denial};
 use crate::model::document::{Document, DoesNotFit, Layout, Packing};
 use crate::model::grant::{Grant, On};
 use crate::model::identity::{Disposition, Kind, Vouched};
@@ -28,6 +29,8 @@ pub trait Sink {
     ) -> bool;
     /// Takes a record that proves uses.
     fn reading(&mut self, cloud: &'static str, reading: &Reading<'_>);
+    /// Takes what a record without uses says was refused; the record is counted by [`Sink::skip`].
+    fn refused(&mut self, cloud: &'static str, reading: &Reading<'_>);
     /// Counts a record that proves none. `detail` says what was not understood, for `unmapped`.
     fn skip(&mut self, at: Option<Timestamp>, event: Option<&str>, why: Skip, detail: &str);
     /// Counts a permission that a record names but no rule knows.
@@ -147,6 +150,12 @@ pub trait Cloud: Sync {
         let wide = kept.target.level != Level::Named || kept.rule.contains("+response-");
         kept.action == withheld.action && (wide || kept.target == withheld.target)
     }
+    /// What a pasted answer says was refused, where it is one of this cloud's and names anything.
+    fn pasted(&self, message: &str) -> Option<Denial>;
+    /// What can be done about a refusal.
+    fn advise(&self, denial: &Denial) -> Advice;
+    /// What the documents grant, one by one, as a person would add it.
+    fn statements(&self, documents: &[Document]) -> Vec<serde_json::Value>;
     /// Whether the catalog knows the action.
     fn knows(&self, action: &str) -> bool;
     /// The account or project part of the output path, and the name part.

@@ -11,6 +11,7 @@ use crate::pipeline::{self, Fate, Plan};
 use crate::render::target::{self, Target};
 use crate::render::view::{View, Who};
 use crate::render::{self, Artifact, write};
+use crate::report::denials::{self, Refusal};
 use crate::report::manifest::{self, ArtifactEntry};
 use crate::report::summary;
 use crate::verify;
@@ -32,6 +33,9 @@ pub(super) struct Args {
     /// Folder with targets of your own
     #[arg(long, value_name = "DIR")]
     templates: Option<PathBuf>,
+    /// Also write what was denied, into a file of its own that is not to be applied
+    #[arg(long)]
+    include_denied: bool,
 }
 
 /// Runs it.
@@ -49,8 +53,10 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         unwritten: 0,
         entries: Vec::new(),
     };
+    let refusals = if args.include_denied { denials::of_log(&usage) } else { Vec::new() };
     for plan in &plans {
         files.principal(plan, &targets)?;
+        files.denied(plan, &refusals);
     }
     files.entries.sort();
     let manifest = manifest::manifest(&usage, &plans, &files.entries, &planning);
@@ -111,6 +117,16 @@ impl Files<'_> {
             );
         }
         Ok(())
+    }
+
+    /// What was refused: marked, and never part of a document to apply.
+    fn denied(&mut self, plan: &Plan<'_>, refusals: &[Refusal]) {
+        let own: Vec<&Refusal> = refusals.iter().filter(|one| one.principal() == plan.who.id).collect();
+        if !own.is_empty() {
+            let text = format!("{:#}\n", denials::document(&plan.who.id, &own));
+            let (target, path) = ("denied".to_owned(), "denied.json".to_owned());
+            self.write(plan, &Artifact { target, path, text, applies: false, reads_back: false });
+        }
     }
 
     fn write(&mut self, plan: &Plan<'_>, artifact: &Artifact) {

@@ -3,6 +3,7 @@
 mod catalog;
 mod check;
 mod drift;
+mod denied;
 mod explain;
 mod generate;
 mod input;
@@ -38,6 +39,8 @@ enum Command {
     Check(check::Args),
     Drift(drift::Args),
     Intent(intent::Args),
+    #[command(mut_arg("inputs", |arg| arg.required(false).required_unless_present("message")))]
+    Denied(denied::Args),
     Targets(targets::Args),
     Catalog(catalog::Args),
     Completions(shell::Completions),
@@ -79,6 +82,7 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Check(args) => check::run(args),
         Command::Drift(args) => drift::run(args),
         Command::Intent(args) => intent::run(args),
+        Command::Denied(args) => denied::run(args),
         Command::Targets(args) => targets::run(args),
         Command::Catalog(args) => catalog::run(args),
         Command::Completions(args) => shell::completions(args),

@@ -115,6 +115,9 @@ impl Sink for Counted<'_> {
     fn reading(&mut self, cloud: &'static str, reading: &Reading<'_>) {
         self.sink.reading(cloud, reading);
     }
+    fn refused(&mut self, cloud: &'static str, reading: &Reading<'_>) {
+        self.sink.refused(cloud, reading);
+    }
     fn skip(&mut self, at: Option<Timestamp>, event: Option<&str>, why: Skip, detail: &str) {
         self.sink.skip(at, event, why, detail);
     }

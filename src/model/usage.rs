@@ -1,5 +1,6 @@
 //! A use: one permission that one log record proves to have been exercised.
 
+use super::denial::Refused;
 use super::identity::Actor;
 use super::time::{Day, Timestamp};
 use std::borrow::Cow;
@@ -193,6 +194,8 @@ pub struct Reading<'a> {
     pub join: Option<Join>,
     /// The uses, at least one.
     pub uses: Vec<Use<'a>>,
+    /// What was refused, where the record tells of a refusal.
+    pub refused: Vec<Refused>,
 }
 
 /// What the rule of a row ends in when its object names were joined because there were too many to keep apart.

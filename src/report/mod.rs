@@ -1,6 +1,7 @@
 //! What was read, decided and refused: for people, and for programs.
 
 pub mod drift;
+pub mod denials;
 pub mod evidence;
 pub mod intent;
 pub mod manifest;

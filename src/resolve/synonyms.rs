@@ -37,6 +37,12 @@ fn rename(usage: &mut Usage, cloud: &str, full: &BTreeMap<String, String>) {
         }
     }
     usage.lines.sort();
+    for denial in usage.denials.iter_mut().filter(|denial| denial.cloud == cloud) {
+        if let Some(target) = renamed(&denial.refused.target) {
+            denial.refused.target = target;
+        }
+    }
+    usage.denials.sort();
     join(&mut usage.rows);
 }
 

@@ -86,6 +86,14 @@ pub fn synthesize(rows: &[&Row], ctx: &Ctx<'_>) -> Vec<Grant> {
     run(&PASSES, rows, ctx)
 }
 
+/// The grants that the rows alone make: nothing widened, nothing remembered, nothing decided.
+#[must_use]
+pub fn exact(rows: &[&Row], cloud: &dyn Cloud) -> Vec<Grant> {
+    let (intent, world) = (Intent::default(), World::default());
+    let shaping = Shaping { exact: true, ..Shaping::default() };
+    synthesize(rows, &Ctx { cloud, who: "", intent: &intent, world: &world, memory: &[], shaping: &shaping })
+}
+
 /// The grants that some of the passes make: the tests hold every prefix of [`PASSES`] to the law of replay.
 #[must_use]
 pub fn run(passes: &[(&str, Pass)], rows: &[&Row], ctx: &Ctx<'_>) -> Vec<Grant> {

@@ -11,6 +11,7 @@
 mod bad;
 mod cli;
 mod corpus;
+mod denials;
 mod events;
 mod hostile;
 mod laws;

@@ -243,6 +243,17 @@ fn every_hand_written_file_is_read_as_its_schema_and_names_what_exists() {
             }
             "qualifier.toml" => drop(toml::from_str::<schema::QualifierFile>(text).map_err(fail).unwrap()),
             "passrole.toml" => drop(toml::from_str::<schema::PassRoleFile>(text).map_err(fail).unwrap()),
+            "denial.toml" => {
+                let file: leastgrant::catalog::denial::DenialFile =
+                    toml::from_str(text).map_err(fail).unwrap();
+                for noun in file.noun.iter().filter(|noun| !noun.resource.is_empty()) {
+                    let (prefix, kind) = noun.resource.split_once(':').unwrap();
+                    assert!(table.service(prefix).unwrap().resource(kind).is_some(), "{name}: {kind}");
+                }
+                for row in &file.phrase {
+                    assert!(file.kind(&row.by).is_some(), "{name}: `{}` is no kind", row.by);
+                }
+            }
             "infrastructure.toml" => {
                 drop(toml::from_str::<platform::InfrastructureFile>(text).map_err(fail).unwrap())
             }

@@ -133,7 +133,7 @@ pub(super) fn first_word(name: &str) -> &str {
 }
 
 /// Length of `arn:aws:s3:::bucket/`, for objects.
-fn family(target: &Target<'_>) -> Option<usize> {
+pub(super) fn family(target: &Target<'_>) -> Option<usize> {
     let name = target.text.strip_prefix("arn:").filter(|_| target.level == Level::Named)?;
     let (head, _) = name.split_once(":s3:::").and_then(|(_, rest)| rest.split_once('/'))?;
     target.text.find(":s3:::").map(|at| at + ":s3:::".len() + head.len() + 1)

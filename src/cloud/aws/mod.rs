@@ -1,6 +1,7 @@
 //! Amazon Web Services: CloudTrail in, IAM policies out.
 
 mod boundary;
+mod denial;
 mod evaluate;
 mod identity;
 mod infer;
@@ -10,23 +11,26 @@ mod map;
 mod namer;
 mod package;
 mod record;
+mod refusal;
 mod resource;
 mod shape;
 mod statement;
 
 use super::{Cloud, Evaluator, Sink, Subject, Token};
 use crate::catalog;
+use crate::model::denial::{Advice, Denial, Refused};
 use crate::model::document::{Document, DoesNotFit, Layout, Packing};
 use crate::model::grant::{Grant, On};
-use crate::model::identity::{Disposition, Kind, Vouched};
+use crate::model::identity::{Actor, Disposition, Kind, Vouched};
 use crate::model::pattern::Pattern;
 use crate::model::tally::Skip;
 use crate::model::time::Timestamp;
-use crate::model::usage::{Join, Origin, Reading};
+use crate::model::usage::{Join, Origin, Reading, Use};
 use crate::wire::fingerprint;
 use crate::wire::frame::{self, Broken, Shape};
 use map::Mapped;
 use record::Record;
+use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -160,6 +164,20 @@ impl Cloud for Aws {
         (if home.is_empty() { "organization".to_owned() } else { home.to_owned() }, name)
     }
 
+    fn pasted(&self, message: &str) -> Option<Denial> {
+        refusal::pasted(message)
+    }
+
+    fn advise(&self, denial: &Denial) -> Advice {
+        refusal::advise(denial)
+    }
+
+    fn statements(&self, documents: &[Document]) -> Vec<Value> {
+        let read = documents.iter().filter_map(|document| serde_json::from_str::<Value>(&document.text).ok());
+        read.flat_map(|policy| policy.get("Statement").and_then(Value::as_array).cloned().unwrap_or_default())
+            .collect()
+    }
+
     fn level(&self, action: &str) -> &'static str {
         catalog::aws().table.action(action).map_or("", |(_, action)| action.level.as_str())
     }
@@ -192,28 +210,53 @@ fn take(record: &Record<'_>, raw: &str, sink: &mut dyn Sink, envelope: bool) {
         Err(why) => return sink.skip(Some(at), event, why, ""),
     };
     if let Some(why) = event_type(record) {
+        gate(record, at, actor, why, sink);
         return sink.skip(Some(at), event, why, "");
     }
     match map::map(record) {
         Mapped::Malformed => sink.malformed(event),
         Mapped::Skip(why) => {
+            if refusal::is_refused(record) {
+                let refused = refusal::without_uses(record, &[], why == Skip::Unmapped);
+                sink.refused("aws", &reading(record, at, actor, Vec::new(), refused));
+            }
             let what = format!("{}:{}", record.host(), record.event_name.or_empty().trim());
             sink.skip(Some(at), event, why, &what);
         }
-        Mapped::Uses(uses) => sink.reading(
-            "aws",
-            &Reading {
-                at,
-                event: event.map(Cow::Borrowed),
-                join: join(record, actor.kind),
-                actor,
-                origin: origin(record),
-                account: Cow::Borrowed(record.account()),
-                region: Cow::Borrowed(record.aws_region.or_empty()),
-                via: record.user_identity.0.invoked_by.filled().map(Cow::Borrowed),
-                uses,
-            },
-        ),
+        Mapped::Uses(uses) => {
+            let refused = refusal::refused(record, &uses);
+            sink.reading("aws", &reading(record, at, actor, uses, refused));
+        }
+    }
+}
+
+fn reading<'a>(
+    record: &'a Record<'a>,
+    at: Timestamp,
+    actor: Actor<'a>,
+    uses: Vec<Use<'a>>,
+    refused: Vec<Refused>,
+) -> Reading<'a> {
+    Reading {
+        at,
+        event: record.event_id.filled().map(Cow::Borrowed),
+        join: join(record, actor.kind),
+        actor,
+        origin: origin(record),
+        account: Cow::Borrowed(record.account()),
+        region: Cow::Borrowed(record.aws_region.or_empty()),
+        via: record.user_identity.0.invoked_by.filled().map(Cow::Borrowed),
+        uses,
+        refused,
+    }
+}
+
+/// A call that was refused before its service saw it.
+fn gate<'a>(record: &'a Record<'a>, at: Timestamp, actor: Actor<'a>, why: Skip, sink: &mut dyn Sink) {
+    if why == Skip::NetworkActivity && refusal::is_refused(record) {
+        let needed = if let Mapped::Uses(uses) = map::map(record) { uses } else { Vec::new() };
+        let refused = refusal::without_uses(record, &needed, true);
+        sink.refused("aws", &reading(record, at, actor, Vec::new(), refused));
     }
 }
 

@@ -38,6 +38,11 @@ pub(super) struct Record<'a> {
     pub(super) recipient_account_id: Text<'a>,
     #[serde(default, borrow, rename = "sharedEventID")]
     pub(super) shared_event_id: Text<'a>,
+    /// The endpoint of a network activity event, and whose it is.
+    #[serde(default, borrow)]
+    pub(super) vpc_endpoint_id: Text<'a>,
+    #[serde(default, borrow)]
+    pub(super) vpc_endpoint_account_id: Text<'a>,
     /// EventBridge's envelope.
     #[serde(default, borrow)]
     pub(super) detail: Option<&'a RawValue>,

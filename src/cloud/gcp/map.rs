@@ -93,7 +93,8 @@ fn same_service(permission: &str, service: &str) -> bool {
     of_permission == of_service || of_permission.map(str::to_owned) == of_service.map(alias)
 }
 
-fn make<'a>(
+/// A use of a permission, or of a method, on a resource as the entry names it.
+pub(super) fn make<'a>(
     entry: &'a Entry<'a>,
     permission: &'a str,
     name: Option<&'a str>,
@@ -177,7 +178,7 @@ fn full_name(name: &str, service: &str) -> String {
 
 /// Where the permission can be granted: the container the resource names. What lets its holder act as a service
 /// account is granted on that account alone, never on all accounts of a project.
-fn scope(entry: &Entry<'_>, permission: &str, name: &str) -> String {
+pub(super) fn scope(entry: &Entry<'_>, permission: &str, name: &str) -> String {
     let relative =
         name.strip_prefix("//").and_then(|rest| rest.split_once('/')).map_or(name, |(_, relative)| relative);
     let parts: Vec<&str> = relative.split('/').collect();
@@ -201,7 +202,7 @@ fn acts_as(permission: &str) -> bool {
 }
 
 /// Why no custom role can hold the permission there: a person must decide what gives it instead.
-fn review(permission: &str, scope: &str) -> Option<&'static str> {
+pub(super) fn review(permission: &str, scope: &str) -> Option<&'static str> {
     let known = catalog::gcp();
     let project = scope.starts_with("projects/");
     let held = known.support(permission) == Some(Support::NotSupported)

@@ -1,5 +1,6 @@
 //! Google Cloud: Cloud Audit Logs in, custom roles and bindings out.
 
+mod denial;
 mod evaluate;
 mod identity;
 mod map;
@@ -9,15 +10,17 @@ mod record;
 
 use super::{Cloud, Evaluator, Sink, Subject};
 use crate::catalog;
+use crate::model::denial::{Advice, Denial, Refused};
 use crate::model::document::{Document, DoesNotFit, Layout, Packing};
 use crate::model::grant::{Grant, On};
-use crate::model::identity::{Disposition, Kind};
+use crate::model::identity::{Actor, Disposition, Kind};
 use crate::model::tally::Skip;
 use crate::model::time::Timestamp;
-use crate::model::usage::{Join, Origin, Reading, Row};
+use crate::model::usage::{Join, Origin, Reading, Row, Use};
 use crate::wire::fingerprint;
 use crate::wire::frame::{self, Broken, Shape};
 use record::Entry;
+use serde_json::Value;
 use std::borrow::Cow;
 
 /// The cloud.
@@ -103,6 +106,23 @@ impl Cloud for Gcp {
         (if home.is_empty() { "organization".to_owned() } else { home.to_owned() }, name)
     }
 
+    fn pasted(&self, message: &str) -> Option<Denial> {
+        denial::pasted(message)
+    }
+
+    fn advise(&self, denial: &Denial) -> Advice {
+        denial::advise(denial)
+    }
+
+    fn statements(&self, documents: &[Document]) -> Vec<Value> {
+        let statement = |document: &Document, permissions: &[String]| {
+            let member = Some(&document.principal).filter(|who| !who.is_empty());
+            serde_json::json!({ "includedPermissions": permissions, "member": member, "resource": document.scope })
+        };
+        let all = documents.iter().flat_map(|d| d.statements.iter().map(move |s| (d, s)));
+        all.map(|(document, one)| statement(document, &one.actions)).collect()
+    }
+
     fn level(&self, action: &str) -> &'static str {
         let verb = action.rsplit('.').next().unwrap_or("");
         let reads = ["get", "list", "search", "query", "read", "view"].iter().any(|v| verb.starts_with(v));
@@ -125,6 +145,12 @@ fn take(entry: &Entry<'_>, raw: &str, sink: &mut dyn Sink) {
         return;
     }
     if let Some(why) = not_iam(entry) {
+        if why == Skip::PolicyDenied
+            && let Ok(actor) = identity::identify(entry)
+        {
+            let (at, refused) = (at.unwrap_or(Timestamp::UNKNOWN), denial::by_policy(entry));
+            sink.refused("gcp", &reading(entry, at, actor, Vec::new(), refused));
+        }
         return sink.skip(at, event, why, "");
     }
     let at = at.unwrap_or(Timestamp::UNKNOWN);
@@ -139,20 +165,8 @@ fn take(entry: &Entry<'_>, raw: &str, sink: &mut dyn Sink) {
         Err(why) => sink.skip(Some(at), event, why, &what),
         Ok(uses) => {
             map::unknown(entry).for_each(|permission| sink.unknown(permission));
-            sink.reading(
-                "gcp",
-                &Reading {
-                    at,
-                    event: event.map(Cow::Borrowed),
-                    actor,
-                    origin: origin(entry),
-                    account: Cow::Borrowed(entry.project().unwrap_or(entry.container())),
-                    region: Cow::Borrowed(""),
-                    via: None,
-                    join: join(entry),
-                    uses,
-                },
-            );
+            let refused = denial::refused(entry, &uses);
+            sink.reading("gcp", &reading(entry, at, actor, uses, refused));
         }
     }
 }
@@ -164,6 +178,27 @@ fn origin<'a>(entry: &'a Entry<'a>) -> Origin<'a> {
         address: request.caller_ip.filled().map(Cow::Borrowed),
         agent: request.caller_supplied_user_agent.filled().map(Cow::Borrowed),
         key: payload.authentication_info.0.service_account_key_name.filled().map(Cow::Borrowed),
+    }
+}
+
+fn reading<'a>(
+    entry: &'a Entry<'a>,
+    at: Timestamp,
+    actor: Actor<'a>,
+    uses: Vec<Use<'a>>,
+    refused: Vec<Refused>,
+) -> Reading<'a> {
+    Reading {
+        at,
+        event: entry.insert_id.filled().map(Cow::Borrowed),
+        actor,
+        origin: origin(entry),
+        account: Cow::Borrowed(entry.project().unwrap_or(entry.container())),
+        region: Cow::Borrowed(""),
+        via: None,
+        join: join(entry),
+        uses,
+        refused,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::wire::text::{Lenient, OneOrMany, Text};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 /// `LogEntry`; fields this program does not read are passed over.
 #[derive(Debug, Default, Deserialize)]
@@ -69,6 +70,8 @@ pub(super) struct Payload<'a> {
     pub(super) request_metadata: Lenient<Request<'a>>,
     #[serde(default, borrow)]
     pub(super) metadata: Lenient<Typed<'a>>,
+    #[serde(default, borrow)]
+    pub(super) policy_violation_info: Lenient<PolicyViolation<'a>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -84,12 +87,49 @@ pub(super) struct Request<'a> {
 pub(super) struct Status<'a> {
     #[serde(default, borrow)]
     pub(super) code: Text<'a>,
+    #[serde(default, borrow)]
+    pub(super) message: Text<'a>,
 }
 
+/// What a violation of VPC Service Controls says, beside its type.
 #[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Typed<'a> {
     #[serde(default, borrow, rename = "@type")]
     pub(super) kind: Text<'a>,
+    #[serde(default, borrow)]
+    pub(super) dry_run: Text<'a>,
+    #[serde(default, borrow)]
+    pub(super) resource_names: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    pub(super) security_policy_info: Lenient<SecurityPolicy<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SecurityPolicy<'a> {
+    #[serde(default, borrow)]
+    pub(super) service_perimeter_name: Text<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PolicyViolation<'a> {
+    #[serde(default, borrow)]
+    pub(super) org_policy_violation_info: Lenient<OrgPolicyViolation<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OrgPolicyViolation<'a> {
+    #[serde(default, borrow)]
+    pub(super) violation_info: OneOrMany<Constraint<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Constraint<'a> {
+    #[serde(default, borrow)]
+    pub(super) constraint: Text<'a>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -1,0 +1,135 @@
+//! A shard at work: where decoded records go.
+
+use super::pending::Pending;
+use super::{Key, Line, Shard, dedup, sensitive};
+use crate::cloud::Sink;
+use crate::model::identity::Vouched;
+use crate::model::tally::Skip;
+use crate::model::time::Timestamp;
+use crate::model::usage::{Join, Outcome, Reading};
+
+/// One shard at work on the files of one cloud.
+pub struct Worker<'s>(pub &'s mut Shard);
+
+impl Sink for Worker<'_> {
+    fn is_new(
+        &mut self,
+        id: Option<u64>,
+        content: &dyn Fn() -> u64,
+        at: Option<Timestamp>,
+        event: Option<&str>,
+    ) -> bool {
+        let Some(id) = id else { return true };
+        match self.0.dedup.add(id, content()) {
+            dedup::Found::New => true,
+            dedup::Found::Reused => {
+                self.0.tally.id_reused += 1;
+                true
+            }
+            dedup::Found::Copy => {
+                self.0.tally.duplicate += 1;
+                if let Some(lines) = &mut self.0.lines {
+                    lines.push(Line::skipped(at, event, "duplicate"));
+                }
+                false
+            }
+        }
+    }
+
+    fn reading(&mut self, cloud: &'static str, reading: &Reading<'_>) {
+        let shard = &mut *self.0;
+        shard.cloud = cloud;
+        let day = Some(reading.at.day());
+        let event = reading.event.as_deref().unwrap_or("");
+        if !shard.rules.filter.takes(cloud, &reading.actor.principal, &reading.account, &reading.region) {
+            return self.skip(Some(reading.at), reading.event.as_deref(), Skip::Filtered, "");
+        }
+        let withheld = shard.withhold(reading);
+        let reading = withheld.as_ref().unwrap_or(reading);
+        let principal = shard.principal(reading);
+        let keys: Vec<Key> = reading.uses.iter().map(|used| shard.key(reading, principal, used)).collect();
+        let lines = if shard.lines.is_some() { Line::of(cloud, reading) } else { Vec::new() };
+        if let Some(Join::Leads(key)) = reading.join {
+            shard.leading.insert(key);
+        }
+        if let Some(Join::Follows(key, why)) = reading.join {
+            let rows = keys.into_iter().map(|key| (key, event.to_owned())).collect();
+            let waits = Pending::new((key, why), cloud, principal, reading, rows, lines);
+            return shard.pending.push(waits);
+        }
+        shard.tally.used(day);
+        if withheld.is_none() {
+            shard.session(principal, reading.actor.session, reading.at);
+        }
+        shard.denials.take(cloud, reading);
+        for key in keys {
+            shard.careful.see(&key, reading.actor.session, |action| sensitive(cloud, action), &shard.texts);
+            shard.count(key, reading.at, event);
+        }
+        if let Some(all) = &mut shard.lines {
+            all.extend(lines);
+        }
+    }
+
+    fn refused(&mut self, cloud: &'static str, reading: &Reading<'_>) {
+        if self.0.rules.filter.takes(cloud, &reading.actor.principal, &reading.account, &reading.region) {
+            self.0.denials.take(cloud, reading);
+        }
+    }
+
+    fn skip(&mut self, at: Option<Timestamp>, event: Option<&str>, why: Skip, detail: &str) {
+        let shard = &mut *self.0;
+        shard.tally.skip(at.map(Timestamp::day), why, 1);
+        if why == Skip::Unmapped {
+            let what = shard.texts.sym(detail);
+            *shard.unmapped.entry(what).or_default() += 1;
+        }
+        if let Some(lines) = &mut shard.lines {
+            lines.push(Line::skipped(at, event, why.as_str()));
+        }
+    }
+
+    fn unknown(&mut self, what: &str) {
+        let sym = self.0.texts.sym(what);
+        *self.0.unmapped.entry(sym).or_default() += 1;
+    }
+
+    fn stranger(&mut self, event: Option<&str>) {
+        self.skip(None, event, Skip::NotAnEvent, "");
+    }
+
+    fn malformed(&mut self, event: Option<&str>) {
+        self.0.tally.malformed += 1;
+        if let Some(lines) = &mut self.0.lines {
+            lines.push(Line::skipped(None, event, "malformed"));
+        }
+    }
+
+    fn link(&mut self, principal: &str, vouched: Vouched) {
+        let sym = self.0.texts.sym(principal);
+        let known = self.0.links.entry(sym).or_default();
+        *known = known.or(vouched);
+    }
+}
+
+impl Shard {
+    /// The reading as it counts where an `[[exclude]]` entry selects it: seen, but not to be learned.
+    fn withhold<'r>(&mut self, reading: &Reading<'r>) -> Option<Reading<'r>> {
+        let mut selected = false;
+        for (entry, count) in self.rules.intent.exclude.iter().zip(&mut self.withheld) {
+            if entry.matches(reading) {
+                *count += 1;
+                selected = true;
+            }
+        }
+        if !selected {
+            return None;
+        }
+        let mut reading = reading.clone();
+        for used in reading.uses.iter_mut().filter(|used| used.outcome.grants()) {
+            used.outcome = Outcome::Withheld;
+            used.exempt = Some("withheld");
+        }
+        Some(reading)
+    }
+}

@@ -1,0 +1,130 @@
+//! What refusals say and what can be done about them: `data/*/denial.toml`.
+
+use super::platform::glob;
+use serde::Deserialize;
+
+/// A kind of policy that refuses.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyKind {
+    /// The word scripts rely on.
+    pub id: String,
+    /// What messages call it.
+    #[serde(default)]
+    pub names: Vec<String>,
+    /// Whether a further grant to the principal mends it where no deny statement matched.
+    pub mends: bool,
+    /// What to do where nothing allowed the call, or the message does not say.
+    pub implicit: String,
+    /// What to do where a deny statement matched.
+    pub explicit: String,
+    /// Why.
+    pub because: String,
+    /// Where that is documented.
+    pub link: String,
+}
+
+/// A whole answer, or a part of one, that tells who refused.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Phrase {
+    /// Text that the message contains, whatever its case.
+    #[serde(default)]
+    pub text: String,
+    /// Error code or reason that the answer has.
+    #[serde(default)]
+    pub code: String,
+    /// The kind of policy.
+    pub by: String,
+    /// Whether it tells of a deny statement.
+    pub explicit: Option<bool>,
+    /// Why.
+    pub because: String,
+    /// Where that is documented.
+    pub link: String,
+}
+
+/// Actions of which more is to be known, such as a second policy that has to allow them as well.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Also {
+    /// Actions, `*` allowed.
+    pub actions: Vec<String>,
+    /// Only where that kind of policy refused.
+    #[serde(default)]
+    pub by: Option<String>,
+    /// What else is needed, or possible.
+    pub advice: String,
+    /// Why.
+    pub because: String,
+    /// Where that is documented.
+    pub link: String,
+}
+
+/// A resource type as messages call it before a bare name.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Noun {
+    /// The words.
+    pub words: String,
+    /// `prefix:type`; empty where the name is none of a resource.
+    pub resource: String,
+    /// Why.
+    pub because: String,
+    /// Where that is documented.
+    pub link: String,
+}
+
+/// `denial.toml`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DenialFile {
+    /// Kinds of policies.
+    #[serde(default)]
+    pub kind: Vec<PolicyKind>,
+    /// Answers.
+    #[serde(default)]
+    pub phrase: Vec<Phrase>,
+    /// Further needs.
+    #[serde(default)]
+    pub also: Vec<Also>,
+    /// Types by their words.
+    #[serde(default)]
+    pub noun: Vec<Noun>,
+}
+
+/// The word for a refusal whose policy is not told.
+pub const UNKNOWN: &str = "unknown";
+
+impl DenialFile {
+    /// The kind with that id.
+    #[must_use]
+    pub fn kind(&self, id: &str) -> Option<&PolicyKind> {
+        self.kind.iter().find(|kind| kind.id == id)
+    }
+
+    /// The kind that a message calls so, whatever its case.
+    #[must_use]
+    pub fn called(&self, name: &str) -> Option<&PolicyKind> {
+        self.kind.iter().find(|kind| kind.names.iter().any(|known| known.eq_ignore_ascii_case(name)))
+    }
+
+    /// What else is to be known of an action that was refused so.
+    pub fn also<'a>(&'a self, action: &'a str, by: &'a str) -> impl Iterator<Item = &'a str> {
+        let fits = move |row: &&Also| {
+            row.actions.iter().any(|known| glob(known, action))
+                && row.by.as_deref().is_none_or(|kind| kind == by)
+        };
+        self.also.iter().filter(fits).map(|row| row.advice.as_str())
+    }
+
+    /// The first phrase that the answer fits.
+    #[must_use]
+    pub fn phrase(&self, message: &str, code: &str) -> Option<&Phrase> {
+        let message = message.to_ascii_lowercase();
+        self.phrase.iter().find(|row| {
+            let text = !row.text.is_empty() && message.contains(&row.text.to_ascii_lowercase());
+            text || (!row.code.is_empty() && row.code.eq_ignore_ascii_case(code))
+        })
+    }
+}
