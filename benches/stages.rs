@@ -15,6 +15,7 @@ use leastgrant::aggregate::{Shard, Usage, Worker};
 use leastgrant::cloud::{self, CLOUDS, Cloud, Sink, Subject};
 use leastgrant::config::{Filter, Minimums};
 use leastgrant::decode;
+use leastgrant::model::coverage::{Declaration, Sighting};
 use leastgrant::model::identity::Vouched;
 use leastgrant::model::tally::Skip;
 use leastgrant::model::time::Timestamp;
@@ -262,6 +263,12 @@ impl Sink for Counting {
             black_box(content());
         }
         true
+    }
+    fn sighting(&mut self, cloud: &'static str, seen: &Sighting<'_>) {
+        black_box((cloud, seen));
+    }
+    fn declare(&mut self, declaration: Declaration) {
+        black_box(declaration);
     }
     fn reading(&mut self, cloud: &'static str, reading: &Reading<'_>) {
         black_box((cloud, reading));

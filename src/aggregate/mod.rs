@@ -6,12 +6,14 @@ pub mod collapse;
 pub mod dedup;
 pub mod intern;
 pub mod line;
+mod observe;
 mod table;
 
 pub use table::Usage;
 
 use crate::cloud::Sink;
 use crate::config::Filter;
+use crate::model::coverage::{Declaration, Sighting};
 use crate::model::identity::{Kind, Vouched};
 use crate::model::tally::{Skip, Tally};
 use crate::model::time::{Day, Timestamp};
@@ -20,6 +22,7 @@ use collapse::Family;
 use dedup::Dedup;
 use intern::{Interner, Sym, translate};
 use line::Line;
+use observe::Observer;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 
@@ -82,6 +85,7 @@ pub struct Shard {
     pending: Vec<Pending>,
     unmapped: FxHashMap<Sym, u64>,
     lines: Option<Vec<Line>>,
+    observer: Observer,
     /// Where every record went.
     pub tally: Tally,
 }
@@ -105,6 +109,7 @@ impl Shard {
             pending: Vec::new(),
             unmapped: FxHashMap::default(),
             lines: lines.then(Vec::new),
+            observer: Observer::default(),
             tally: Tally::default(),
         }
     }
@@ -267,31 +272,8 @@ impl Shard {
         if let (Some(mine), Some(theirs)) = (&mut self.lines, other.lines) {
             mine.extend(theirs);
         }
+        self.observer.merge(other.observer);
         self.tally.merge(other.tally);
-    }
-
-    /// Lets readings count whose leading copy never came; skips the others.
-    fn settle(&mut self) {
-        let mut pending = std::mem::take(&mut self.pending);
-        pending.sort_by(|a, b| (a.key, a.at, &a.event).cmp(&(b.key, b.at, &b.event)));
-        for one in pending {
-            let day = Some(one.at.day());
-            if self.leading.contains(&one.key) {
-                self.tally.skip(day, one.why, 1);
-                if let Some(lines) = &mut self.lines {
-                    lines.push(Line::skipped(Some(one.at), Some(&one.event), one.why.as_str()));
-                }
-                continue;
-            }
-            self.tally.used(day);
-            self.session(one.principal, one.session, one.at);
-            for (key, event) in one.rows {
-                self.count(key, one.at, &event);
-            }
-            if let Some(lines) = &mut self.lines {
-                lines.extend(one.lines);
-            }
-        }
     }
 }
 
@@ -323,6 +305,14 @@ impl Sink for Worker<'_> {
         }
     }
 
+    fn sighting(&mut self, cloud: &'static str, seen: &Sighting<'_>) {
+        self.0.observer.see(&self.0.filter, cloud, seen);
+    }
+
+    fn declare(&mut self, declaration: Declaration) {
+        self.0.observer.declare(declaration);
+    }
+
     fn reading(&mut self, cloud: &'static str, reading: &Reading<'_>) {
         let shard = &mut *self.0;
         shard.cloud = cloud;
@@ -330,6 +320,9 @@ impl Sink for Worker<'_> {
         let event = reading.event.as_deref().unwrap_or("");
         if !shard.filter.takes(cloud, &reading.actor.principal, &reading.account, &reading.region) {
             return self.skip(Some(reading.at), reading.event.as_deref(), Skip::Filtered, "");
+        }
+        if reading.uses.iter().any(|used| used.outcome.grants()) {
+            shard.observer.used_by(&reading.actor.principal);
         }
         let principal = shard.principal(reading);
         let keys: Vec<Key> = reading.uses.iter().map(|used| shard.key(reading, principal, used)).collect();

@@ -2,6 +2,7 @@
 
 use super::intern::Sym;
 use super::{Shard, line::Line, owned};
+use crate::model::coverage::Observations;
 use crate::model::identity::{Kind, PrincipalUse};
 use crate::model::note::{Code, Note};
 use crate::model::tally::Tally;
@@ -25,6 +26,8 @@ pub struct Usage {
     pub lines: Vec<Line>,
     /// Things to tell.
     pub notes: Vec<Note>,
+    /// What the log holds at all.
+    pub observed: Observations,
 }
 
 impl Shard {
@@ -32,6 +35,7 @@ impl Shard {
     #[must_use]
     pub fn finish(mut self) -> Usage {
         self.settle();
+        let observer = std::mem::take(&mut self.observer);
         let newest = self.tally.newest().unwrap_or_default();
         let filter = std::sync::Arc::clone(&self.filter);
         let keeps = |day: Day| filter.in_window(day, newest);
@@ -52,7 +56,32 @@ impl Shard {
             unmapped.insert(self.texts.text(*sym).to_owned(), *count);
         });
         let notes = notes(&self.tally, &principals, &rows, &unmapped);
-        Usage { rows, principals, tally: self.tally, unmapped, lines, notes }
+        let observed = observer.finish(keeps);
+        Usage { rows, principals, tally: self.tally, unmapped, lines, notes, observed }
+    }
+
+    /// Lets readings count whose leading copy never came; skips the others.
+    fn settle(&mut self) {
+        let mut pending = std::mem::take(&mut self.pending);
+        pending.sort_by(|a, b| (a.key, a.at, &a.event).cmp(&(b.key, b.at, &b.event)));
+        for one in pending {
+            let day = Some(one.at.day());
+            if self.leading.contains(&one.key) {
+                self.tally.skip(day, one.why, 1);
+                if let Some(lines) = &mut self.lines {
+                    lines.push(Line::skipped(Some(one.at), Some(&one.event), one.why.as_str()));
+                }
+                continue;
+            }
+            self.tally.used(day);
+            self.session(one.principal, one.session, one.at);
+            for (key, event) in one.rows {
+                self.count(key, one.at, &event);
+            }
+            if let Some(lines) = &mut self.lines {
+                lines.extend(one.lines);
+            }
+        }
     }
 
     /// Rows by text; what differs only in its day or rule is one row.

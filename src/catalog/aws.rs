@@ -1,5 +1,6 @@
 //! What is known of AWS: the generated tables and the hand-written overlay.
 
+use super::coverage::TrailFile;
 use super::outcome::{OutcomeFile, Outcomes};
 use super::overlay::{
     Alternative, AlternativeFile, ContextFile, ContextRule, EventFile, EventRule, Fill, FillFile, IdFile,
@@ -62,6 +63,8 @@ pub struct Aws {
     pub boundary: LazyLock<Vec<DenyRule>>,
     /// Platform roles and CI systems.
     pub infrastructure: LazyLock<InfrastructureFile>,
+    /// What trails log, and what changes that.
+    pub trails: LazyLock<TrailFile>,
     sources: LazyLock<BTreeMap<String, Vec<String>>>,
     rest: LazyLock<HashMap<&'static str, Vec<Rest>>>,
     rules: BTreeMap<&'static str, (&'static str, OnceLock<Rules>)>,
@@ -100,6 +103,7 @@ impl Aws {
             }),
             boundary: LazyLock::new(|| read::<BoundaryFile>(include_str!("data/aws/boundary.toml")).deny),
             infrastructure: LazyLock::new(|| read(include_str!("data/aws/infrastructure.toml"))),
+            trails: LazyLock::new(|| read(include_str!("data/aws/coverage.toml"))),
             sources: LazyLock::new(sources),
             rest: LazyLock::new(rest),
             rules: rules.collect(),
@@ -155,6 +159,7 @@ impl Aws {
             ("alternative.toml".to_owned(), include_str!("data/aws/alternative.toml")),
             ("qualifier.toml".to_owned(), include_str!("data/aws/qualifier.toml")),
             ("boundary.toml".to_owned(), include_str!("data/aws/boundary.toml")),
+            ("coverage.toml".to_owned(), include_str!("data/aws/coverage.toml")),
             ("infrastructure.toml".to_owned(), include_str!("data/aws/infrastructure.toml")),
         ];
         for file in EVENTS.files() {

@@ -1,11 +1,14 @@
 //! What is known of Google Cloud: permissions and documented methods.
 
+use super::coverage::{AlwaysFile, AlwaysLogged};
 use super::outcome::{OutcomeFile, Outcomes};
 use super::platform::{GoogleIdentities, OrganizationFile, OrganizationOnly, glob};
 use std::collections::BTreeMap;
 
 const OUTCOME: &str = include_str!("data/gcp/outcome.toml");
 const IDENTITY: &str = include_str!("data/gcp/identity.toml");
+
+const COVERAGE: &str = include_str!("data/gcp/coverage.toml");
 
 const ORGANIZATION: &str = include_str!("data/gcp/organization.toml");
 
@@ -37,6 +40,8 @@ pub struct Gcp {
     /// Identities of Google itself, and shared ones.
     pub identities: GoogleIdentities,
     organization: Vec<OrganizationOnly>,
+    /// Logs that are always written.
+    pub always: Vec<AlwaysLogged>,
 }
 
 impl Gcp {
@@ -58,6 +63,7 @@ impl Gcp {
             outcomes: Outcomes::new(toml::from_str::<OutcomeFile>(OUTCOME).unwrap_or_default()),
             identities: toml::from_str(IDENTITY).unwrap_or_default(),
             organization: toml::from_str::<OrganizationFile>(ORGANIZATION).unwrap_or_default().organization,
+            always: toml::from_str::<AlwaysFile>(COVERAGE).unwrap_or_default().always,
         }
     }
 
@@ -94,6 +100,7 @@ impl Gcp {
             ("outcome.toml".to_owned(), OUTCOME),
             ("identity.toml".to_owned(), IDENTITY),
             ("organization.toml".to_owned(), ORGANIZATION),
+            ("coverage.toml".to_owned(), COVERAGE),
         ]
     }
 

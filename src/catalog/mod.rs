@@ -6,6 +6,7 @@
 //! fixture under `fixtures/events/`: no Rust.
 
 pub mod aws;
+pub mod coverage;
 pub mod gcp;
 pub mod overlay;
 pub mod outcome;

@@ -3,6 +3,7 @@
 use crate::aggregate::Usage;
 use crate::cloud::{self, Cloud, Subject};
 use crate::config::Minimums;
+use crate::coverage::{self, doubt};
 use crate::model::grant::Grant;
 use crate::model::identity::{Disposition, Kind, PrincipalUse};
 use crate::model::usage::{Outcome, Row};
@@ -79,6 +80,7 @@ pub fn plan<'u>(usage: &'u Usage, minimums: &Minimums, boundaries: bool) -> Vec<
     for row in &usage.rows {
         rows.entry(&row.principal).or_default().push(row);
     }
+    let coverage = coverage::assess(usage);
     let known = usage.principals.iter().filter(|who| !who.id.is_empty());
     let mut taken = BTreeSet::new();
     let drafts: Vec<_> = known
@@ -99,7 +101,8 @@ pub fn plan<'u>(usage: &'u Usage, minimums: &Minimums, boundaries: bool) -> Vec<
                 if disposition.documented() { synthesize::synthesize(&rows, cloud) } else { Vec::new() };
             let subject = Subject { principal: &who.id, kind: who.kind, slug: &slug };
             let fate = fate(cloud, &subject, disposition, &grants, &rows, boundaries);
-            let reasons = readiness::shortfalls(who, minimums);
+            let mut reasons = readiness::shortfalls(who, minimums);
+            reasons.extend(doubt::doubts(&coverage, &who.id));
             Plan { who, disposition, slug, account, name, reasons, rows, grants, fate }
         })
         .collect()

@@ -1,13 +1,10 @@
 //! `manifest.json`: everything that a run decided.
 
 use crate::aggregate::Usage;
-use crate::cloud;
 use crate::model::tally::Tally;
-use crate::model::time::Timestamp;
 use crate::pipeline::{Fate, Plan};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
 
 /// One file of the output folder.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -63,24 +60,6 @@ fn principal(plan: &Plan<'_>) -> Value {
             "days": who.days, "first": who.span.0.to_string(), "last": who.span.1.to_string() })
 }
 
-/// Which services were seen reading and writing; what was not seen is unknown, not unused.
-fn coverage(usage: &Usage) -> Value {
-    let mut seen: BTreeMap<String, BTreeMap<&str, &str>> = BTreeMap::new();
-    for row in &usage.rows {
-        let service = row.action.split([':', '.']).next().unwrap_or("");
-        let level = cloud::by_id(row.cloud).map_or("", |cloud| cloud.level(&row.action));
-        let class = if matches!(level, "read" | "list") { "read" } else { "write" };
-        let of = seen.entry(format!("{}:{service}", row.cloud));
-        of.or_insert_with(|| BTreeMap::from([("read", "unknown"), ("write", "unknown")]))
-            .insert(class, "seen");
-    }
-    let first =
-        usage.rows.iter().map(|row| row.seen.first).filter(|at| at.is_known()).min().map(|at| at.to_string());
-    let known = |at: &Timestamp| at.is_known();
-    let last = usage.rows.iter().map(|row| row.seen.last).filter(known).max().map(|at| at.to_string());
-    json!({ "first": first, "last": last, "services": seen })
-}
-
 /// The whole manifest.
 #[must_use]
 pub fn manifest(usage: &Usage, plans: &[Plan<'_>], artifacts: &[ArtifactEntry]) -> Value {
@@ -91,7 +70,7 @@ pub fn manifest(usage: &Usage, plans: &[Plan<'_>], artifacts: &[ArtifactEntry]) 
         "tally": tally(&usage.tally),
         "principals": plans.iter().map(principal).collect::<Vec<Value>>(),
         "artifacts": artifacts,
-        "coverage": coverage(usage),
+        "coverage": super::coverage::coverage(usage),
         "unmapped": usage.unmapped,
         "notes": notes,
     })

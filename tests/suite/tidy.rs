@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// What each room may import, beside itself. An edge more is a decision: say why in the change that adds it.
-const MAY: [(&str, &[&str]); 14] = [
+const MAY: [(&str, &[&str]); 15] = [
     ("model", &[]),
     ("config", &["model"]),
     ("wire", &[]),
@@ -17,14 +17,26 @@ const MAY: [(&str, &[&str]); 14] = [
     ("decode", &["model", "wire", "cloud"]),
     ("aggregate", &["model", "config", "cloud"]),
     ("resolve", &["model", "cloud", "aggregate"]),
+    ("coverage", &["model", "cloud", "aggregate"]),
     ("synthesize", &["model", "config", "cloud"]),
     ("verify", &["model", "cloud"]),
     ("render", &["model", "verify"]),
     (
         "pipeline",
-        &["model", "config", "cloud", "source", "decode", "aggregate", "resolve", "synthesize", "verify"],
+        &[
+            "model",
+            "config",
+            "cloud",
+            "source",
+            "decode",
+            "aggregate",
+            "resolve",
+            "coverage",
+            "synthesize",
+            "verify",
+        ],
     ),
-    ("report", &["model", "cloud", "aggregate", "synthesize", "pipeline", "render"]),
+    ("report", &["model", "cloud", "aggregate", "coverage", "synthesize", "pipeline", "render"]),
 ];
 
 /// Lines of code in a file, and in a function by clippy, before the tests.
@@ -210,6 +222,16 @@ fn every_hand_written_file_is_read_as_its_schema_and_names_what_exists() {
             }
             "qualifier.toml" => drop(toml::from_str::<schema::QualifierFile>(text).map_err(fail).unwrap()),
             "passrole.toml" => drop(toml::from_str::<schema::PassRoleFile>(text).map_err(fail).unwrap()),
+            "coverage.toml" => {
+                let file: leastgrant::catalog::coverage::TrailFile =
+                    toml::from_str(text).map_err(fail).unwrap();
+                let data = file.data.iter().map(|row| &row.service);
+                let named = file.encrypted.iter().flat_map(|row| [&row.service, &row.expects]);
+                for service in data.chain(file.global.iter().map(|row| &row.service)).chain(named) {
+                    assert!(table.service(service).is_some(), "{name}: `{service}` is no service");
+                }
+                file.change.iter().for_each(|row| known(&format!("cloudtrail:{}", row.event), &name));
+            }
             "infrastructure.toml" => {
                 drop(toml::from_str::<platform::InfrastructureFile>(text).map_err(fail).unwrap())
             }

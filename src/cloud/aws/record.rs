@@ -38,6 +38,21 @@ pub(super) struct Record<'a> {
     pub(super) recipient_account_id: Text<'a>,
     #[serde(default, borrow, rename = "sharedEventID")]
     pub(super) shared_event_id: Text<'a>,
+    #[serde(default, borrow)]
+    pub(super) read_only: Text<'a>,
+    #[serde(default, borrow)]
+    pub(super) management_event: Text<'a>,
+    #[serde(default, borrow)]
+    pub(super) event_category: Text<'a>,
+    #[serde(default, borrow)]
+    pub(super) additional_event_data: Option<&'a RawValue>,
+    /// An aggregated event's account.
+    #[serde(default, borrow)]
+    pub(super) account_id: Text<'a>,
+    #[serde(default, borrow)]
+    pub(super) time_window: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    pub(super) summary: Option<&'a RawValue>,
     /// EventBridge's envelope.
     #[serde(default, borrow)]
     pub(super) detail: Option<&'a RawValue>,
@@ -107,6 +122,8 @@ pub(super) struct Attributes<'a> {
 pub(super) struct Resource<'a> {
     #[serde(default, borrow, rename = "ARN", alias = "arn")]
     pub(super) arn: Text<'a>,
+    #[serde(default, borrow, rename = "type")]
+    pub(super) kind: Text<'a>,
 }
 
 impl Record<'_> {
