@@ -3,6 +3,14 @@
 use super::overlay::list_file;
 use serde::Deserialize;
 
+/// What data events do, where they all do the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DataAccess {
+    /// They change something.
+    Write,
+}
+
 /// The resource type under which a service's data events are logged.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -12,6 +20,8 @@ pub struct DataEvents {
     /// `resources.type` of event selectors.
     #[serde(rename = "type")]
     pub kind: String,
+    /// What they all do; none: some read and some write.
+    pub access: Option<DataAccess>,
     /// Why.
     pub because: String,
     /// Where that is documented.

@@ -3,8 +3,8 @@
 use super::proof::Proof;
 use super::signs::{NO_READS, is_missing};
 use super::{Coverage, State};
-use crate::cloud::{self, Logging};
-use crate::model::coverage::{Access, Class, KINDS, Place, Plane};
+use crate::cloud::{self, Cloud};
+use crate::model::coverage::{Access, Class, Place, Plane};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Services that fit into a line.
@@ -36,9 +36,8 @@ pub fn doubts(coverage: &Coverage<'_>, principal: &str) -> Vec<String> {
             }
         }
     }
-    let Some(logging) = places.first().and_then(|p| cloud::by_id(p.cloud)).map(cloud::Cloud::logging) else {
-        return Vec::new();
-    };
+    let Some(cloud) = places.first().and_then(|place| cloud::by_id(place.cloud)) else { return Vec::new() };
+    let logging = cloud.logging();
     let mut all = Vec::new();
     if !unknown.is_empty() {
         let why = if described {
@@ -46,10 +45,10 @@ pub fn doubts(coverage: &Coverage<'_>, principal: &str) -> Vec<String> {
         } else {
             format!("no {} proves that they are logged", logging.proof)
         };
-        all.push(format!("{} of {} were not seen, and {why}", logging.optional, list(&unknown, logging)));
+        all.push(format!("{} of {} were not seen, and {why}", logging.optional, list(&unknown, cloud)));
     }
     if !exempt.is_empty() {
-        all.push(format!("it is exempt from the {} of {}", logging.optional, list(&exempt, logging)));
+        all.push(format!("it is exempt from the {} of {}", logging.optional, list(&exempt, cloud)));
     }
     if !missing.is_empty() {
         let services: Vec<&str> = missing.into_iter().collect();
@@ -67,11 +66,11 @@ fn optional(place: &Place) -> Vec<(Plane, Access)> {
 }
 
 /// Services with the kinds that are meant, unless all are.
-fn list(kinds: &Kinds<'_>, logging: &Logging) -> String {
-    let all: BTreeSet<_> =
-        KINDS.into_iter().filter(|(plane, access)| logging.asked_for(*plane, *access)).collect();
+fn list(kinds: &Kinds<'_>, cloud: &dyn Cloud) -> String {
+    let logging = cloud.logging();
     let one = |(service, kinds): (&&str, &BTreeSet<(Plane, Access)>)| {
-        if *kinds == all {
+        let all = cloud.kinds(service).iter().filter(|(plane, access)| logging.asked_for(*plane, *access));
+        if all.into_iter().all(|kind| kinds.contains(kind)) {
             return (*service).to_owned();
         }
         let names: Vec<&str> = kinds.iter().map(|(plane, access)| (logging.name)(*plane, *access)).collect();

@@ -11,6 +11,7 @@
 mod bad;
 mod cli;
 mod corpus;
+mod coverage;
 mod events;
 mod hostile;
 mod laws;

@@ -3,6 +3,7 @@
 use super::record::Record;
 use super::trail;
 use crate::catalog;
+use crate::catalog::coverage::DataAccess;
 use crate::cloud::{Logging, Sink};
 use crate::model::coverage::{Access, KINDS, Plane, Sighting};
 use crate::model::time::Timestamp;
@@ -26,10 +27,17 @@ fn name(plane: Plane, access: Access) -> &'static str {
     }
 }
 
+/// Management calls, and writes of data.
+const WRITES: [(Plane, Access); 3] =
+    [(Plane::Management, Access::Read), (Plane::Management, Access::Write), (Plane::Data, Access::Write)];
+
 /// The kinds of calls that CloudTrail can log of a service: data events only where it has them.
 pub(super) fn kinds(service: &str) -> &'static [(Plane, Access)] {
-    let has_data = catalog::aws().trails.data.iter().any(|row| row.service == service);
-    if has_data { &KINDS } else { KINDS.get(..2).unwrap_or_default() }
+    match catalog::aws().trails.data.iter().find(|row| row.service == service).map(|row| row.access) {
+        None => KINDS.get(..2).unwrap_or_default(),
+        Some(Some(DataAccess::Write)) => &WRITES,
+        Some(None) => &KINDS,
+    }
 }
 
 /// Longest value that stands for omitted parameters.
