@@ -49,7 +49,8 @@ fn no_reads(coverage: &Coverage<'_>, observed: &Observations) -> Vec<Sign> {
         let place = &class.place;
         *reads.entry((place.cloud, &place.account)).or_default() |= class.access == Access::Read;
     }
-    let without = reads.into_iter().filter(|(_, any)| !any).map(|(of, _)| of);
+    let without =
+        reads.into_iter().filter(|((_, account), any)| !any && !account.is_empty()).map(|(of, _)| of);
     let would = |(cloud, account): &(&'static str, &str)| {
         let mut of = coverage.classes.keys().filter(|p| p.cloud == *cloud && p.account == *account);
         of.all(|place| coverage.state(place, Plane::Management, Access::Read) == State::Logged)
@@ -84,7 +85,8 @@ pub(super) fn is_missing(coverage: &Coverage<'_>, observed: &Observations, place
     let same = |p: &Place| p.cloud == place.cloud && p.account == place.account && p.service == place.service;
     let seen = observed.classes.keys().any(|class| same(&class.place));
     let logged = |access| coverage.state(place, Plane::Management, access) == State::Logged;
-    !seen && !(logged(Access::Read) && logged(Access::Write))
+    let proven = logged(Access::Read) && logged(Access::Write);
+    !seen && !proven
 }
 
 /// Changes of what is logged, inside the window.
@@ -92,8 +94,8 @@ fn changed(coverage: &Coverage<'_>, observed: &Observations) -> Vec<Sign> {
     let mut all: BTreeMap<(Timestamp, &'static str, &str), Vec<&'static str>> = BTreeMap::new();
     for declaration in &observed.declared {
         let Some(at) = declaration.at else { continue };
-        let spans = coverage.spans.iter().filter(|span| span.cloud == declaration.cloud);
-        let inside = spans.map(|span| span.first <= at.day() && at.day() <= span.last).any(|inside| inside);
+        let mut spans = coverage.spans.iter().filter(|span| span.cloud == declaration.cloud);
+        let inside = spans.any(|span| span.first <= at.day() && at.day() <= span.last);
         let what = match &declaration.says {
             Says::Logging(true) => "logging was started",
             Says::Logging(false) => "logging was stopped",

@@ -121,7 +121,7 @@ fn window(spans: &[Span]) -> Option<String> {
     let last = spans.iter().map(|span| span.last).max()?;
     let gaps: Vec<String> = spans
         .iter()
-        .filter(|span| !span.gaps.is_empty())
+        .filter(|span| !span.gaps.is_empty() && !span.account.is_empty())
         .map(|span| {
             let runs: Vec<String> = span.gaps.iter().map(run).collect();
             let runs: Vec<&str> = runs.iter().map(String::as_str).collect();
@@ -130,7 +130,7 @@ fn window(spans: &[Span]) -> Option<String> {
         })
         .collect();
     let gaps: Vec<&str> = gaps.iter().map(String::as_str).collect();
-    let gaps = if gaps.is_empty() { "every day has records".to_owned() } else { some(&gaps, "; ") };
+    let gaps = if gaps.is_empty() { "no day without a record".to_owned() } else { some(&gaps, "; ") };
     Some(format!("Coverage: {first} to {last}; {gaps}."))
 }
 

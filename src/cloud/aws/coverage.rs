@@ -51,15 +51,15 @@ pub(super) fn sight(record: &Record<'_>, at: Option<Timestamp>, history: bool, s
         let window = record.time_window.filter(|_| aggregated)?;
         Timestamp::parse(serde_json::from_str::<Window<'_>>(window.get()).ok()?.start.filled()?)
     });
-    let one = [(plane(record, service), access(record, service))];
+    let one = plane(record, service).map(|plane| [(plane, access(record, service))]);
     let summed = if aggregated { summed(record, service) } else { Vec::new() };
     sink.sighting(
         "aws",
         &Sighting {
-            account: if aggregated { record.account_id.or_empty() } else { record.account() },
+            account: record.account_id.filled().filter(|_| aggregated).unwrap_or(record.account()),
             region: record.aws_region.or_empty(),
             service,
-            kinds: if aggregated { &summed } else { &one },
+            kinds: if aggregated { &summed } else { one.as_ref().map_or(&[], |one| one.as_slice()) },
             at,
             aggregated,
             truncated: omitted(record.request_parameters) || omitted(record.response_elements),
@@ -84,10 +84,13 @@ struct Omission<'a> {
     omitted: Text<'a>,
 }
 
-/// Records before version 1.06 do not say what they are: those of an object are data events.
-fn plane(record: &Record<'_>, service: &str) -> Plane {
+/// What a record is about; none for a category of its own, such as network activity. Old records do not say what they
+/// are: those of an object are data events.
+fn plane(record: &Record<'_>, service: &str) -> Option<Plane> {
     let data = match (record.event_category.filled(), record.management_event.get()) {
-        (Some(category), _) => category == "Data",
+        (Some("Data"), _) => true,
+        (Some("Management"), _) => false,
+        (Some(_), _) => return None,
         (None, Some(management)) => management == "false",
         (None, None) => {
             let of_service = catalog::aws().trails.data.iter().filter(|row| row.service == service);
@@ -98,7 +101,7 @@ fn plane(record: &Record<'_>, service: &str) -> Plane {
             })
         }
     };
-    if data { Plane::Data } else { Plane::Management }
+    Some(if data { Plane::Data } else { Plane::Management })
 }
 
 fn access(record: &Record<'_>, service: &str) -> Access {

@@ -16,9 +16,9 @@ use std::collections::BTreeSet;
 #[derive(Debug, Default, Deserialize)]
 struct Described<'a> {
     #[serde(default, borrow, rename = "trailList")]
-    list: OneOrMany<Trail<'a>>,
+    list: Option<OneOrMany<Trail<'a>>>,
     #[serde(default, borrow, rename = "Trail")]
-    one: OneOrMany<Trail<'a>>,
+    one: Option<OneOrMany<Trail<'a>>>,
     #[serde(default, borrow, rename = "TrailARN", alias = "trailARN")]
     arn: Text<'a>,
     #[serde(default, borrow, rename = "EventSelectors", alias = "eventSelectors")]
@@ -236,6 +236,11 @@ fn default_selectors() -> Vec<Selector> {
     Basic::default().selectors()
 }
 
+/// The ARN, if it is one.
+fn named<'s>(arn: &'s Text<'_>) -> Option<&'s str> {
+    arn.filled().filter(|arn| arn.starts_with("arn:"))
+}
+
 /// Account and region of a trail's ARN.
 fn home(arn: &str) -> Option<(&str, &str)> {
     let mut parts = arn.split(':');
@@ -274,21 +279,24 @@ fn declare_home(sink: &mut dyn Sink, arn: &str) {
 
 /// Takes what `describe-trails`, `get-trail` or `get-event-selectors` printed.
 pub(super) fn describe(rest: &str, sink: &mut dyn Sink) -> Result<Option<usize>, Broken> {
-    let described = match frame::value::<Described<'_>>(rest) {
-        Ok((described, len)) => (described, len),
+    let (described, len) = match frame::value::<Described<'_>>(rest) {
+        Ok(read) => read,
         Err(Broken::Cut) => return Err(Broken::Cut),
         Err(Broken::Syntax) => return Ok(None),
     };
-    let (described, len) = described;
-    for trail in described.list.0.iter().chain(&described.one.0) {
-        let Some(arn) = trail.arn.filled() else { continue };
+    let lists = [&described.list, &described.one];
+    if lists.iter().all(|list| list.is_none()) && named(&described.arn).is_none() {
+        return Ok(None);
+    }
+    for trail in lists.into_iter().flatten().flat_map(|list| &list.0) {
+        let Some(arn) = named(&trail.arn) else { continue };
         declare_home(sink, arn);
         declare(sink, arn, None, Says::Reach(trail.reach(arn)));
         if trail.custom.get() == Some("false") {
             declare(sink, arn, None, Says::Selects(default_selectors()));
         }
     }
-    if let Some(arn) = described.arn.filled() {
+    if let Some(arn) = named(&described.arn) {
         declare_home(sink, arn);
         declare(sink, arn, None, Says::Selects(described.selectors()));
     }

@@ -171,6 +171,10 @@ fn say(sink: &mut dyn Sink, of: &str, says: Says) {
 pub(super) fn describe(rest: &str, sink: &mut dyn Sink) -> Result<Option<usize>, Broken> {
     let Some((first, mut len)) = policy(rest)? else { return Ok(None) };
     let Some(Lenient(inner)) = &first.policy else {
+        // Every policy has an etag; something else may have bindings.
+        if first.etag.filled().is_none() && first.audit_configs.0.is_empty() {
+            return Ok(None);
+        }
         let content = || fingerprint::of_json(rest.get(..len).unwrap_or(rest));
         let mark = first.etag.filled().map_or_else(|| format!("{:016x}", content()), str::to_owned);
         say(sink, &format!("IAM policy {mark}"), Says::Selects(selectors(&first.audit_configs.0)));
