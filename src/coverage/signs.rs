@@ -22,6 +22,8 @@ pub struct Sign {
 
 /// Accounts that have writes and no read.
 pub(super) const NO_READS: &str = "no-reads";
+/// A trail was changed inside the window.
+pub const CHANGED: &str = "changed";
 /// Services that were called, but have no record.
 pub(super) const NOT_LOGGED: &str = "not-logged";
 
@@ -109,7 +111,7 @@ fn changed(coverage: &Coverage<'_>, observed: &Observations) -> Vec<Sign> {
     let one = |((at, cloud, of), mut what): ((Timestamp, &'static str, &str), Vec<&'static str>)| {
         what.sort_unstable();
         Sign {
-            code: "changed",
+            code: CHANGED,
             cloud,
             account: String::new(),
             text: format!("{of}, {at}: {}", what.join(", ")),

@@ -2,7 +2,8 @@
 
 use crate::aggregate::Usage;
 use crate::cloud;
-use crate::coverage::{Coverage, Span, State, assess};
+use crate::coverage::signs::CHANGED;
+use crate::coverage::{Coverage, Sign, Span, State, assess};
 use crate::model::coverage::{Access, Declaration, Plane, Reach, Says, Selector, Services};
 use crate::model::time::{Day, Timestamp};
 use serde_json::{Map, Value, json};
@@ -97,10 +98,7 @@ pub fn lines(usage: &Usage) -> Vec<String> {
     let coverage = assess(usage);
     let mut all: Vec<String> = window(&coverage.spans).into_iter().collect();
     all.extend(unknown(&coverage));
-    if !coverage.signs.is_empty() {
-        let texts: Vec<&str> = coverage.signs.iter().map(|sign| sign.text.as_str()).collect();
-        all.push(format!("  signs: {}", some(&texts, "; ")));
-    }
+    all.extend(suspected(&coverage.signs));
     let odd = [
         (
             usage.observed.aggregated,
@@ -132,6 +130,19 @@ fn window(spans: &[Span]) -> Option<String> {
     let gaps: Vec<&str> = gaps.iter().map(String::as_str).collect();
     let gaps = if gaps.is_empty() { "no day without a record".to_owned() } else { some(&gaps, "; ") };
     Some(format!("Coverage: {first} to {last}; {gaps}."))
+}
+
+/// The signs; many changes of trails are one of them.
+fn suspected(signs: &[Sign]) -> Option<String> {
+    let (changes, others): (Vec<&Sign>, Vec<&Sign>) = signs.iter().partition(|sign| sign.code == CHANGED);
+    let mut texts: Vec<String> = others.into_iter().map(|sign| sign.text.clone()).collect();
+    match changes.as_slice() {
+        [] => {}
+        [one] => texts.insert(0, one.text.clone()),
+        many => texts.insert(0, format!("what is logged was changed {} times, see the manifest", many.len())),
+    }
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    (!texts.is_empty()).then(|| format!("  signs: {}", some(&texts, "; ")))
 }
 
 /// Of which services nobody can tell whether what is logged only when told to is logged.

@@ -259,6 +259,11 @@ fn a_change_in_the_log_ends_what_was_proven() {
         assert_eq!(aws(&usage, "s3", "data", "read"), "unknown", "{records:?}");
         assert!(codes(&usage).contains(&"changed".to_owned()), "{records:?}");
     }
+    let screen = |records: &[Value]| report::coverage::lines(&then(records)).join("\n");
+    let once = screen(std::slice::from_ref(&stop));
+    assert!(once.contains(&format!("signs: {TRAIL}, 2026-11-03T10:00:00Z: logging was stopped")), "{once}");
+    let twice = screen(&[stop.clone(), start]);
+    assert!(twice.contains("signs: what is logged was changed 2 times, see the manifest"), "{twice}");
     // Refused, or about something else: what was proven stays proven.
     let mut refused = stop.clone();
     refused["errorCode"] = json!("AccessDenied");
