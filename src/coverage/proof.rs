@@ -76,6 +76,11 @@ impl Logger<'_> {
     }
 }
 
+/// Whether an account is one project, and no folder or organization above some.
+pub(super) fn project(account: &str) -> bool {
+    !account.contains('/')
+}
+
 /// All that is declared.
 #[derive(Debug)]
 pub(super) struct Proof<'u> {
@@ -110,10 +115,11 @@ impl<'u> Proof<'u> {
         }
     }
 
-    /// Whether a policy that names no project holds for this one: the log is about no other.
+    /// Whether a policy that names no project holds for this one: the log is about no other. Records of folders and
+    /// organizations stand beside those of their projects.
     fn sole(&self, class: &Class) -> bool {
         let of_cloud = self.windows.keys().filter(|(cloud, _)| *cloud == class.place.cloud);
-        of_cloud.count() == 1
+        project(&class.place.account) && of_cloud.filter(|(_, account)| project(account)).count() == 1
     }
 
     fn of<'s>(&'s self, class: &Class) -> impl Iterator<Item = &'s Logger<'u>> + use<'s, 'u> {

@@ -1,6 +1,6 @@
 //! What the log lets one suspect: classes that are off, and moments when they were turned off.
 
-use super::proof::Proof;
+use super::proof::{Proof, project};
 use super::{Coverage, State};
 use crate::cloud;
 use crate::model::coverage::{Access, Class, Observations, Place, Plane, Says};
@@ -154,7 +154,8 @@ fn unnamed(coverage: &Coverage<'_>, observed: &Observations) -> Vec<Sign> {
         .filter(|d| matches!(d.says, Says::Reach(_) | Says::Home(_)))
         .map(|d| (d.cloud, d.of.as_str()))
         .collect();
-    let several = |cloud: &str| coverage.spans.iter().filter(|span| span.cloud == cloud).count() > 1;
+    let several =
+        |cloud: &str| coverage.spans.iter().filter(|s| s.cloud == cloud && project(&s.account)).count() > 1;
     let of =
         observed.declared.iter().filter(|d| !named.contains(&(d.cloud, d.of.as_str())) && several(d.cloud));
     of.map(|d| Sign {

@@ -566,6 +566,17 @@ fn policies_of_ancestors_add_up() {
         |plane, access| state(&covered(&log), "example-other", "storage.googleapis.com", plane, access);
     assert_eq!(other("data", "write"), "unknown", "the list is about the first project");
     assert!(!codes(&log).contains(&"unnamed".to_owned()), "{:?}", codes(&log));
+    // An organization's own records stand beside those of its one project.
+    let mut above = second.clone();
+    above["logName"] = json!("organizations/34/logs/cloudaudit.googleapis.com%2Factivity");
+    above["resource"] = json!({});
+    let beside = usage(&[entries(), vec![above, audit("allServices", &READS)]].concat());
+    assert_eq!(google(&beside, "data", "write"), "logged");
+    assert!(!codes(&beside).contains(&"unnamed".to_owned()));
+    assert_eq!(
+        state(&covered(&beside), "organizations/34", "storage.googleapis.com", "data", "write"),
+        "unknown"
+    );
     // Of a policy alone nobody can tell whose it is, once the log is about several projects.
     let alone = usage(&[entries(), vec![second, audit("allServices", &READS)]].concat());
     assert_eq!(google(&alone, "data", "write"), "unknown");
