@@ -16,6 +16,7 @@ use leastgrant::cloud::{self, CLOUDS, Cloud, Sink, Subject};
 use leastgrant::config::Shaping;
 use leastgrant::decode;
 use leastgrant::intent::Intent;
+use leastgrant::model::coverage::{Declaration, Sighting};
 use leastgrant::model::document::Packing;
 use leastgrant::model::identity::Vouched;
 use leastgrant::model::tally::Skip;
@@ -264,6 +265,12 @@ impl Sink for Counting {
             black_box(content());
         }
         true
+    }
+    fn sighting(&mut self, cloud: &'static str, seen: &Sighting<'_>) {
+        black_box((cloud, seen));
+    }
+    fn declare(&mut self, declaration: Declaration) {
+        black_box(declaration);
     }
     fn reading(&mut self, cloud: &'static str, reading: &Reading<'_>) {
         black_box((cloud, reading));

@@ -65,12 +65,16 @@ impl Filter {
     /// Whether a record passes everything but the window.
     #[must_use]
     pub fn takes(&self, cloud: &str, principal: &str, account: &str, region: &str) -> bool {
+        self.takes_place(cloud, account, region)
+            && self.principals.as_ref().is_none_or(|globs| globs.is_match(principal))
+    }
+
+    /// Whether records of the account and region pass, whoever acted.
+    #[must_use]
+    pub fn takes_place(&self, cloud: &str, account: &str, region: &str) -> bool {
         let listed =
             |list: &[String], value: &str| list.is_empty() || list.iter().any(|known| known == value);
-        listed(&self.clouds, cloud)
-            && listed(&self.accounts, account)
-            && listed(&self.regions, region)
-            && self.principals.as_ref().is_none_or(|globs| globs.is_match(principal))
+        listed(&self.clouds, cloud) && listed(&self.accounts, account) && listed(&self.regions, region)
     }
 }
 

@@ -17,6 +17,7 @@
 //! - **aggregate**: uses into the usage table. Shards merge in any order; the result is sorted by text, so that threads
 //!   and file order change no byte.
 //! - **resolve**: what only the whole log can tell.
+//! - **coverage**: what the log holds at all; unused is not unlogged.
 //! - **synthesize**: rows into grants, pass by pass; every step that widens says so on the grant.
 //! - **verify**: the law of replay. [`verify::Verified`] is the only thing that can be rendered, and the evaluators
 //!   (`cloud/*/evaluate.rs`) share no code with what writes the documents.
@@ -37,6 +38,7 @@ pub mod source;
 pub mod decode;
 pub mod aggregate;
 pub mod resolve;
+pub mod coverage;
 pub mod previous;
 pub mod synthesize;
 pub mod verify;

@@ -9,6 +9,7 @@ mod denials;
 pub mod intern;
 pub mod line;
 mod pending;
+mod observe;
 mod table;
 mod worker;
 
@@ -27,6 +28,7 @@ use dedup::Dedup;
 use denials::Denials;
 use intern::{Interner, Sym, translate};
 use line::Line;
+use observe::Observer;
 use pending::Pending;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
@@ -92,6 +94,7 @@ pub struct Shard {
     withheld: Vec<u64>,
     careful: Careful,
     lines: Option<Vec<Line>>,
+    observer: Observer,
     /// Where every record went.
     pub tally: Tally,
 }
@@ -118,6 +121,7 @@ impl Shard {
             denials: Denials::default(),
             unmapped: FxHashMap::default(),
             lines: lines.then(Vec::new),
+            observer: Observer::default(),
             tally: Tally::default(),
         }
     }
@@ -283,6 +287,7 @@ impl Shard {
         if let (Some(mine), Some(theirs)) = (&mut self.lines, other.lines) {
             mine.extend(theirs);
         }
+        self.observer.merge(other.observer);
         self.tally.merge(other.tally);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::intern::Sym;
 use super::{Shard, line::Line, owned};
+use crate::model::coverage::Observations;
 use crate::model::denial::Denial;
 use crate::model::identity::{Kind, PrincipalUse};
 use crate::model::note::{Code, Note};
@@ -35,6 +36,8 @@ pub struct Usage {
     pub denials: Vec<Denial>,
     /// Things to tell.
     pub notes: Vec<Note>,
+    /// What the log holds at all.
+    pub observed: Observations,
 }
 
 impl Shard {
@@ -42,6 +45,7 @@ impl Shard {
     #[must_use]
     pub fn finish(mut self) -> Usage {
         self.settle();
+        let observer = std::mem::take(&mut self.observer);
         let newest = self.tally.newest().unwrap_or_default();
         let rules = std::sync::Arc::clone(&self.rules);
         let keeps = |day: Day| rules.filter.in_window(day, newest);
@@ -72,6 +76,7 @@ impl Shard {
             lines,
             withheld: self.withheld,
             denials,
+            observed: observer.finish(keeps),
             expired: Vec::new(),
             notes,
         }

@@ -3,6 +3,7 @@
 use super::pending::Pending;
 use super::{Key, Line, Shard, dedup, sensitive};
 use crate::cloud::Sink;
+use crate::model::coverage::{Declaration, Sighting};
 use crate::model::identity::Vouched;
 use crate::model::tally::Skip;
 use crate::model::time::Timestamp;
@@ -36,6 +37,14 @@ impl Sink for Worker<'_> {
         }
     }
 
+    fn sighting(&mut self, cloud: &'static str, seen: &Sighting<'_>) {
+        self.0.observer.see(&self.0.rules.filter, cloud, seen);
+    }
+
+    fn declare(&mut self, declaration: Declaration) {
+        self.0.observer.declare(declaration);
+    }
+
     fn reading(&mut self, cloud: &'static str, reading: &Reading<'_>) {
         let shard = &mut *self.0;
         shard.cloud = cloud;
@@ -46,6 +55,9 @@ impl Sink for Worker<'_> {
         }
         let withheld = shard.withhold(reading);
         let reading = withheld.as_ref().unwrap_or(reading);
+        if reading.uses.iter().any(|used| used.outcome.grants()) {
+            shard.observer.used_by(&reading.actor.principal);
+        }
         let principal = shard.principal(reading);
         let keys: Vec<Key> = reading.uses.iter().map(|used| shard.key(reading, principal, used)).collect();
         let lines = if shard.lines.is_some() { Line::of(cloud, reading) } else { Vec::new() };

@@ -1,5 +1,6 @@
 //! What is known of AWS: the generated tables and the hand-written overlay.
 
+use super::coverage::TrailFile;
 use super::denial::DenialFile;
 use super::outcome::{OutcomeFile, Outcomes};
 use super::overlay::{
@@ -72,6 +73,8 @@ pub struct Aws {
     pub denials: LazyLock<DenialFile>,
     /// Platform roles and CI systems.
     pub infrastructure: LazyLock<InfrastructureFile>,
+    /// What trails log, and what changes that.
+    pub trails: LazyLock<TrailFile>,
     sources: LazyLock<BTreeMap<String, Vec<String>>>,
     rest: LazyLock<HashMap<&'static str, Vec<Rest>>>,
     rules: BTreeMap<&'static str, (&'static str, OnceLock<Rules>)>,
@@ -115,6 +118,7 @@ impl Aws {
             }),
             denials: LazyLock::new(|| read(include_str!("data/aws/denial.toml"))),
             infrastructure: LazyLock::new(|| read(include_str!("data/aws/infrastructure.toml"))),
+            trails: LazyLock::new(|| read(include_str!("data/aws/coverage.toml"))),
             sources: LazyLock::new(sources),
             rest: LazyLock::new(rest),
             rules: rules.collect(),
@@ -187,6 +191,7 @@ impl Aws {
             ("escalation.toml".to_owned(), include_str!("data/aws/escalation.toml")),
             ("token.toml".to_owned(), include_str!("data/aws/token.toml")),
             ("denial.toml".to_owned(), include_str!("data/aws/denial.toml")),
+            ("coverage.toml".to_owned(), include_str!("data/aws/coverage.toml")),
             ("infrastructure.toml".to_owned(), include_str!("data/aws/infrastructure.toml")),
         ];
         for file in EVENTS.files() {

@@ -1,5 +1,6 @@
 //! What is known of Google Cloud: permissions and documented methods.
 
+use super::coverage::{AlwaysFile, AlwaysLogged};
 use super::denial::DenialFile;
 use super::outcome::{OutcomeFile, Outcomes};
 use super::platform::{
@@ -10,6 +11,9 @@ use std::collections::BTreeMap;
 const OUTCOME: &str = include_str!("data/gcp/outcome.toml");
 const IDENTITY: &str = include_str!("data/gcp/identity.toml");
 const ESCALATION: &str = include_str!("data/gcp/escalation.toml");
+
+const COVERAGE: &str = include_str!("data/gcp/coverage.toml");
+
 const ORGANIZATION: &str = include_str!("data/gcp/organization.toml");
 const DENIAL: &str = include_str!("data/gcp/denial.toml");
 
@@ -44,6 +48,8 @@ pub struct Gcp {
     sensitive: Vec<SensitiveRule>,
     /// Who refuses, and what can be done.
     pub denials: DenialFile,
+    /// Logs that are always written.
+    pub always: Vec<AlwaysLogged>,
 }
 
 impl Gcp {
@@ -67,6 +73,7 @@ impl Gcp {
             organization: toml::from_str::<OrganizationFile>(ORGANIZATION).unwrap_or_default().organization,
             sensitive: toml::from_str::<SensitiveFile>(ESCALATION).unwrap_or_default().sensitive,
             denials: toml::from_str(DENIAL).unwrap_or_default(),
+            always: toml::from_str::<AlwaysFile>(COVERAGE).unwrap_or_default().always,
         }
     }
 
@@ -123,6 +130,7 @@ impl Gcp {
             ("escalation.toml".to_owned(), ESCALATION),
             ("organization.toml".to_owned(), ORGANIZATION),
             ("denial.toml".to_owned(), DENIAL),
+            ("coverage.toml".to_owned(), COVERAGE),
         ]
     }
 

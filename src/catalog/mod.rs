@@ -7,6 +7,7 @@
 
 pub mod aws;
 pub mod denial;
+pub mod coverage;
 pub mod gcp;
 pub mod overlay;
 pub mod outcome;

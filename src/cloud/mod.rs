@@ -5,6 +5,7 @@
 pub mod aws;
 pub mod gcp;
 
+use crate::model::coverage::{Access, Declaration, Plane, Sighting};
 use crate::model::denial::{Advice, Denial};
 use crate::model::document::{Document, DoesNotFit, Layout, Packing};
 use crate::model::grant::{Grant, On};
@@ -27,6 +28,10 @@ pub trait Sink {
         at: Option<Timestamp>,
         event: Option<&str>,
     ) -> bool;
+    /// Counts a fresh record of an audit log, before anything else is said of it.
+    fn sighting(&mut self, cloud: &'static str, seen: &Sighting<'_>);
+    /// Takes what is declared to be logged.
+    fn declare(&mut self, declaration: Declaration);
     /// Takes a record that proves uses.
     fn reading(&mut self, cloud: &'static str, reading: &Reading<'_>);
     /// Takes what a record without uses says was refused; the record is counted by [`Sink::skip`].
@@ -60,6 +65,24 @@ pub trait Cloud: Sync {
     /// # Errors
     /// Where the record is not whole JSON.
     fn read(&self, rest: &str, sink: &mut dyn Sink) -> Result<usize, Broken>;
+    /// Takes the description of what is logged that starts `rest`; returns its length, or none where it is no such
+    /// thing.
+    ///
+    /// # Errors
+    /// Where the description is not whole JSON.
+    fn describe(&self, rest: &str, sink: &mut dyn Sink) -> Result<Option<usize>, Broken>;
+    /// Takes a description that is no JSON; false where it is none.
+    fn describe_text(&self, _text: &str, _sink: &mut dyn Sink) -> bool {
+        false
+    }
+    /// The kinds of calls that a service has and this cloud can log.
+    fn kinds(&self, service: &str) -> &'static [(Plane, Access)];
+    /// Whether such calls are always logged.
+    fn always(&self, _service: &str, _plane: Plane, _access: Access) -> bool {
+        false
+    }
+    /// How this cloud speaks of what it logs.
+    fn logging(&self) -> &'static Logging;
     /// What becomes of a principal.
     fn dispose(&self, principal: &str, kind: Kind) -> Disposition;
     /// Turns one principal's grants into documents within the cloud's limits; what stood in `layout` keeps its place.
@@ -179,6 +202,27 @@ pub struct Token {
     pub suffix: bool,
     /// Whether its length stays.
     pub fixed: bool,
+}
+
+/// How a cloud speaks of what it logs.
+#[derive(Debug)]
+pub struct Logging {
+    /// The calls that are logged only when told to.
+    pub optional: &'static str,
+    /// What proves that they are.
+    pub proof: &'static str,
+    /// The kinds that they are.
+    pub kinds: &'static [(Plane, Access)],
+    /// The name of a kind of calls.
+    pub name: fn(Plane, Access) -> &'static str,
+}
+
+impl Logging {
+    /// Whether such calls are logged only when told to.
+    #[must_use]
+    pub fn asked_for(&self, plane: Plane, access: Access) -> bool {
+        self.kinds.contains(&(plane, access))
+    }
 }
 
 /// The principal that documents are made for.

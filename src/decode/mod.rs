@@ -1,6 +1,7 @@
 //! Text into readings: finds the records, hands each to the cloud whose dialect it speaks, and says how the file ended.
 
 use crate::cloud::{Cloud, Sink};
+use crate::model::coverage::{Declaration, Sighting};
 use crate::model::identity::Vouched;
 use crate::model::tally::Skip;
 use crate::model::time::Timestamp;
@@ -25,6 +26,9 @@ pub fn decode(text: &str, clouds: &[&'static dyn Cloud], sink: &mut dyn Sink) ->
     let end = frame::walk(text, &mut file);
     let (known, taken) = (file.known.get(), file.taken);
     if !known && end != End::Companion {
+        if clouds.iter().any(|cloud| cloud.describe_text(text, file.sink)) {
+            return Ok(());
+        }
         return Err(if text.trim().is_empty() {
             "is empty: an empty log proves nothing, check the delivery".to_owned()
         } else {
@@ -87,6 +91,11 @@ impl Receiver for File<'_, '_> {
         Ok(len)
     }
 
+    fn description(&mut self, rest: &str) -> Result<Option<usize>, Broken> {
+        let Some(cloud) = self.clouds.get(self.chosen.get()) else { return Ok(None) };
+        cloud.describe(rest, self.sink)
+    }
+
     fn stranger(&mut self) {
         self.strangers += 1;
     }
@@ -111,6 +120,12 @@ impl Sink for Counted<'_> {
         event: Option<&str>,
     ) -> bool {
         self.sink.is_new(id, content, at, event)
+    }
+    fn sighting(&mut self, cloud: &'static str, seen: &Sighting<'_>) {
+        self.sink.sighting(cloud, seen);
+    }
+    fn declare(&mut self, declaration: Declaration) {
+        self.sink.declare(declaration);
     }
     fn reading(&mut self, cloud: &'static str, reading: &Reading<'_>) {
         self.sink.reading(cloud, reading);

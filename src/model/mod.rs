@@ -1,6 +1,7 @@
 //! The vocabulary every stage speaks: plain data, no I/O, no provider wire formats.
 
 pub mod denial;
+pub mod coverage;
 pub mod document;
 pub mod grant;
 pub mod identity;

@@ -68,6 +68,12 @@ impl Day {
         (self != Self::UNKNOWN).then_some(self)
     }
 
+    /// Its first moment.
+    #[must_use]
+    pub fn start(self) -> Timestamp {
+        self.known().map_or(Timestamp::UNKNOWN, |day| Timestamp(i64::from(day.0) * MICROS_PER_DAY))
+    }
+
     /// Reads `YYYY-MM-DD` or any RFC 3339 time.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -77,8 +83,7 @@ impl Day {
 
 impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let at = self.known().map_or(Timestamp::UNKNOWN, |day| Timestamp(i64::from(day.0) * MICROS_PER_DAY));
-        let text = at.to_string();
+        let text = self.start().to_string();
         f.write_str(text.get(..10).unwrap_or(&text))
     }
 }

@@ -3,6 +3,7 @@
 use crate::aggregate::Usage;
 use crate::cloud::{self, CLOUDS, Cloud, Subject};
 use crate::config::{Minimums, Shaping};
+use crate::coverage::{self, Coverage, doubt};
 use crate::intent::Intent;
 use crate::model::document::{DocumentKind, DoesNotFit, Layout, Loosening, Packing};
 use crate::model::grant::Grant;
@@ -137,6 +138,7 @@ pub fn plan<'u>(usage: &'u Usage, planning: &Planning) -> Vec<Plan<'u>> {
             (cloud.id(), (World::new(all()), granted))
         })
         .collect();
+    let coverage = coverage::assess(usage);
     let newest = usage.tally.newest().unwrap_or_default();
     let drafts: Vec<_> = named(usage, planning)
         .into_iter()
@@ -147,7 +149,7 @@ pub fn plan<'u>(usage: &'u Usage, planning: &Planning) -> Vec<Plan<'u>> {
         .collect();
     let one = |(named, rows): (Named<'_>, Vec<&'u Row>)| {
         let (world, others) = worlds.get(named.who.cloud)?;
-        Some(one(named, rows, world, others, planning, newest))
+        Some(one(named, rows, &Log { world, others, newest, coverage: &coverage }, planning))
     };
     drafts.into_par_iter().filter_map(one).collect()
 }
@@ -194,14 +196,17 @@ fn named<'m>(usage: &Usage, planning: &'m Planning) -> Vec<Named<'m>> {
     named.collect()
 }
 
-fn one<'u>(
-    named: Named<'_>,
-    rows: Vec<&'u Row>,
-    world: &World<'_>,
-    others: &[&Row],
-    planning: &Planning,
+/// The whole log, as one principal's plan needs it.
+#[derive(Clone, Copy)]
+struct Log<'l> {
+    world: &'l World<'l>,
+    others: &'l [&'l Row],
     newest: Day,
-) -> Plan<'u> {
+    coverage: &'l Coverage<'l>,
+}
+
+fn one<'u>(named: Named<'_>, rows: Vec<&'u Row>, log: &Log<'_>, planning: &Planning) -> Plan<'u> {
+    let Log { world, others, newest, coverage } = *log;
     let Named { who, cloud, account, name, slug, memory } = named;
     let intent = &planning.intent;
     let disposition = if intent.is_break_glass(&who.id) {
@@ -219,7 +224,8 @@ fn one<'u>(
     let fate = fate(cloud, &subject, disposition, &grants, &rows, layout, planning, &mut loosenings);
     let width = width(cloud, &fate, &who, &rows, others);
     let minimums = if intent.is_ci(&who.id) { who.clone().declared_ci() } else { who.clone() };
-    let reasons = readiness::shortfalls(&minimums, &planning.minimums);
+    let mut reasons = readiness::shortfalls(&minimums, &planning.minimums);
+    reasons.extend(doubt::doubts(coverage, &who.id));
     let fresh = fresh(&grants, &old);
     Plan {
         who,

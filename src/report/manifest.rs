@@ -2,15 +2,12 @@
 
 use super::intent;
 use crate::aggregate::Usage;
-use crate::cloud;
 use crate::model::grant::{Grant, On};
 use crate::model::tally::Tally;
-use crate::model::time::Timestamp;
 use crate::pipeline::{Fate, Plan, Planning};
 use crate::previous;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
 
 /// One file of the output folder.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -84,24 +81,6 @@ fn unused(grant: &Grant) -> Value {
     json!({ "action": grant.action, "resource": on, "last": grant.evidence.seen.last })
 }
 
-/// Which services were seen reading and writing; what was not seen is unknown, not unused.
-fn coverage(usage: &Usage) -> Value {
-    let mut seen: BTreeMap<String, BTreeMap<&str, &str>> = BTreeMap::new();
-    for row in &usage.rows {
-        let service = row.action.split([':', '.']).next().unwrap_or("");
-        let level = cloud::by_id(row.cloud).map_or("", |cloud| cloud.level(&row.action));
-        let class = if matches!(level, "read" | "list") { "read" } else { "write" };
-        let of = seen.entry(format!("{}:{service}", row.cloud));
-        of.or_insert_with(|| BTreeMap::from([("read", "unknown"), ("write", "unknown")]))
-            .insert(class, "seen");
-    }
-    let first =
-        usage.rows.iter().map(|row| row.seen.first).filter(|at| at.is_known()).min().map(|at| at.to_string());
-    let known = |at: &Timestamp| at.is_known();
-    let last = usage.rows.iter().map(|row| row.seen.last).filter(known).max().map(|at| at.to_string());
-    json!({ "first": first, "last": last, "services": seen })
-}
-
 /// What a later run needs to know: grants, where they stand, days.
 fn memory(plans: &[Plan<'_>], planning: &Planning) -> Value {
     let documented = plans.iter().filter(|plan| !plan.grants.is_empty());
@@ -151,7 +130,7 @@ pub fn manifest(
         "tally": tally(&usage.tally),
         "principals": plans.iter().map(principal).collect::<Vec<Value>>(),
         "artifacts": artifacts,
-        "coverage": coverage(usage),
+        "coverage": super::coverage::coverage(usage),
         "unmapped": usage.unmapped,
         "intent": decisions(usage, plans, planning),
         "findings": findings(plans),

@@ -2,6 +2,7 @@
 
 pub mod drift;
 pub mod denials;
+pub mod coverage;
 pub mod evidence;
 pub mod intent;
 pub mod manifest;

@@ -42,6 +42,7 @@ pub fn summary(usage: &Usage, plans: &[Plan<'_>], artifacts: &[ArtifactEntry], o
         screen.push(format!("  {}: {}", note.code.as_str(), terminal(&note.text)));
     }
     more(&mut screen, usage.notes.len(), "notes");
+    screen.extend(super::coverage::lines(usage).iter().map(|line| terminal(line)));
     let mut shown: Vec<&Plan<'_>> = plans.iter().collect();
     shown.sort_by_key(|plan| rank(plan));
     let rows: Vec<Vec<String>> = shown.iter().take(ROWS).map(|plan| row(plan)).collect();

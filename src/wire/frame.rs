@@ -29,6 +29,8 @@ pub enum Shape {
     Wrapper,
     /// A companion file without records.
     Companion,
+    /// Perhaps a description of what is logged.
+    Description,
 }
 
 /// The receiver of a walk.
@@ -40,6 +42,11 @@ pub trait Receiver {
     /// # Errors
     /// Where the record is not whole JSON.
     fn record(&mut self, rest: &str) -> Result<usize, Broken>;
+    /// Takes the description that starts `rest`; returns its length, or none where it is no such thing.
+    ///
+    /// # Errors
+    /// Where the description is not whole JSON.
+    fn description(&mut self, rest: &str) -> Result<Option<usize>, Broken>;
     /// Counts a value where a record should stand that is none.
     fn stranger(&mut self);
     /// Counts a record that is no JSON.
@@ -170,11 +177,22 @@ fn array(text: &str, receiver: &mut impl Receiver) -> Result<Step, Broken> {
 fn element(text: &str, receiver: &mut impl Receiver) -> Result<usize, Broken> {
     match shape_of(text, receiver)? {
         (Some(Shape::Record), _) => receiver.record(text),
+        (Some(Shape::Description), _) => described(text, receiver),
         _ => {
             receiver.stranger();
             skip(text)
         }
     }
+}
+
+/// A description, or else a stranger.
+fn described(text: &str, receiver: &mut impl Receiver) -> Result<usize, Broken> {
+    if let Some(len) = receiver.description(text)? {
+        return Ok(len);
+    }
+    let len = skip(text)?;
+    receiver.stranger();
+    Ok(len)
 }
 
 /// The shape of the object that starts `text`, and where the value of the deciding key begins.
@@ -215,6 +233,7 @@ fn object(text: &str, receiver: &mut impl Receiver) -> Result<Step, Broken> {
     match shape_of(text, receiver)? {
         (Some(Shape::Record), _) => receiver.record(text).map(Step::Past),
         (Some(Shape::Companion), _) => Ok(Step::Companion),
+        (Some(Shape::Description), _) => described(text, receiver).map(Step::Past),
         (Some(Shape::Wrapper), at) => match array(from(text, at), receiver) {
             Ok(Step::Past(len)) => Ok(after_wrapper(text, at + len)),
             Ok(Step::Broken(kind, offset)) => Ok(Step::Broken(kind, at + offset)),
@@ -251,6 +270,7 @@ mod tests {
 
     #[derive(Default)]
     struct Counts {
+        descriptions: usize,
         records: Vec<String>,
         strangers: usize,
         malformed: usize,
@@ -262,6 +282,7 @@ mod tests {
                 "id" => Some(Shape::Record),
                 "Records" => Some(Shape::Wrapper),
                 "digest" => Some(Shape::Companion),
+                "trails" => Some(Shape::Description),
                 _ => None,
             }
         }
@@ -269,6 +290,12 @@ mod tests {
             let len = skip(rest)?;
             self.records.push(from(rest, 0).chars().take(len).collect());
             Ok(len)
+        }
+        fn description(&mut self, rest: &str) -> Result<Option<usize>, Broken> {
+            let len = skip(rest)?;
+            let is = rest.starts_with(r#"{"trails":["#);
+            self.descriptions += usize::from(is);
+            Ok(is.then_some(len))
         }
         fn stranger(&mut self) {
             self.strangers += 1;
@@ -305,6 +332,15 @@ mod tests {
         check(r#"{"foo":[1,2]}"#, 0, 1, 0, End::Whole);
         check(r#"{"a":1,"digest":"x"}"#, 0, 0, 0, End::Companion);
         check("", 0, 0, 0, End::Whole);
+    }
+
+    #[test]
+    fn descriptions_are_no_records() {
+        let text = "{\"trails\":[1]}\n{\"id\":1}\n[{\"trails\":[]},{\"trails\":7},{\"id\":2}]";
+        let mut counts = Counts::default();
+        assert_eq!(walk(text, &mut counts), End::Whole);
+        assert_eq!((counts.descriptions, counts.records.len(), counts.strangers), (2, 2, 1));
+        check(r#"{"trails":[1"#, 0, 0, 0, End::Broken(Broken::Cut, 0));
     }
 
     #[test]

@@ -55,7 +55,7 @@ fn record(n: u32) -> Value {
 fn facts(shard: Shard) -> String {
     let usage = shard.finish();
     let lines: Vec<String> = usage.lines.iter().map(leastgrant::aggregate::line::Line::text).collect();
-    format!("{:?}\n{:?}\n{:?}\n{lines:?}", usage.rows, usage.principals, usage.tally)
+    format!("{:?}\n{:?}\n{:?}\n{:?}\n{lines:?}", usage.rows, usage.principals, usage.tally, usage.observed)
 }
 
 fn shard_of(dedup: &Arc<Dedup>, numbers: &[u32]) -> Shard {

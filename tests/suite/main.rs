@@ -12,6 +12,7 @@ mod bad;
 mod cli;
 mod corpus;
 mod denials;
+mod coverage;
 mod events;
 mod hostile;
 mod laws;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// What each room may import, beside itself. An edge more is a decision: say why in the change that adds it.
-const MAY: [(&str, &[&str]); 16] = [
+const MAY: [(&str, &[&str]); 17] = [
     ("model", &[]),
     ("config", &["model"]),
     ("intent", &["model"]),
@@ -18,6 +18,7 @@ const MAY: [(&str, &[&str]); 16] = [
     ("decode", &["model", "wire", "cloud"]),
     ("aggregate", &["model", "config", "intent", "cloud"]),
     ("resolve", &["model", "cloud", "aggregate"]),
+    ("coverage", &["model", "cloud", "aggregate"]),
     ("previous", &["model"]),
     ("synthesize", &["model", "config", "intent", "cloud"]),
     ("verify", &["model", "cloud"]),
@@ -32,13 +33,27 @@ const MAY: [(&str, &[&str]); 16] = [
             "decode",
             "aggregate",
             "resolve",
+            "coverage",
             "previous",
             "synthesize",
             "verify",
             "intent",
         ],
     ),
-    ("report", &["model", "intent", "cloud", "previous", "aggregate", "synthesize", "pipeline", "render"]),
+    (
+        "report",
+        &[
+            "model",
+            "intent",
+            "cloud",
+            "previous",
+            "aggregate",
+            "coverage",
+            "synthesize",
+            "pipeline",
+            "render",
+        ],
+    ),
 ];
 
 /// Lines of code in a file, and in a function by clippy, before the tests.
@@ -253,6 +268,16 @@ fn every_hand_written_file_is_read_as_its_schema_and_names_what_exists() {
                 for row in &file.phrase {
                     assert!(file.kind(&row.by).is_some(), "{name}: `{}` is no kind", row.by);
                 }
+            }
+            "coverage.toml" => {
+                let file: leastgrant::catalog::coverage::TrailFile =
+                    toml::from_str(text).map_err(fail).unwrap();
+                let data = file.data.iter().map(|row| &row.service);
+                let named = file.encrypted.iter().flat_map(|row| [&row.service, &row.expects]);
+                for service in data.chain(file.global.iter().map(|row| &row.service)).chain(named) {
+                    assert!(table.service(service).is_some(), "{name}: `{service}` is no service");
+                }
+                file.change.iter().for_each(|row| known(&format!("cloudtrail:{}", row.event), &name));
             }
             "infrastructure.toml" => {
                 drop(toml::from_str::<platform::InfrastructureFile>(text).map_err(fail).unwrap())

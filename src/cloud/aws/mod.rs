@@ -2,6 +2,7 @@
 
 mod boundary;
 mod denial;
+mod coverage;
 mod evaluate;
 mod identity;
 mod infer;
@@ -15,9 +16,11 @@ mod refusal;
 mod resource;
 mod shape;
 mod statement;
+mod trail;
 
-use super::{Cloud, Evaluator, Sink, Subject, Token};
+use super::{Cloud, Evaluator, Logging, Sink, Subject, Token};
 use crate::catalog;
+use crate::model::coverage::{Access, Plane};
 use crate::model::denial::{Advice, Denial, Refused};
 use crate::model::document::{Document, DoesNotFit, Layout, Packing};
 use crate::model::grant::{Grant, On};
@@ -50,14 +53,27 @@ impl Cloud for Aws {
             }
             "Records" | "Events" => Some(Shape::Wrapper),
             "digestStartTime" | "digestEndTime" => Some(Shape::Companion),
+            "trailList" | "Trail" | "TrailARN" => Some(Shape::Description),
             _ => None,
         }
     }
 
     fn read(&self, rest: &str, sink: &mut dyn Sink) -> Result<usize, Broken> {
         let (record, len) = frame::value::<Record<'_>>(rest)?;
-        take(&record, rest.get(..len).unwrap_or(rest), sink, true);
+        take(&record, rest.get(..len).unwrap_or(rest), sink, Form::Delivered);
         Ok(len)
+    }
+
+    fn describe(&self, rest: &str, sink: &mut dyn Sink) -> Result<Option<usize>, Broken> {
+        trail::describe(rest, sink)
+    }
+
+    fn kinds(&self, service: &str) -> &'static [(Plane, Access)] {
+        coverage::kinds(service)
+    }
+
+    fn logging(&self) -> &'static Logging {
+        &coverage::LOGGING
     }
 
     fn dispose(&self, principal: &str, kind: Kind) -> Disposition {
@@ -183,13 +199,28 @@ impl Cloud for Aws {
     }
 }
 
+/// How a record came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// As a trail delivers it; it may be an envelope.
+    Delivered,
+    /// Out of the event history, which has no data events.
+    LookedUp,
+    /// Out of an event bus.
+    Bus,
+}
+
 /// Decides one record; envelopes are opened once.
-fn take(record: &Record<'_>, raw: &str, sink: &mut dyn Sink, envelope: bool) {
-    if envelope && let Some(inner) = record.looked_up.filled() {
-        return open(inner, sink);
+fn take(record: &Record<'_>, raw: &str, sink: &mut dyn Sink, form: Form) {
+    if form == Form::Delivered
+        && let Some(inner) = record.looked_up.filled()
+    {
+        return open(inner, sink, Form::LookedUp);
     }
-    if envelope && let Some(detail) = record.detail {
-        return open(detail.get(), sink);
+    if form == Form::Delivered
+        && let Some(detail) = record.detail
+    {
+        return open(detail.get(), sink, Form::Bus);
     }
     let event = record.event_id.filled();
     let content = || fingerprint::of_json(raw);
@@ -198,7 +229,11 @@ fn take(record: &Record<'_>, raw: &str, sink: &mut dyn Sink, envelope: bool) {
     if !sink.is_new(event.map(fingerprint::hash), &content, at, event) {
         return;
     }
-    match not_a_call(record) {
+    let skipped = not_a_call(record);
+    if !matches!(skipped, Some(Skip::NotAnEvent | Skip::Insight)) {
+        coverage::sight(record, at, form == Form::LookedUp, sink);
+    }
+    match skipped {
         Some(Skip::NotAnEvent) => return sink.stranger(event),
         Some(why) => return sink.skip(at, event, why, ""),
         None => {}
@@ -268,9 +303,9 @@ fn origin<'a>(record: &'a Record<'a>) -> Origin<'a> {
     }
 }
 
-fn open(inner: &str, sink: &mut dyn Sink) {
+fn open(inner: &str, sink: &mut dyn Sink, form: Form) {
     match serde_json::from_str::<Record<'_>>(inner) {
-        Ok(record) => take(&record, inner.trim(), sink, false),
+        Ok(record) => take(&record, inner.trim(), sink, form),
         Err(_) => sink.malformed(None),
     }
 }

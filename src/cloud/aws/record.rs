@@ -43,6 +43,21 @@ pub(super) struct Record<'a> {
     pub(super) vpc_endpoint_id: Text<'a>,
     #[serde(default, borrow)]
     pub(super) vpc_endpoint_account_id: Text<'a>,
+    #[serde(default, borrow)]
+    pub(super) read_only: Text<'a>,
+    #[serde(default, borrow)]
+    pub(super) management_event: Text<'a>,
+    #[serde(default, borrow)]
+    pub(super) event_category: Text<'a>,
+    #[serde(default, borrow)]
+    pub(super) additional_event_data: Option<&'a RawValue>,
+    /// An aggregated event's account.
+    #[serde(default, borrow)]
+    pub(super) account_id: Text<'a>,
+    #[serde(default, borrow)]
+    pub(super) time_window: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    pub(super) summary: Option<&'a RawValue>,
     /// EventBridge's envelope.
     #[serde(default, borrow)]
     pub(super) detail: Option<&'a RawValue>,
@@ -116,6 +131,8 @@ pub(super) struct Attributes<'a> {
 pub(super) struct Resource<'a> {
     #[serde(default, borrow, rename = "ARN", alias = "arn")]
     pub(super) arn: Text<'a>,
+    #[serde(default, borrow, rename = "type")]
+    pub(super) kind: Text<'a>,
 }
 
 impl Record<'_> {

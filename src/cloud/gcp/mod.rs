@@ -1,6 +1,7 @@
 //! Google Cloud: Cloud Audit Logs in, custom roles and bindings out.
 
 mod denial;
+mod coverage;
 mod evaluate;
 mod identity;
 mod map;
@@ -8,8 +9,9 @@ mod package;
 mod readback;
 mod record;
 
-use super::{Cloud, Evaluator, Sink, Subject};
+use super::{Cloud, Evaluator, Logging, Sink, Subject};
 use crate::catalog;
+use crate::model::coverage::{Access, KINDS, Plane};
 use crate::model::denial::{Advice, Denial, Refused};
 use crate::model::document::{Document, DoesNotFit, Layout, Packing};
 use crate::model::grant::{Grant, On};
@@ -32,6 +34,9 @@ impl Cloud for Gcp {
     }
 
     fn shape(&self, key: &str) -> Option<Shape> {
+        if matches!(key, "auditConfigs" | "bindings" | "policy") {
+            return Some(Shape::Description);
+        }
         let known = matches!(
             key,
             "logName"
@@ -49,6 +54,26 @@ impl Cloud for Gcp {
         let (entry, len) = frame::value::<Entry<'_>>(rest)?;
         take(&entry, rest.get(..len).unwrap_or(rest), sink);
         Ok(len)
+    }
+
+    fn describe(&self, rest: &str, sink: &mut dyn Sink) -> Result<Option<usize>, Broken> {
+        coverage::describe(rest, sink)
+    }
+
+    fn describe_text(&self, text: &str, sink: &mut dyn Sink) -> bool {
+        coverage::describe_text(text, sink)
+    }
+
+    fn kinds(&self, _service: &str) -> &'static [(Plane, Access)] {
+        &KINDS
+    }
+
+    fn always(&self, service: &str, plane: Plane, access: Access) -> bool {
+        coverage::always(service, plane, access)
+    }
+
+    fn logging(&self) -> &'static Logging {
+        &coverage::LOGGING
     }
 
     fn dispose(&self, _principal: &str, kind: Kind) -> Disposition {
@@ -144,7 +169,11 @@ fn take(entry: &Entry<'_>, raw: &str, sink: &mut dyn Sink) {
     if !sink.is_new(id, &|| fingerprint::of_json(raw), at, event) {
         return;
     }
-    if let Some(why) = not_iam(entry) {
+    let skipped = not_iam(entry);
+    if !matches!(skipped, Some(Skip::NotAnEvent | Skip::SystemEvent | Skip::PolicyDenied)) {
+        coverage::sight(entry, at, sink);
+    }
+    if let Some(why) = skipped {
         if why == Skip::PolicyDenied
             && let Ok(actor) = identity::identify(entry)
         {

@@ -178,6 +178,8 @@ pub(super) struct Authorization<'a> {
     #[serde(default, borrow)]
     pub(super) granted: Text<'a>,
     #[serde(default, borrow)]
+    pub(super) permission_type: Text<'a>,
+    #[serde(default, borrow)]
     pub(super) resource_attributes: Lenient<Attributes<'a>>,
 }
 
