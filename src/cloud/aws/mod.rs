@@ -12,6 +12,7 @@ mod resource;
 
 use super::{Cloud, Evaluator, Sink, Subject};
 use crate::catalog;
+use crate::catalog::user::Provenance;
 use crate::model::document::{Document, DoesNotFit};
 use crate::model::grant::Grant;
 use crate::model::identity::{Disposition, Kind, Vouched};
@@ -88,6 +89,10 @@ impl Cloud for Aws {
 
     fn synonyms(&self, known: &BTreeSet<&str>) -> BTreeMap<String, String> {
         identity::paths(known)
+    }
+
+    fn catalog(&self) -> Provenance {
+        catalog::aws().provenance.clone()
     }
 
     fn knows(&self, action: &str) -> bool {

@@ -9,6 +9,7 @@ mod record;
 
 use super::{Cloud, Evaluator, Sink, Subject};
 use crate::catalog;
+use crate::catalog::user::Provenance;
 use crate::model::document::{Document, DoesNotFit};
 use crate::model::grant::Grant;
 use crate::model::identity::{Disposition, Kind};
@@ -62,6 +63,10 @@ impl Cloud for Gcp {
 
     fn evaluator(&self, documents: &[String]) -> Result<Box<dyn Evaluator>, String> {
         Ok(Box::new(evaluate::Bindings::parse(documents)?))
+    }
+
+    fn catalog(&self) -> Provenance {
+        catalog::gcp().provenance()
     }
 
     fn knows(&self, action: &str) -> bool {
