@@ -114,8 +114,11 @@ fn a_broken_table_stops_the_run_and_says_what_to_do() {
     let table = data.join("aws-services.tsv");
     let whole = std::fs::read_to_string(&table).unwrap();
     let sam = fixture("aws/sam-deploy/logs");
-    for broken in [whole.split_inclusive('\n').take(9).collect(), whole.replace("PolishThing", "DeleteAll"), String::new()]
-    {
+    for broken in [
+        whole.split_inclusive('\n').take(9).collect(),
+        whole.replace("PolishThing", "DeleteAll"),
+        String::new(),
+    ] {
         std::fs::write(&table, broken).unwrap();
         let got = run_in(&data, &["uses", &sam]);
         assert!(code(&got) == 1 && got.stdout.is_empty(), "the embedded table does not step in unasked");
