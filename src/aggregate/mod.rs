@@ -380,6 +380,10 @@ impl Sink for Worker<'_> {
         }
     }
 
+    fn conditions(&self) -> &[String] {
+        &self.0.filter.conditions
+    }
+
     fn link(&mut self, principal: &str, vouched: Vouched) {
         let sym = self.0.texts.sym(principal);
         let known = self.0.links.entry(sym).or_default();

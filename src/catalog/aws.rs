@@ -5,7 +5,7 @@ use super::overlay::{
     Alternative, AlternativeFile, ContextFile, ContextRule, EventFile, EventRule, Fill, FillFile, IdFile,
     IdPrefix, InferFile, MoreTypes, PassRoleFile, Qualifier, QualifierFile, SourceFile, TypesFile,
 };
-use super::platform::{BoundaryFile, DenyRule, GroupFile, InfrastructureFile, ServiceGroup};
+use super::platform::{BoundaryFile, ConditionFile, DenyRule, GroupFile, InfrastructureFile, ServiceGroup};
 use super::table::Table;
 use super::user::{Imported, Provenance};
 use include_dir::{Dir, include_dir};
@@ -63,6 +63,8 @@ pub struct Aws {
     pub alternatives: LazyLock<Vec<Alternative>>,
     /// Second forms of ARNs.
     pub qualifiers: LazyLock<Vec<Qualifier>>,
+    /// Condition keys that policies take on request.
+    pub conditions: LazyLock<ConditionFile>,
     /// What a boundary refuses.
     pub boundary: LazyLock<Vec<DenyRule>>,
     /// Platform roles and CI systems.
@@ -116,6 +118,7 @@ impl Aws {
             qualifiers: LazyLock::new(|| {
                 read::<QualifierFile>(include_str!("data/aws/qualifier.toml")).qualifier
             }),
+            conditions: LazyLock::new(|| read(include_str!("data/aws/condition.toml"))),
             boundary: LazyLock::new(|| read::<BoundaryFile>(include_str!("data/aws/boundary.toml")).deny),
             infrastructure: LazyLock::new(|| read(include_str!("data/aws/infrastructure.toml"))),
             sources: LazyLock::new(sources),
@@ -172,6 +175,7 @@ impl Aws {
             ("types.toml".to_owned(), include_str!("data/aws/types.toml")),
             ("alternative.toml".to_owned(), include_str!("data/aws/alternative.toml")),
             ("qualifier.toml".to_owned(), include_str!("data/aws/qualifier.toml")),
+            ("condition.toml".to_owned(), include_str!("data/aws/condition.toml")),
             ("boundary.toml".to_owned(), include_str!("data/aws/boundary.toml")),
             ("infrastructure.toml".to_owned(), include_str!("data/aws/infrastructure.toml")),
         ];

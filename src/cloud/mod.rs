@@ -37,6 +37,8 @@ pub trait Sink {
     fn stranger(&mut self, event: Option<&str>);
     /// Counts a record that could not be understood.
     fn malformed(&mut self, event: Option<&str>);
+    /// Condition keys that were asked for beside those that are always attested.
+    fn conditions(&self) -> &[String];
     /// Learns how sessions of a principal come about.
     fn link(&mut self, principal: &str, vouched: Vouched);
 }
@@ -99,6 +101,14 @@ pub trait Cloud: Sync {
     /// Short names of resources whose full name is among the `known` ones, unmistakably.
     fn synonyms(&self, _known: &BTreeSet<&str>) -> BTreeMap<String, String> {
         BTreeMap::new()
+    }
+    /// Condition keys that its logs attest on request.
+    fn conditions(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+    /// Whether the action is one of the service that a condition names as the caller.
+    fn calls(&self, _action: &str, _caller: &str) -> bool {
+        false
     }
     /// Which catalog is in use.
     fn catalog(&self) -> Provenance;

@@ -1,6 +1,6 @@
 //! `explain`: why each statement stands.
 
-use super::input::Input;
+use super::input::{Conditions, Input};
 use super::output::{self, Format};
 use super::{Exit, Failure};
 use crate::pipeline::{self, Fate};
@@ -15,6 +15,8 @@ pub(super) struct Args {
     /// Only this action
     #[arg(long, value_name = "ACTION")]
     action: Option<String>,
+    #[command(flatten)]
+    conditions: Conditions,
     /// Text or JSON lines
     #[arg(long)]
     format: Option<Format>,
@@ -23,7 +25,7 @@ pub(super) struct Args {
 /// Runs it.
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let minimums = args.input.minimums()?;
-    let usage = args.input.read(false)?;
+    let usage = args.input.read_attesting(&args.conditions)?;
     let plans = pipeline::plan(&usage, &minimums, false);
     if plans.is_empty() {
         return Err("no principal matches: `leastgrant principals INPUT` lists them".into());

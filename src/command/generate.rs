@@ -1,6 +1,6 @@
 //! `generate`: the main job.
 
-use super::input::Input;
+use super::input::{Conditions, Input};
 use super::{Exit, Failure, output};
 use crate::aggregate::Usage;
 use crate::cloud;
@@ -27,13 +27,15 @@ pub(super) struct Args {
     /// Folder with targets of your own
     #[arg(long, value_name = "DIR")]
     templates: Option<PathBuf>,
+    #[command(flatten)]
+    conditions: Conditions,
 }
 
 /// Runs it.
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let targets = target::pick(target::all(args.templates.as_deref())?, &args.target)?;
     let minimums = args.input.minimums()?;
-    let usage = args.input.read(false)?;
+    let usage = args.input.read_attesting(&args.conditions)?;
     let boundaries = targets.iter().any(|t| t.files.iter().any(|f| f.per == target::Per::Boundary));
     let plans = pipeline::plan(&usage, &minimums, boundaries);
     let mut files = Files {

@@ -4,6 +4,7 @@
 
 use super::{Exit, Failure, output};
 use crate::aggregate::Usage;
+use crate::cloud;
 use crate::config::{Edge, Filter, Minimums};
 use crate::pipeline::{self, Progress, Reader};
 use crate::report::summary;
@@ -50,12 +51,36 @@ pub(super) struct Input {
     pub(super) verbose: bool,
 }
 
+/// Conditions beside those that always stand.
+#[derive(Debug, clap::Args)]
+pub(super) struct Conditions {
+    /// Also limit grants by this condition key where every use satisfies it, for example aws:CalledVia (repeatable)
+    #[arg(long, value_name = "KEY", value_parser = condition)]
+    condition: Vec<String>,
+}
+
+/// A key that some cloud's logs attest, as that cloud writes it.
+fn condition(key: &str) -> Result<String, String> {
+    let known: Vec<&str> = cloud::CLOUDS.iter().flat_map(|cloud| cloud.conditions()).collect();
+    let found = known.iter().find(|known| known.eq_ignore_ascii_case(key));
+    found
+        .map(|key| (*key).to_owned())
+        .ok_or_else(|| format!("no log attests `{key}`; known are {}", known.join(", ")))
+}
+
 /// The settings file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct File {
     threads: Option<u16>,
     minimums: MinimumsFile,
+    conditions: ConditionsFile,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ConditionsFile {
+    keys: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -88,7 +113,7 @@ impl Input {
         Ok(Minimums { ci_sessions, ci_days, workload_days, person_days })
     }
 
-    fn filter(&self) -> Result<Filter, Failure> {
+    fn filter(&self, conditions: Vec<String>) -> Result<Filter, Failure> {
         if let (Some(Edge::On(since)), Some(Edge::On(until))) = (self.since, self.until)
             && until < since
         {
@@ -107,15 +132,32 @@ impl Input {
             clouds: self.cloud.clone(),
             since: self.since,
             until: self.until,
+            conditions,
         })
     }
 
+    /// Reads everything, and the condition keys that flags and settings ask for.
+    pub(super) fn read_attesting(&self, flags: &Conditions) -> Result<Usage, Failure> {
+        let settings = self.file()?.conditions.keys;
+        let settings: Vec<String> =
+            settings.iter().map(|key| condition(key)).collect::<Result<_, _>>().map_err(|why| {
+                let path = self.config.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
+                format!("`{path}`: conditions.keys: {why}")
+            })?;
+        self.read(false, [flags.condition.as_slice(), &settings].concat())
+    }
+
     /// Reads everything.
-    pub(super) fn read(&self, lines: bool) -> Result<Usage, Failure> {
+    pub(super) fn read(&self, lines: bool, conditions: Vec<String>) -> Result<Usage, Failure> {
         let bar = Bar::new(self.quiet);
         let threads = self.threads.or(self.file()?.threads).map(usize::from);
-        let reader =
-            Reader { inputs: self.inputs.clone(), filter: self.filter()?, lines, threads, progress: &bar };
+        let reader = Reader {
+            inputs: self.inputs.clone(),
+            filter: self.filter(conditions)?,
+            lines,
+            threads,
+            progress: &bar,
+        };
         let usage = pipeline::read(&reader)?;
         if self.verbose {
             output::message(&summary::records(&usage.tally));

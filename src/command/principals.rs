@@ -20,7 +20,7 @@ pub(super) struct Args {
 
 /// Runs it.
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    let usage = args.input.read(false)?;
+    let usage = args.input.read(false, Vec::new())?;
     let text = match output::format(args.format) {
         Format::Json => table::lines(&usage.principals.iter().map(value).collect::<Vec<Value>>()),
         Format::Table => {

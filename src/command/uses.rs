@@ -15,7 +15,7 @@ pub(super) struct Args {
 
 /// Runs it.
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    let usage = args.input.read(true)?;
+    let usage = args.input.read(true, Vec::new())?;
     let mut text = String::new();
     for line in usage.lines.iter().filter(|line| args.skipped || line.skipped.is_none()) {
         text += &line.text();

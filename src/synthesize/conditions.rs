@@ -1,4 +1,5 @@
-//! Conditions that stand by default (semantics rule 21), and only where every observed use attests the key.
+//! Conditions that stand by default or were asked for (semantics rule 21), and only where every observed use attests the
+//! key. What was not asked for, the reader does not attest.
 
 use super::{Draft, seed};
 use crate::cloud::Cloud;
@@ -12,7 +13,7 @@ const DEFAULT_KEYS: [&str; 4] =
 /// Condition key → value of one use.
 type Attested = BTreeMap<String, String>;
 
-pub(super) fn conditions(draft: &mut Draft<'_>, _cloud: &dyn Cloud) {
+pub(super) fn conditions(draft: &mut Draft<'_>, cloud: &dyn Cloud) {
     let mut contexts: BTreeMap<(&str, &str, On), Vec<&Attested>> = BTreeMap::new();
     for row in &draft.rows {
         contexts.entry((&row.scope, &row.action, seed::on(row))).or_default().push(&row.context);
@@ -22,7 +23,7 @@ pub(super) fn conditions(draft: &mut Draft<'_>, _cloud: &dyn Cloud) {
         else {
             continue;
         };
-        for key in DEFAULT_KEYS {
+        for key in DEFAULT_KEYS.into_iter().chain(cloud.conditions()) {
             let attested: Option<Vec<&String>> = behind.iter().map(|context| context.get(key)).collect();
             let values =
                 attested.unwrap_or_default().into_iter().flat_map(|v| v.split('\u{1f}')).map(str::to_owned);

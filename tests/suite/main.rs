@@ -10,6 +10,7 @@
 
 mod bad;
 mod cli;
+mod conditions;
 mod corpus;
 mod events;
 mod hostile;

@@ -1,6 +1,7 @@
 //! Amazon Web Services: CloudTrail in, IAM policies out.
 
 mod boundary;
+mod condition;
 mod evaluate;
 mod identity;
 mod infer;
@@ -91,6 +92,14 @@ impl Cloud for Aws {
         identity::paths(known)
     }
 
+    fn conditions(&self) -> Vec<&'static str> {
+        catalog::aws().conditions.condition.iter().map(|row| row.key.as_str()).collect()
+    }
+
+    fn calls(&self, action: &str, caller: &str) -> bool {
+        condition::of_service(action, caller)
+    }
+
     fn catalog(&self) -> Provenance {
         catalog::aws().provenance.clone()
     }
@@ -144,9 +153,9 @@ fn take(record: &Record<'_>, raw: &str, sink: &mut dyn Sink, envelope: bool) {
             let what = format!("{}:{}", record.host(), record.event_name.or_empty().trim());
             sink.skip(Some(at), event, why, &what);
         }
-        Mapped::Uses(uses) => sink.reading(
-            "aws",
-            &Reading {
+        Mapped::Uses(mut uses) => {
+            condition::attest(record, sink.conditions(), &mut uses);
+            let reading = Reading {
                 at,
                 event: event.map(Cow::Borrowed),
                 join: join(record, actor.kind),
@@ -155,8 +164,9 @@ fn take(record: &Record<'_>, raw: &str, sink: &mut dyn Sink, envelope: bool) {
                 region: Cow::Borrowed(record.aws_region.or_empty()),
                 via: record.user_identity.0.invoked_by.filled().map(Cow::Borrowed),
                 uses,
-            },
-        ),
+            };
+            sink.reading("aws", &reading);
+        }
     }
 }
 

@@ -45,6 +45,8 @@ pub(super) struct Record<'a> {
     #[serde(default, borrow, rename = "CloudTrailEvent")]
     pub(super) looked_up: Text<'a>,
     #[serde(default, borrow)]
+    pub(super) vpc_endpoint_id: Text<'a>,
+    #[serde(default, borrow)]
     pub(super) session_credential_from_console: Text<'a>,
 }
 
@@ -107,6 +109,8 @@ pub(super) struct Attributes<'a> {
 pub(super) struct Resource<'a> {
     #[serde(default, borrow, rename = "ARN", alias = "arn")]
     pub(super) arn: Text<'a>,
+    #[serde(default, borrow, rename = "accountId")]
+    pub(super) account_id: Text<'a>,
 }
 
 impl Record<'_> {
