@@ -1,5 +1,6 @@
 //! What is known of AWS: the generated tables and the hand-written overlay.
 
+use super::handlers::Handlers;
 use super::outcome::{OutcomeFile, Outcomes};
 use super::overlay::{
     Alternative, AlternativeFile, ContextFile, ContextRule, EventFile, EventRule, Fill, FillFile, IdFile,
@@ -63,6 +64,8 @@ pub struct Aws {
     pub alternatives: LazyLock<Vec<Alternative>>,
     /// Second forms of ARNs.
     pub qualifiers: LazyLock<Vec<Qualifier>>,
+    /// What CloudFormation calls for each of its types.
+    pub handlers: LazyLock<Handlers>,
     /// Condition keys that policies take on request.
     pub conditions: LazyLock<ConditionFile>,
     /// What a boundary refuses.
@@ -118,6 +121,7 @@ impl Aws {
             qualifiers: LazyLock::new(|| {
                 read::<QualifierFile>(include_str!("data/aws/qualifier.toml")).qualifier
             }),
+            handlers: LazyLock::new(|| Handlers::parse(include_str!("data/aws/handlers.tsv"))),
             conditions: LazyLock::new(|| read(include_str!("data/aws/condition.toml"))),
             boundary: LazyLock::new(|| read::<BoundaryFile>(include_str!("data/aws/boundary.toml")).deny),
             infrastructure: LazyLock::new(|| read(include_str!("data/aws/infrastructure.toml"))),

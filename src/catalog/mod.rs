@@ -10,6 +10,7 @@
 
 pub mod aws;
 pub mod gcp;
+pub mod handlers;
 pub mod import;
 pub mod overlay;
 pub mod outcome;

@@ -102,6 +102,10 @@ pub trait Cloud: Sync {
     fn synonyms(&self, _known: &BTreeSet<&str>) -> BTreeMap<String, String> {
         BTreeMap::new()
     }
+    /// What a principal created, and what its later life may need that was never seen; for a person to read.
+    fn lifecycle(&self, _rows: &[&Row]) -> Vec<Lifecycle> {
+        Vec::new()
+    }
     /// Condition keys that its logs attest on request.
     fn conditions(&self) -> Vec<&'static str> {
         Vec::new()
@@ -129,6 +133,23 @@ pub struct Subject<'a> {
     pub kind: Kind,
     /// Name for files and policies: `[a-z0-9-]`, unique in its account.
     pub slug: &'a str,
+}
+
+/// Resources of one type that were created, with the same actions seen and never seen.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lifecycle {
+    /// Their type.
+    pub kind: String,
+    /// Their names, sorted.
+    pub resources: Vec<String>,
+    /// Actions of their lifecycle that were seen on them.
+    pub seen: Vec<String>,
+    /// Actions that an update may need.
+    pub update: Vec<String>,
+    /// Actions that a deletion may need.
+    pub delete: Vec<String>,
+    /// Those of the last two that change who may do what.
+    pub cautious: Vec<String>,
 }
 
 /// All clouds.

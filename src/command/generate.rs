@@ -8,6 +8,7 @@ use crate::pipeline::{self, Fate, Plan};
 use crate::render::target::{self, Target};
 use crate::render::view::{View, Who};
 use crate::render::{self, Artifact, write};
+use crate::report::lifecycle;
 use crate::report::manifest::{self, ArtifactEntry};
 use crate::report::summary;
 use crate::verify;
@@ -104,13 +105,14 @@ impl Files<'_> {
                 }
             }
         }
-        if !plan.review().is_empty() {
-            let text = format!("{:#}\n", manifest::review(plan));
-            let path = "review.json".to_owned();
-            self.write(
-                plan,
-                &Artifact { target: "review".to_owned(), path, text, applies: false, reads_back: false },
-            );
+        let held = (!plan.review().is_empty()).then(|| manifest::review(plan));
+        let written = matches!(plan.fate, Fate::Written(_));
+        let lifecycle = written.then(|| lifecycle::lifecycle(plan)).flatten();
+        for (target, value) in [("review", held), ("lifecycle", lifecycle)] {
+            let Some(value) = value else { continue };
+            let (path, text) = (format!("{target}.json"), format!("{value:#}\n"));
+            let target = target.to_owned();
+            self.write(plan, &Artifact { target, path, text, applies: false, reads_back: false });
         }
         Ok(())
     }

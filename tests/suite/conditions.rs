@@ -34,6 +34,11 @@ fn log(folder: &Path, records: &[Value]) -> String {
     path.display().to_string()
 }
 
+/// Whether a file is for reading only.
+fn beside(name: &str) -> bool {
+    name.ends_with("review.json") || name.ends_with("lifecycle.json")
+}
+
 /// The condition of each action in the policies of a run, as text; empty where it has none.
 fn conditions(folder: &Path, log: &str, more: &[&str]) -> BTreeMap<String, String> {
     let out = folder.join("out").display().to_string();
@@ -42,9 +47,7 @@ fn conditions(folder: &Path, log: &str, more: &[&str]) -> BTreeMap<String, Strin
     let got = run(&args);
     assert_eq!(code(&got), 0, "{}", stderr(&got));
     let mut all = BTreeMap::new();
-    for (name, text) in tree(Path::new(&out))
-        .into_iter()
-        .filter(|(n, _)| n.starts_with("aws/") && !n.ends_with("review.json"))
+    for (name, text) in tree(Path::new(&out)).into_iter().filter(|(n, _)| n.starts_with("aws/") && !beside(n))
     {
         let role = name.split('/').nth(2).unwrap().to_owned();
         let policy: Value = serde_json::from_str(&text).unwrap();
@@ -64,9 +67,7 @@ fn conditions(folder: &Path, log: &str, more: &[&str]) -> BTreeMap<String, Strin
 /// Nothing that is applied may deny what was seen, also by the command that users replay with.
 fn replays(folder: &Path, log: &str, role: &str) {
     let files = tree(&folder.join("out"));
-    let mine = files
-        .iter()
-        .filter(|(name, _)| name.contains(&format!("/{role}/")) && !name.ends_with("review.json"));
+    let mine = files.iter().filter(|(name, _)| name.contains(&format!("/{role}/")) && !beside(name));
     let paths: Vec<String> =
         mine.map(|(name, _)| folder.join("out").join(name).display().to_string()).collect();
     let who = format!("*role/{role}");

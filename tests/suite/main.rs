@@ -15,6 +15,7 @@ mod corpus;
 mod events;
 mod hostile;
 mod laws;
+mod lifecycle;
 mod readme;
 mod scenarios;
 mod support;

@@ -5,13 +5,14 @@ mod condition;
 mod evaluate;
 mod identity;
 mod infer;
+mod lifecycle;
 mod map;
 mod namer;
 mod package;
 mod record;
 mod resource;
 
-use super::{Cloud, Evaluator, Sink, Subject};
+use super::{Cloud, Evaluator, Lifecycle, Sink, Subject};
 use crate::catalog;
 use crate::catalog::user::Provenance;
 use crate::model::document::{Document, DoesNotFit};
@@ -20,7 +21,7 @@ use crate::model::identity::{Disposition, Kind, Vouched};
 use crate::model::pattern::Pattern;
 use crate::model::tally::Skip;
 use crate::model::time::Timestamp;
-use crate::model::usage::{Join, Reading};
+use crate::model::usage::{Join, Reading, Row};
 use crate::wire::fingerprint;
 use crate::wire::frame::{self, Broken, Shape};
 use map::Mapped;
@@ -90,6 +91,10 @@ impl Cloud for Aws {
 
     fn synonyms(&self, known: &BTreeSet<&str>) -> BTreeMap<String, String> {
         identity::paths(known)
+    }
+
+    fn lifecycle(&self, rows: &[&Row]) -> Vec<Lifecycle> {
+        lifecycle::lifecycle(rows)
     }
 
     fn conditions(&self) -> Vec<&'static str> {
