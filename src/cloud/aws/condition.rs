@@ -14,6 +14,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Adds the keys among `wanted` that the record attests.
 pub(super) fn attest<'a>(record: &'a Record<'a>, wanted: &[String], uses: &mut [Use<'a>]) {
+    if wanted.is_empty() {
+        return;
+    }
     let rows = catalog::aws().conditions.condition.iter();
     for row in rows.filter(|row| wanted.contains(&row.key)) {
         for used in uses.iter_mut().filter(|used| used.basis == Basis::Event && supported(row, &used.action))
