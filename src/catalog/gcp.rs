@@ -6,8 +6,11 @@ use super::outcome::{OutcomeFile, Outcomes};
 use super::platform::{
     GoogleIdentities, OrganizationFile, OrganizationOnly, SensitiveFile, SensitiveRule, glob,
 };
+use super::user::Provenance;
 use std::collections::BTreeMap;
 
+const PERMISSIONS: &str = include_str!("data/gcp/permissions.tsv");
+const METHODS: &str = include_str!("data/gcp/methods.tsv");
 const OUTCOME: &str = include_str!("data/gcp/outcome.toml");
 const IDENTITY: &str = include_str!("data/gcp/identity.toml");
 const ESCALATION: &str = include_str!("data/gcp/escalation.toml");
@@ -53,13 +56,18 @@ pub struct Gcp {
 }
 
 impl Gcp {
+    /// What the tables are.
+    #[must_use]
+    pub fn provenance(&self) -> Provenance {
+        super::embedded(String::new(), &[PERMISSIONS, METHODS])
+    }
+
     /// The data that ships with the program.
     #[must_use]
     pub fn embedded() -> Self {
         let rows = |text: &'static str| text.lines().filter(|l| !l.starts_with('#'));
-        let groups =
-            rows(include_str!("data/gcp/permissions.tsv")).filter_map(|l| l.split_once('\t')).collect();
-        let methods = rows(include_str!("data/gcp/methods.tsv")).filter_map(|line| {
+        let groups = rows(PERMISSIONS).filter_map(|l| l.split_once('\t')).collect();
+        let methods = rows(METHODS).filter_map(|line| {
             let mut columns = line.split('\t');
             let (name, permissions) = (columns.next()?, columns.next()?);
             let permissions = permissions.split(',').filter_map(|p| p.split_once(':')).collect();

@@ -3,6 +3,7 @@
 
 use super::overlay::list_file;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 /// A role that belongs to the platform.
 #[derive(Clone, Debug, Deserialize)]
@@ -45,6 +46,67 @@ pub struct InfrastructureFile {
     /// CI systems.
     #[serde(default)]
     pub ci: Vec<CiProvider>,
+}
+
+/// How a record attests a condition key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Attest {
+    /// The service that acts for the caller.
+    CallingService,
+    /// The region that was called.
+    Region,
+    /// The account that owns the resource.
+    Owner,
+    /// The VPC endpoint that the request came through.
+    Endpoint,
+    /// The service that uses a key for the caller.
+    KeyUser,
+}
+
+/// A condition key that a policy takes on request.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Condition {
+    /// The key.
+    pub key: String,
+    /// How a record attests it.
+    pub attest: Attest,
+    /// Whether a request has several values of it.
+    #[serde(default)]
+    pub several: bool,
+    /// The services that set it; empty where it does not depend on one.
+    #[serde(default)]
+    pub services: Vec<String>,
+    /// Actions that do not set it, `*` allowed.
+    #[serde(default)]
+    pub except: Vec<String>,
+    /// Why.
+    pub because: String,
+    /// Where that is documented.
+    pub link: String,
+}
+
+/// Encryption contexts by which services that use a key are told.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyUser {
+    /// Key of the encryption context → service.
+    pub context: BTreeMap<String, String>,
+    /// Why.
+    pub because: String,
+    /// Where that is documented.
+    pub link: String,
+}
+
+/// `condition.toml`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConditionFile {
+    /// Keys, sorted.
+    pub condition: Vec<Condition>,
+    /// Who uses keys.
+    pub user: Vec<KeyUser>,
 }
 
 /// Services that go into one document.

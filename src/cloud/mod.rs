@@ -5,6 +5,7 @@
 pub mod aws;
 pub mod gcp;
 
+use crate::catalog::user::Provenance;
 use crate::model::coverage::{Access, Declaration, Plane, Sighting};
 use crate::model::denial::{Advice, Denial};
 use crate::model::document::{Document, DoesNotFit, Layout, Packing};
@@ -44,6 +45,8 @@ pub trait Sink {
     fn stranger(&mut self, event: Option<&str>);
     /// Counts a record that could not be understood.
     fn malformed(&mut self, event: Option<&str>);
+    /// Condition keys that were asked for beside those that are always attested.
+    fn conditions(&self) -> &[String];
     /// Learns how sessions of a principal come about.
     fn link(&mut self, principal: &str, vouched: Vouched);
 }
@@ -179,6 +182,20 @@ pub trait Cloud: Sync {
     fn advise(&self, denial: &Denial) -> Advice;
     /// What the documents grant, one by one, as a person would add it.
     fn statements(&self, documents: &[Document]) -> Vec<serde_json::Value>;
+    /// What a principal created, and what its later life may need that was never seen; for a person to read.
+    fn lifecycle(&self, _rows: &[&Row]) -> Vec<Lifecycle> {
+        Vec::new()
+    }
+    /// Condition keys that its logs attest on request.
+    fn conditions(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+    /// Whether the action is one of the service that a condition names as the caller.
+    fn calls(&self, _action: &str, _caller: &str) -> bool {
+        false
+    }
+    /// Which catalog is in use.
+    fn catalog(&self) -> Provenance;
     /// Whether the catalog knows the action.
     fn knows(&self, action: &str) -> bool;
     /// The account or project part of the output path, and the name part.
@@ -234,6 +251,23 @@ pub struct Subject<'a> {
     pub kind: Kind,
     /// Name for files and policies: `[a-z0-9-]`, unique in its account.
     pub slug: &'a str,
+}
+
+/// Resources of one type that were created, with the same actions seen and never seen.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lifecycle {
+    /// Their type.
+    pub kind: String,
+    /// Their names, sorted.
+    pub resources: Vec<String>,
+    /// Actions of their lifecycle that were seen on them.
+    pub seen: Vec<String>,
+    /// Actions that an update may need.
+    pub update: Vec<String>,
+    /// Actions that a deletion may need.
+    pub delete: Vec<String>,
+    /// Those of the last two that change who may do what.
+    pub cautious: Vec<String>,
 }
 
 /// All clouds.

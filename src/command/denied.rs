@@ -1,6 +1,6 @@
 //! `denied`: what was refused, by which kind of policy, and what would mend it.
 
-use super::input::Input;
+use super::input::{Ask, Input};
 use super::output::{self, Format};
 use super::{Exit, Failure};
 use crate::cloud::CLOUDS;
@@ -27,7 +27,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         print(args, &[pasted(text)?])?;
         return Ok(Exit::Done);
     }
-    let (usage, _) = args.input.read(false, false)?;
+    let (usage, _) = args.input.read(Ask::default())?;
     let all = denials::of_log(&usage);
     print(args, &all)?;
     if all.is_empty() && !args.input.quiet {

@@ -37,7 +37,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         )
         .into());
     }
-    let (usage, intent) = args.input.read(false, args.shape.accept_review)?;
+    let (usage, intent) = args.input.read(args.shape.ask(&args.input)?)?;
     let planning = args.shape.planning(&args.input, &usage, intent, Some(&args.out))?;
     let plans = pipeline::plan(&usage, &planning);
     let wanted = args.input.wanted()?;

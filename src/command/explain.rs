@@ -28,7 +28,7 @@ pub(super) struct Args {
 
 /// Runs it.
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    let (usage, intent) = args.input.read(false, args.shape.accept_review)?;
+    let (usage, intent) = args.input.read(args.shape.ask(&args.input)?)?;
     let planning = args.shape.planning(&args.input, &usage, intent, None)?;
     let plans = pipeline::plan(&usage, &planning);
     if plans.is_empty() {

@@ -12,6 +12,7 @@ use crate::render::target::{self, Target};
 use crate::render::view::{View, Who};
 use crate::render::{self, Artifact, write};
 use crate::report::denials::{self, Refusal};
+use crate::report::lifecycle;
 use crate::report::manifest::{self, ArtifactEntry};
 use crate::report::summary;
 use crate::verify;
@@ -41,7 +42,7 @@ pub(super) struct Args {
 /// Runs it.
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let targets = target::pick(target::all(args.templates.as_deref())?, &args.target)?;
-    let (usage, intent) = args.input.read(false, args.shape.accept_review)?;
+    let (usage, intent) = args.input.read(args.shape.ask(&args.input)?)?;
     let mut planning = args.shape.planning(&args.input, &usage, intent, Some(&args.out))?;
     planning.boundaries = targets.iter().any(|t| t.files.iter().any(|f| f.per == target::Per::Boundary));
     let plans = pipeline::plan(&usage, &planning);
@@ -108,13 +109,14 @@ impl Files<'_> {
                 }
             }
         }
-        if !plan.review().is_empty() {
-            let text = format!("{:#}\n", manifest::review(plan));
-            let path = "review.json".to_owned();
-            self.write(
-                plan,
-                &Artifact { target: "review".to_owned(), path, text, applies: false, reads_back: false },
-            );
+        let held = (!plan.review().is_empty()).then(|| manifest::review(plan));
+        let written = matches!(plan.fate, Fate::Written(_));
+        let lifecycle = written.then(|| lifecycle::lifecycle(plan)).flatten();
+        for (target, value) in [("review", held), ("lifecycle", lifecycle)] {
+            let Some(value) = value else { continue };
+            let (path, text) = (format!("{target}.json"), format!("{value:#}\n"));
+            let target = target.to_owned();
+            self.write(plan, &Artifact { target, path, text, applies: false, reads_back: false });
         }
         Ok(())
     }

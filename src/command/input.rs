@@ -4,6 +4,7 @@
 
 use super::{Exit, Failure, output};
 use crate::aggregate::{Rules, Usage};
+use crate::cloud;
 use crate::config::{Edge, Filter, Minimums};
 use crate::intent::Intent;
 use crate::model::document::Packing;
@@ -55,6 +56,26 @@ pub(super) struct Input {
     pub(super) verbose: bool,
 }
 
+/// What a command wants of the log beside its rows.
+#[derive(Debug, Default)]
+pub(super) struct Ask {
+    /// Every use on its own.
+    pub(super) lines: bool,
+    /// Sensitive actions that were seen in one session only are taken like all others.
+    pub(super) accept_review: bool,
+    /// Condition keys to attest beside those that always are.
+    pub(super) conditions: Vec<String>,
+}
+
+/// A key that some cloud's logs attest, as that cloud writes it.
+pub(super) fn condition(key: &str) -> Result<String, String> {
+    let known: Vec<&str> = cloud::CLOUDS.iter().flat_map(|cloud| cloud.conditions()).collect();
+    let found = known.iter().find(|known| known.eq_ignore_ascii_case(key));
+    found
+        .map(|key| (*key).to_owned())
+        .ok_or_else(|| format!("no log attests `{key}`; known are {}", known.join(", ")))
+}
+
 /// The settings file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -62,6 +83,13 @@ struct File {
     threads: Option<u16>,
     minimums: MinimumsFile,
     packaging: PackagingFile,
+    conditions: ConditionsFile,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ConditionsFile {
+    keys: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -126,11 +154,11 @@ impl Input {
 
     /// Whether `--principal` asks for that one.
     pub(super) fn wanted(&self) -> Result<impl Fn(&str) -> bool, Failure> {
-        let principals = self.filter()?.principals;
+        let principals = self.filter(Vec::new())?.principals;
         Ok(move |id: &str| principals.as_ref().is_none_or(|globs| globs.is_match(id)))
     }
 
-    fn filter(&self) -> Result<Filter, Failure> {
+    fn filter(&self, conditions: Vec<String>) -> Result<Filter, Failure> {
         if let (Some(Edge::On(since)), Some(Edge::On(until))) = (self.since, self.until)
             && until < since
         {
@@ -149,6 +177,7 @@ impl Input {
             clouds: self.cloud.clone(),
             since: self.since,
             until: self.until,
+            conditions,
         })
     }
 
@@ -163,11 +192,22 @@ impl Input {
         super::intent::load(path)
     }
 
+    /// Condition keys that the settings ask for.
+    pub(super) fn conditions(&self) -> Result<Vec<String>, Failure> {
+        let keys = self.file()?.conditions.keys;
+        let known = keys.iter().map(|key| condition(key)).collect::<Result<_, _>>();
+        Ok(known.map_err(|why| {
+            let path = self.config.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
+            format!("`{path}`: conditions.keys: {why}")
+        })?)
+    }
+
     /// Reads everything, and says what of the intent file still holds.
-    pub(super) fn read(&self, lines: bool, accept_review: bool) -> Result<(Usage, Intent), Failure> {
+    pub(super) fn read(&self, ask: Ask) -> Result<(Usage, Intent), Failure> {
+        let Ask { lines, accept_review, conditions } = ask;
         let bar = Bar::new(self.quiet);
         let threads = self.threads.or(self.file()?.threads).map(usize::from);
-        let rules = Rules { filter: self.filter()?, intent: self.intent()?, accept_review };
+        let rules = Rules { filter: self.filter(conditions)?, intent: self.intent()?, accept_review };
         let reader = Reader { inputs: self.inputs.clone(), rules, lines, threads, progress: &bar };
         let (usage, intent) = pipeline::read(&reader)?;
         if self.verbose {

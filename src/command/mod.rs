@@ -4,6 +4,7 @@ mod catalog;
 mod check;
 mod drift;
 mod denied;
+mod data;
 mod explain;
 mod generate;
 mod input;
@@ -13,6 +14,7 @@ mod principals;
 mod shape;
 mod shell;
 mod targets;
+mod update;
 mod uses;
 
 use clap::{Parser, Subcommand};
@@ -47,6 +49,17 @@ enum Command {
     Man(shell::Man),
 }
 
+impl Command {
+    /// Whether what is known of the clouds decides what it does.
+    fn knows_the_clouds(&self) -> bool {
+        match self {
+            Self::Targets(_) | Self::Completions(_) | Self::Man(_) => false,
+            Self::Catalog(args) => !args.updates(),
+            _ => true,
+        }
+    }
+}
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -74,7 +87,8 @@ type Failure = Box<dyn std::error::Error>;
 /// Runs one command line.
 #[must_use]
 pub fn run(cli: &Cli) -> Exit {
-    let result = match &cli.command {
+    let ready = if cli.command.knows_the_clouds() { data::install() } else { Ok(()) };
+    let result = ready.and_then(|()| match &cli.command {
         Command::Generate(args) => generate::run(args),
         Command::Uses(args) => uses::run(args),
         Command::Principals(args) => principals::run(args),
@@ -87,7 +101,7 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Catalog(args) => catalog::run(args),
         Command::Completions(args) => shell::completions(args),
         Command::Man(args) => shell::man(args),
-    };
+    });
     result.unwrap_or_else(|error| {
         output::message(&format!("leastgrant: {error}"));
         Exit::Failed

@@ -1,6 +1,6 @@
 //! `principals`: who is in the logs.
 
-use super::input::Input;
+use super::input::{Ask, Input};
 use super::output::{self, Format};
 use super::{Exit, Failure};
 use crate::cloud;
@@ -20,7 +20,7 @@ pub(super) struct Args {
 
 /// Runs it.
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    let (usage, _) = args.input.read(false, false)?;
+    let (usage, _) = args.input.read(Ask::default())?;
     let text = match output::format(args.format) {
         Format::Json => table::lines(&usage.principals.iter().map(value).collect::<Vec<Value>>()),
         Format::Table => {

@@ -3,7 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "reads the manifest of a former run")]
 
 use super::Failure;
-use super::input::Input;
+use super::input::{Ask, Input, condition};
 use crate::aggregate::Usage;
 use crate::cloud::CLOUDS;
 use crate::config::Shaping;
@@ -30,13 +30,22 @@ pub(super) struct Shape {
     prune: Option<i32>,
     /// Grant sensitive actions also where they were seen in one session only
     #[arg(long)]
-    pub(super) accept_review: bool,
+    accept_review: bool,
+    /// Also limit grants by this condition key where every use satisfies it, for example aws:CalledVia (repeatable)
+    #[arg(long, value_name = "KEY", value_parser = condition)]
+    condition: Vec<String>,
     /// One inline policy instead of managed ones
     #[arg(long)]
     inline: bool,
 }
 
 impl Shape {
+    /// What is wanted of the log.
+    pub(super) fn ask(&self, input: &Input) -> Result<Ask, Failure> {
+        let conditions = [self.condition.as_slice(), &input.conditions()?].concat();
+        Ok(Ask { lines: false, accept_review: self.accept_review, conditions })
+    }
+
     /// Everything plans are made by. `out` is the folder that is written to, if any.
     pub(super) fn planning(
         &self,

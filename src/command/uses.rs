@@ -1,6 +1,6 @@
 //! `uses`: every exercised permission, one a line.
 
-use super::input::Input;
+use super::input::{Ask, Input};
 use super::{Exit, Failure, output};
 
 /// Print every exercised permission as a line of JSON
@@ -15,7 +15,7 @@ pub(super) struct Args {
 
 /// Runs it.
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    let (usage, _) = args.input.read(true, false)?;
+    let (usage, _) = args.input.read(Ask { lines: true, ..Ask::default() })?;
     let mut text = String::new();
     for line in usage.lines.iter().filter(|line| args.skipped || line.skipped.is_none()) {
         text += &line.text();

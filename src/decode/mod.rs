@@ -145,6 +145,9 @@ impl Sink for Counted<'_> {
     fn malformed(&mut self, event: Option<&str>) {
         self.sink.malformed(event);
     }
+    fn conditions(&self) -> &[String] {
+        self.sink.conditions()
+    }
     fn link(&mut self, principal: &str, vouched: Vouched) {
         self.sink.link(principal, vouched);
     }

@@ -2,12 +2,14 @@
 
 use super::intent;
 use crate::aggregate::Usage;
+use crate::cloud;
 use crate::model::grant::{Grant, On};
 use crate::model::tally::Tally;
 use crate::pipeline::{Fate, Plan, Planning};
 use crate::previous;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 
 /// One file of the output folder.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -115,6 +117,18 @@ fn findings(plans: &[Plan<'_>]) -> Vec<Value> {
         .collect()
 }
 
+/// Which catalogs decided, for those who compare two runs.
+fn catalogs(usage: &Usage) -> Value {
+    let seen: BTreeSet<&str> = usage.rows.iter().map(|row| row.cloud).collect();
+    let all = seen.into_iter().filter_map(|id| Some((id, cloud::by_id(id)?.catalog())));
+    let all = all.map(|(id, used)| {
+        let date = if used.date.is_empty() { Value::Null } else { json!(used.date) };
+        let table = if used.from.is_some() { "imported" } else { "embedded" };
+        (id.to_owned(), json!({ "table": table, "date": date, "sha256": used.sha256 }))
+    });
+    Value::Object(all.collect())
+}
+
 /// The whole manifest.
 #[must_use]
 pub fn manifest(
@@ -131,6 +145,7 @@ pub fn manifest(
         "principals": plans.iter().map(principal).collect::<Vec<Value>>(),
         "artifacts": artifacts,
         "coverage": super::coverage::coverage(usage),
+        "catalog": catalogs(usage),
         "unmapped": usage.unmapped,
         "intent": decisions(usage, plans, planning),
         "findings": findings(plans),

@@ -5,6 +5,7 @@ pub mod denials;
 pub mod coverage;
 pub mod evidence;
 pub mod intent;
+pub mod lifecycle;
 pub mod manifest;
 pub mod summary;
 pub mod table;

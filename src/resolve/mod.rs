@@ -3,6 +3,7 @@
 //! A resolver reads the finished table and changes rows and single uses alike, so that `uses` and `generate` agree.
 
 mod managed_keys;
+mod service_roles;
 mod synonyms;
 
 use crate::aggregate::Usage;
@@ -11,4 +12,5 @@ use crate::aggregate::Usage;
 pub fn resolve(usage: &mut Usage) {
     synonyms::synonyms(usage);
     managed_keys::managed_keys(usage);
+    service_roles::service_roles(usage);
 }

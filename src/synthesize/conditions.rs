@@ -1,4 +1,5 @@
-//! Conditions that stand by default (semantics rule 21), and only where every observed use attests the key.
+//! Conditions that stand by default or were asked for (semantics rule 21), and only where every observed use attests the
+//! key. What was not asked for, the reader does not attest.
 
 use super::{Ctx, Draft, seed};
 use crate::model::grant::On;
@@ -11,7 +12,7 @@ const DEFAULT_KEYS: [&str; 4] =
 /// Condition key → value of one use.
 type Attested = BTreeMap<String, String>;
 
-pub(super) fn conditions(draft: &mut Draft<'_>, _ctx: &Ctx<'_>) {
+pub(super) fn conditions(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
     let mut contexts: BTreeMap<(&str, &str, On), Vec<&Attested>> = BTreeMap::new();
     for row in &draft.rows {
         contexts.entry((&row.scope, &row.action, seed::on(row))).or_default().push(&row.context);
@@ -21,7 +22,7 @@ pub(super) fn conditions(draft: &mut Draft<'_>, _ctx: &Ctx<'_>) {
         else {
             continue;
         };
-        for key in DEFAULT_KEYS {
+        for key in DEFAULT_KEYS.into_iter().chain(ctx.cloud.conditions()) {
             let attested: Option<Vec<&String>> = behind.iter().map(|context| context.get(key)).collect();
             let values =
                 attested.unwrap_or_default().into_iter().flat_map(|v| v.split('\u{1f}')).map(str::to_owned);

@@ -1,6 +1,6 @@
 //! The command line as a contract: fields, exit codes, filters, help.
 
-use crate::support::{applied, code, fixture, lines, run, stderr, tree};
+use crate::support::{applied, code, fixture, lines, program, run, stderr, tree};
 use serde_json::Value;
 
 const SAM: &str = "arn:aws:iam::111122223333:role/ci/github-sam-deploy";
@@ -208,7 +208,7 @@ fn wrong_usage_is_2_and_a_missing_path_is_1() {
 fn stdin_and_globs_are_inputs() {
     use std::io::Write;
     let text = std::fs::read(fixture("bad/good.json")).unwrap();
-    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_leastgrant"))
+    let mut child = program()
         .args(["uses", "-"])
         .stdin(std::process::Stdio::piped())
         .stdout(std::process::Stdio::piped())

@@ -10,13 +10,16 @@
 
 mod bad;
 mod cli;
+mod conditions;
 mod corpus;
 mod denials;
 mod coverage;
 mod events;
 mod hostile;
 mod laws;
+mod lifecycle;
 mod readme;
 mod scenarios;
 mod support;
 mod tidy;
+mod update;

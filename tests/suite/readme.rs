@@ -1,8 +1,7 @@
 //! Every command of the README is run, on the shipped fixtures.
 
-use crate::support::root;
+use crate::support::{program, root};
 use std::path::Path;
-use std::process::Command;
 
 /// Lines of the README's `sh` blocks.
 fn commands() -> Vec<String> {
@@ -51,11 +50,7 @@ fn every_command_runs() {
             }
             _ => panic!("the README has a command that no test runs: {line}"),
         };
-        let got = Command::new(env!("CARGO_BIN_EXE_leastgrant"))
-            .args(&args)
-            .current_dir(folder.path())
-            .output()
-            .unwrap();
+        let got = program().args(&args).current_dir(folder.path()).output().unwrap();
         assert!(got.status.success(), "{line}\n{}", String::from_utf8_lossy(&got.stderr));
         run += 1;
     }

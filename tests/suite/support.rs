@@ -32,9 +32,16 @@ pub(crate) fn corpus() -> Option<PathBuf> {
     found
 }
 
+/// The program, with what it ships with: tests know nothing of the user's own data folder.
+pub(crate) fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_leastgrant"));
+    command.env("LEASTGRANT_CATALOG", "embedded");
+    command
+}
+
 /// Runs the program.
 pub(crate) fn run(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_leastgrant")).args(args).output().unwrap()
+    program().args(args).output().unwrap()
 }
 
 /// Its exit code.

@@ -220,6 +220,14 @@ fn every_hand_written_file_is_read_as_its_schema_and_names_what_exists() {
                     assert!(table.service(service).is_some(), "{name}: `{service}` is no service");
                 }
             }
+            "condition.toml" => {
+                let file: platform::ConditionFile = toml::from_str(text).map_err(fail).unwrap();
+                let plain = |action: &&String| !action.ends_with(":*");
+                file.condition
+                    .iter()
+                    .flat_map(|row| row.except.iter().filter(plain))
+                    .for_each(|action| known(action, &name));
+            }
             "boundary.toml" => {
                 let file: platform::BoundaryFile = toml::from_str(text).map_err(fail).unwrap();
                 file.deny.iter().flat_map(|row| &row.actions).for_each(|action| known(action, &name));

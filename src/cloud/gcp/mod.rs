@@ -11,6 +11,7 @@ mod record;
 
 use super::{Cloud, Evaluator, Logging, Sink, Subject};
 use crate::catalog;
+use crate::catalog::user::Provenance;
 use crate::model::coverage::{Access, KINDS, Plane};
 use crate::model::denial::{Advice, Denial, Refused};
 use crate::model::document::{Document, DoesNotFit, Layout, Packing};
@@ -118,6 +119,10 @@ impl Cloud for Gcp {
         let On::Resource(pattern) = on else { return None };
         let scope = pattern.head().trim_start_matches("//cloudresourcemanager.googleapis.com/");
         package::definable(scope).then(|| scope.to_owned())
+    }
+
+    fn catalog(&self) -> Provenance {
+        catalog::gcp().provenance()
     }
 
     fn knows(&self, action: &str) -> bool {

@@ -1,0 +1,107 @@
+//! What was created in the log, and which actions its update, deletion and rollback may need that were never seen.
+
+use crate::catalog;
+use crate::catalog::handlers::Handled;
+use crate::catalog::table::AccessLevel;
+use crate::cloud::Lifecycle;
+use crate::model::usage::{Basis, Level, Outcome, Row};
+use crate::wire::leaves::normal;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// More types than this that one action could have made, and nothing tells them apart: then none is named.
+const UNDECIDED: usize = 4;
+
+/// Types (in words) and name of what was created → those types, and the actions that made it.
+type Created<'a> = BTreeMap<(String, &'a str), (Vec<Handled>, BTreeSet<&'a str>)>;
+
+/// The lifecycle of all that a principal's rows show it created.
+pub(super) fn lifecycle(rows: &[&Row]) -> Vec<Lifecycle> {
+    let asked: Vec<&Row> =
+        rows.iter().copied().filter(|row| row.outcome.grants() && row.exempt.is_none()).collect();
+    let mut by_action: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
+    for row in &asked {
+        by_action.entry(&row.action).or_default().push(row);
+    }
+    let mut created = Created::new();
+    let made = |row: &&&Row| {
+        row.outcome == Outcome::Allowed && row.basis == Basis::Event && !row.target.text.is_empty()
+    };
+    for row in asked.iter().filter(made) {
+        let made = types(&row.action, &row.target.text);
+        if !made.is_empty() {
+            let kind = made.iter().map(|handled| handled.kind).collect::<Vec<_>>().join(" or ");
+            let entry = created.entry((kind, &row.target.text)).or_insert((made, BTreeSet::new()));
+            entry.1.insert(&row.action);
+        }
+    }
+    let mut joined: BTreeMap<Lifecycle, BTreeSet<String>> = BTreeMap::new();
+    for ((kind, resource), (made, makers)) in created {
+        let one = one(kind, resource, &made, &makers, &by_action);
+        joined.entry(one).or_default().insert(resource.to_owned());
+    }
+    let all = joined.into_iter();
+    all.map(|(one, resources)| Lifecycle { resources: resources.into_iter().collect(), ..one }).collect()
+}
+
+/// The types that the call may have made on the resource: those that are called like it. Where none of the action's
+/// resources is called like a type, it makes something within them (a permission of a function): then all, if few.
+fn types(action: &str, resource: &str) -> Vec<Handled> {
+    let made = catalog::aws().handlers.made_by(action);
+    let Some((service, known)) = catalog::aws().table.action(action) else { return Vec::new() };
+    let called = |at: usize| {
+        let kind = service.types.get(at).map_or("", |kind| kind.kind.as_str());
+        move |handled: &&Handled| {
+            let name = normal(handled.name());
+            kind == name || kind.strip_suffix('s') == Some(&name)
+        }
+    };
+    let same = |at: usize| made.iter().filter(called(at)).copied().collect::<Vec<Handled>>();
+    let within = known.types.iter().all(|(at, _)| same(*at).is_empty());
+    match service.type_of(resource) {
+        _ if within && made.len() <= UNDECIDED => made.to_vec(),
+        Some(at) => same(at),
+        None => Vec::new(),
+    }
+}
+
+fn one(
+    kind: String,
+    resource: &str,
+    made: &[Handled],
+    makers: &BTreeSet<&str>,
+    by_action: &BTreeMap<&str, Vec<&Row>>,
+) -> Lifecycle {
+    // An imported catalog may no longer know an action.
+    let known = |action: &String| catalog::aws().table.action(action).is_some();
+    let update: BTreeSet<String> = made.iter().flat_map(Handled::update).filter(known).collect();
+    let delete: BTreeSet<String> = made.iter().flat_map(Handled::delete).filter(known).collect();
+    let was_seen = |action: &&String| {
+        let rows = by_action.get(action.as_str());
+        rows.is_some_and(|rows| rows.iter().any(|row| on_it(row, resource)))
+    };
+    let mut seen: BTreeSet<String> = update.union(&delete).filter(was_seen).cloned().collect();
+    seen.extend(makers.iter().map(|maker| (*maker).to_owned()));
+    let never = |all: &BTreeSet<String>| all.difference(&seen).cloned().collect::<Vec<String>>();
+    let (update, delete) = (never(&update), never(&delete));
+    let cautious: BTreeSet<&String> =
+        update.iter().chain(&delete).filter(|action| cautious(action)).collect();
+    let cautious = cautious.into_iter().cloned().collect();
+    Lifecycle { kind, resources: Vec::new(), seen: seen.into_iter().collect(), update, delete, cautious }
+}
+
+/// Whether a row is about the resource: its name, a name within it, a pattern, or an action on other types.
+fn on_it(row: &Row, resource: &str) -> bool {
+    let Some((service, action)) = catalog::aws().table.action(&row.action) else { return false };
+    let own = service.type_of(resource);
+    if row.target.level != Level::Named || !action.types.iter().any(|(at, _)| Some(*at) == own) {
+        return true;
+    }
+    let rest = row.target.text.strip_prefix(resource);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ':']))
+}
+
+/// Whether an action changes who may do what.
+fn cautious(action: &str) -> bool {
+    let known = catalog::aws().table.action(action);
+    known.is_some_and(|(_, action)| action.level == AccessLevel::Permissions)
+}
