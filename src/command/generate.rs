@@ -7,7 +7,7 @@ use crate::cloud;
 use crate::pipeline::{self, Fate, Plan};
 use crate::render::target::{self, Target};
 use crate::render::view::{View, Who};
-use crate::render::{self, Artifact, write};
+use crate::render::{self, Artifact, alike, write};
 use crate::report::manifest::{self, ArtifactEntry};
 use crate::report::summary;
 use crate::verify;
@@ -45,6 +45,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     for plan in &plans {
         files.principal(plan, &targets)?;
     }
+    files.together(&plans, &targets)?;
     files.entries.sort();
     let manifest = manifest::manifest(&usage, &plans, &files.entries);
     write::file(&args.out, "manifest.json", &format!("{manifest:#}\n"), false)?;
@@ -83,38 +84,46 @@ struct Files<'a> {
 
 impl Files<'_> {
     fn principal(&mut self, plan: &Plan<'_>, targets: &[Target]) -> Result<(), Failure> {
-        if let Fate::Written(verified) = &plan.fate {
-            let who = Who {
-                id: &plan.who.id,
-                name: plan.name,
-                slug: &plan.slug,
-                kind: plan.who.kind.as_str(),
-                cloud: plan.who.cloud,
-                account: &plan.account,
-                disposition: plan.disposition.as_str(),
-            };
-            let view = View::new(who, verified);
+        if let Some(view) = view(plan) {
             for target in targets.iter().filter(|t| t.cloud == plan.who.cloud) {
                 let artifacts = render::render(target, &view)?;
                 read_back(plan, &artifacts)?;
                 for artifact in artifacts {
-                    self.write(plan, &artifact);
+                    self.write(&[plan], &plan.folder(), &artifact);
                 }
             }
         }
         if !plan.review().is_empty() {
             let text = format!("{:#}\n", manifest::review(plan));
             let path = "review.json".to_owned();
-            self.write(
-                plan,
-                &Artifact { target: "review".to_owned(), path, text, applies: false, reads_back: false },
-            );
+            let review =
+                Artifact { target: "review".to_owned(), path, text, applies: false, reads_back: false };
+            self.write(&[plan], &plan.folder(), &review);
         }
         Ok(())
     }
 
-    fn write(&mut self, plan: &Plan<'_>, artifact: &Artifact) {
-        let path = format!("{}/{}", plan.folder(), artifact.path);
+    /// Files of several principals.
+    fn together(&mut self, plans: &[Plan<'_>], targets: &[Target]) -> Result<(), Failure> {
+        if !targets.iter().any(|target| target.files.iter().any(|rule| rule.per.together())) {
+            return Ok(());
+        }
+        let (plans, views): (Vec<&Plan<'_>>, Vec<View<'_>>) =
+            plans.iter().filter_map(|plan| Some((plan, view(plan)?))).unzip();
+        let groups = alike::groups(&views);
+        for target in targets {
+            for (group, artifact) in alike::render(target, &views, &groups)? {
+                let whose: Vec<&Plan<'_>> =
+                    group.members.iter().filter_map(|at| plans.get(*at).copied()).collect();
+                self.write(&whose, &group.folder, &artifact);
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, plans: &[&Plan<'_>], folder: &str, artifact: &Artifact) {
+        let Some((plan, others)) = plans.split_first() else { return };
+        let path = format!("{folder}/{}", artifact.path);
         let written = match write::file(self.root, &path, &artifact.text, self.keep) {
             Ok(written) => written,
             Err(why) => {
@@ -137,8 +146,25 @@ impl Files<'_> {
             target: artifact.target.clone(),
             path,
             applies,
+            shared_with: others.iter().map(|other| other.who.id.clone()).collect(),
         });
     }
+}
+
+/// What templates see of a principal that has documents.
+fn view<'a>(plan: &'a Plan<'_>) -> Option<View<'a>> {
+    let Fate::Written(verified) = &plan.fate else { return None };
+    let who = Who {
+        id: &plan.who.id,
+        name: plan.name,
+        slug: &plan.slug,
+        kind: plan.who.kind.as_str(),
+        cloud: plan.who.cloud,
+        account: &plan.account,
+        disposition: plan.disposition.as_str(),
+        reasons: &plan.reasons,
+    };
+    Some(View::new(who, verified))
 }
 
 /// What was rendered is read back and replayed once more: a template cannot change what was proved.

@@ -240,6 +240,24 @@ fn user_templates_are_rendered_strictly() {
     assert!(code(&got) == 1 && stderr(&got).contains("a.hbs"), "{}", stderr(&got));
     std::fs::write(target.join("target.toml"), toml.replace("view = 1", "view = 99")).unwrap();
     assert!(stderr(&run(&args)).contains("update leastgrant"));
+    let together = toml.replace("per = \"document\"", "per = \"alike\"").replace("{{document.name}}", "all");
+    std::fs::write(target.join("target.toml"), format!("reads_back = true\n{together}")).unwrap();
+    assert!(stderr(&run(&args)).contains("`reads_back` is for files per principal or document"));
+    let place = "{{#each documents}}{{#each this.statements}}{{#each this.resource_parts}}{{parts this.parts region=\"R\" account=\"A\"}}{{/each}}{{/each}}{{/each}}";
+    std::fs::write(target.join("target.toml"), &together).unwrap();
+    std::fs::write(target.join("a.hbs"), place).unwrap();
+    let got = run(&args);
+    assert!(
+        code(&got) == 1 && stderr(&got).contains("`parts` is not told its `partition`"),
+        "{}",
+        stderr(&got)
+    );
+    std::fs::write(target.join("target.toml"), together.replace("path = \"all.txt\"", "path = \"\""))
+        .unwrap();
+    let empty = folder.path().join("empty").display().to_string();
+    let args = ["generate", &sam(), "--out", &empty, "--templates", &templates, "--target", "mine", "-q"];
+    assert_eq!(code(&run(&args)), 0);
+    assert_eq!(tree(std::path::Path::new(&empty)).len(), 1, "a file without a path is none");
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod corpus;
 mod events;
 mod hostile;
 mod laws;
+mod places;
 mod readme;
 mod scenarios;
 mod support;

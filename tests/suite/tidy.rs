@@ -19,7 +19,7 @@ const MAY: [(&str, &[&str]); 14] = [
     ("resolve", &["model", "cloud", "aggregate"]),
     ("synthesize", &["model", "config", "cloud"]),
     ("verify", &["model", "cloud"]),
-    ("render", &["model", "verify"]),
+    ("render", &["model", "cloud", "verify"]),
     (
         "pipeline",
         &["model", "config", "cloud", "source", "decode", "aggregate", "resolve", "synthesize", "verify"],

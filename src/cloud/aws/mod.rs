@@ -7,10 +7,11 @@ mod infer;
 mod map;
 mod namer;
 mod package;
+mod pieces;
 mod record;
 mod resource;
 
-use super::{Cloud, Evaluator, Sink, Subject};
+use super::{Cloud, Evaluator, Piece, Sink, Subject};
 use crate::catalog;
 use crate::model::document::{Document, DoesNotFit};
 use crate::model::grant::Grant;
@@ -97,6 +98,10 @@ impl Cloud for Aws {
     fn place<'a>(&self, principal: &'a str, home: &'a str) -> (String, &'a str) {
         let name = principal.rsplit(['/', ':']).next().unwrap_or(principal);
         (if home.is_empty() { "organization".to_owned() } else { home.to_owned() }, name)
+    }
+
+    fn pieces<'a>(&self, name: &'a str) -> Vec<Piece<'a>> {
+        pieces::pieces(name)
     }
 
     fn level(&self, action: &str) -> &'static str {
