@@ -336,3 +336,38 @@ fn an_account_that_is_called_modules_keeps_its_folder() {
         assert!(paths.contains(&path), "{path}: {paths:?}");
     }
 }
+
+/// Addresses of the policies of one role that uses `tables` tables and `functions` functions.
+fn addresses(tables: usize, functions: usize) -> BTreeSet<String> {
+    let record = |at: usize, source: &str, event: &str, parameters: Value| {
+        json!({ "eventVersion": "1.11", "eventTime": "2026-11-03T09:00:00Z", "awsRegion": "eu-central-1",
+            "eventSource": source, "eventName": event, "eventID": format!("{event}-{at}"), "eventType": "AwsApiCall",
+            "recipientAccountId": "111122223333", "requestParameters": parameters, "userIdentity": { "type": "AssumedRole",
+            "accountId": "111122223333", "sessionContext": { "sessionIssuer": { "arn": "arn:aws:iam::111122223333:role/app" } } } })
+    };
+    let long = "a-name-as-long-as-people-make-them-in-earnest";
+    let table = |at| {
+        record(at, "dynamodb.amazonaws.com", "DescribeTable", json!({ "tableName": format!("{long}-{at}") }))
+    };
+    let function =
+        |at| record(at, "lambda.amazonaws.com", "Invoke", json!({ "functionName": format!("{long}-{at}") }));
+    let folder = tempfile::tempdir().unwrap();
+    let (logs, out) = (folder.path().join("log.json"), folder.path().join("out"));
+    let records: Vec<Value> = (0..tables).map(table).chain((0..functions).map(function)).collect();
+    std::fs::write(&logs, json!({ "Records": records }).to_string()).unwrap();
+    generate(&logs.display().to_string(), &out);
+    let text = std::fs::read_to_string(out.join("aws/111122223333/app/policy.tf")).unwrap();
+    let blocks = text.split("resource \"aws_iam_policy\" \"").skip(1);
+    blocks.map(|block| block.split_once('"').unwrap().0.to_owned()).collect()
+}
+
+#[test]
+fn a_document_more_renames_none() {
+    let one = addresses(20, 0);
+    let both = addresses(20, 20);
+    let (split, more) = (addresses(40, 40), addresses(50, 50));
+    assert_eq!(one, BTreeSet::from(["app".to_owned()]));
+    assert_eq!(both, one, "still one document");
+    assert_eq!(split, BTreeSet::from(["app".to_owned(), "app_data".to_owned()]));
+    assert_eq!(more, split);
+}

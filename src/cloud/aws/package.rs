@@ -220,8 +220,10 @@ fn split(who: &Subject<'_>, statements: Vec<Statement>) -> Result<Vec<Document>,
         )));
     }
     let mut names = BTreeSet::new();
-    let documents = filled.into_iter().map(|(groups, statements)| {
-        let mut name = format!("{}-{}", who.slug, groups.join("-"));
+    let documents = filled.into_iter().enumerate().map(|(at, (groups, statements))| {
+        // By its first group alone, so that what joins or leaves a document renames none; no slug has a dot.
+        let group = groups.first().filter(|_| at > 0);
+        let mut name = group.map_or_else(|| who.slug.to_owned(), |group| format!("{}.{group}", who.slug));
         if !names.insert(name.clone()) {
             let first = statements.first().map_or(String::new(), digest);
             name = format!("{name}-{first}");
