@@ -19,6 +19,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 from typing import Any, Callable, Iterator, NamedTuple
@@ -125,8 +126,8 @@ def check_modes(out: Output) -> Result:
 # ---- Terraform
 
 
-def check_terraform_fmt(out: Output) -> Result:
-    """`terraform fmt` would change nothing."""
+def find_terraform() -> tuple[str, dict[str, str]]:
+    """The program, and an environment in which it calls nobody."""
     terraform = shutil.which("terraform")
     quiet = {key: value for key, value in os.environ.items() if not key.startswith("TF_")}
     quiet["CHECKPOINT_DISABLE"] = "1"
@@ -134,7 +135,13 @@ def check_terraform_fmt(out: Output) -> Result:
         subprocess.run([terraform or "", "version"], capture_output=True, env=quiet, check=True)
     except (OSError, subprocess.CalledProcessError):
         raise Skipped("terraform is not installed") from None
-    command = [str(terraform), "fmt", "-check", "-diff", "-recursive", "-no-color", str(out.root)]
+    return str(terraform), quiet
+
+
+def check_terraform_fmt(out: Output) -> Result:
+    """`terraform fmt` would change nothing."""
+    terraform, quiet = find_terraform()
+    command = [terraform, "fmt", "-check", "-diff", "-recursive", "-no-color", str(out.root)]
     run = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", env=quiet)
     if run.returncode == 0:
         return Result([], [])
@@ -185,24 +192,61 @@ def body_faults(body: dict[str, Any], schema: dict[str, Any], where: str) -> Ite
             yield f"{where}: `{key}` must be {spec['type']}"
 
 
+# Data sources that the schema file lacks, as the provider documents them since its version 6.
+PLACES: dict[str, Any] = {
+    "data.aws_caller_identity": {},
+    "data.aws_partition": {},
+    "data.aws_region": {"region": {"type": "string", "required": False}},
+}
+KINDS = {"variable": "var", "output": "output", "module": "module", "check": "check"}
+STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"')
+REFERENCE = re.compile(r"(?<![\w.-])(var\.\w+|local\.\w+|module\.\w+|data\.\w+\.[\w-]+|(?:aws|google)_\w+\.[\w-]+)")
+
+
+def references(text: str) -> set[str]:
+    """The addresses that a file refers to, in expressions and in strings."""
+
+    def inside(match: re.Match[str]) -> str:
+        return " ".join(re.findall(r"(?<!\$)\$\{([^}]*)\}", match.group()))
+
+    lines = (STRING.sub(inside, line) for line in text.splitlines() if not line.lstrip().startswith("#"))
+    return set(REFERENCE.findall("\n".join(lines)))
+
+
 def file_faults(text: str, tree: dict[str, Any], schema: dict[str, Any], where: str) -> Iterator[str]:
     """Faults of one file: its blocks, addresses declared twice, references to what is not declared."""
-    declared = collections.Counter(f"var.{unquoted(name)}" for block in tree.get("variable", []) for name in block)
+    named = ((word, unquoted(name)) for kind, word in KINDS.items() for block in tree.get(kind, []) for name in block)
+    declared = collections.Counter(f"{word}.{name}" for word, name in named)
+    declared.update(f"local.{name}" for block in tree.get("locals", []) for name in block if not name.startswith("__"))
     for kind, prefix in (("resource", ""), ("data", "data.")):
         for label, name, body in blocks(tree, kind):
-            address = f"{prefix}{label}.{name}"
-            declared[address] += 1
-            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", name):
-                yield f"{where}: `{name}` is no identifier"
+            declared[f"{prefix}{label}.{name}"] += 1
             if prefix + label not in schema:
                 yield f"{where}: the schema has no {prefix}{label}"
                 continue
             known = {key: value for key, value in body.items() if key not in META}
-            yield from body_faults(known, schema[prefix + label], f"{where}: {address}")
-    yield from (f"{where}: {address} is declared twice" for address, count in declared.items() if count > 1)
-    for reference in re.findall(r"= (var\.\w+|(?:data\.)?[a-z]\w*\.[\w-]+)\b", text):
-        if reference not in declared:
-            yield f"{where}: {reference} is not declared"
+            yield from body_faults(known, schema[prefix + label], f"{where}: {prefix}{label}.{name}")
+    for address, count in declared.items():
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", address.rpartition(".")[2]):
+            yield f"{where}: `{address}` is no identifier"
+        if count > 1:
+            yield f"{where}: {address} is declared twice"
+    yield from (f"{where}: {address} is not declared" for address in sorted(references(text) - set(declared)))
+
+
+def module_faults(trees: dict[Path, dict[str, Any]], file: Path, where: str) -> Iterator[str]:
+    """Modules that are not there, and arguments that they do not take or that they lack."""
+    for block in trees[file].get("module", []):
+        for label, body in block.items():
+            folder = Path(os.path.normpath(file.parent / unquoted(body["source"])))
+            inner = [tree for path, tree in trees.items() if path.parent == folder]
+            if not inner:
+                yield f"{where}: module {label}: no module in {body['source']}"
+            takes = {unquoted(n): v for tree in inner for b in tree.get("variable", []) for n, v in b.items()}
+            given = {key for key in body if not key.startswith("__")} - META - {"source"}
+            yield from (f"{where}: module {label} takes no `{key}`" for key in sorted(given - set(takes)))
+            lacks = sorted(key for key, variable in takes.items() if "default" not in variable and key not in given)
+            yield from (f"{where}: module {label} lacks `{key}`" for key in lacks)
 
 
 def check_terraform_schema(out: Output, path: Path | None) -> Result:
@@ -212,15 +256,135 @@ def check_terraform_schema(out: Output, path: Path | None) -> Result:
     need("hcl2", "python-hcl2")
     import hcl2
 
-    schema = json.loads(path.read_text(encoding="utf-8"))
+    schema = {**PLACES, **json.loads(path.read_text(encoding="utf-8"))}
     faults: list[str] = []
+    trees: dict[Path, dict[str, Any]] = {}
     for file in out.named("*.tf"):
         text = file.read_text(encoding="utf-8")
         try:
-            faults += file_faults(text, hcl2.loads(text), schema, out.name(file))
+            trees[file] = hcl2.loads(text)
+            faults += file_faults(text, trees[file], schema, out.name(file))
         except Exception as error:  # the parser raises many kinds
             faults.append(f"{out.name(file)}: {str(error).splitlines()[0]}")
+    for file in trees:
+        faults += module_faults(trees, file, out.name(file))
     return Result(faults, [])
+
+
+# ---- what Terraform and CloudFormation make of a document
+
+IDENTITY = "data.aws_caller_identity.current.account_id"
+
+
+class Place(NamedTuple):
+    """Where a file is deployed."""
+
+    partition: str
+    region: str
+    account: str
+
+
+def arn_field(document: Any, at: int) -> str:
+    """The one partition or region that all ARNs of a principal's documents name."""
+    found = set(re.findall(r'"arn:' + at * "[^:]*:" + r'([A-Za-z0-9-]+):', json.dumps(document)))
+    return found.pop() if len(found) == 1 else "none"
+
+
+def deployments(out: Output, file: str) -> Iterator[tuple[Path, Place, dict[str, Any]]]:
+    """Every file of that name, for every principal it is for: its place, and the principal's documents by name."""
+    owned: dict[str, dict[str, Any]] = {}
+    for artifact in out.artifacts:
+        if artifact["target"] == "aws-policy":
+            path = out.root / artifact["path"]
+            owned.setdefault(artifact["principal"], {})[path.stem] = out.documents.get(path)
+    for artifact in out.artifacts:
+        for principal in [artifact["principal"], *artifact.get("shared_with", [])]:
+            if Path(artifact["path"]).name == file and principal in owned:
+                documents = owned[principal]
+                account = (principal.split(":") + 5 * ["none"])[4]
+                place = Place(arn_field(list(documents.values()), 0), arn_field(list(documents.values()), 2), account)
+                yield out.root / artifact["path"], place, documents
+
+
+def sorted_lists(value: Any) -> Any:
+    """The value with its lists in one order, which says nothing in a policy."""
+    if isinstance(value, list):
+        return sorted((sorted_lists(v) for v in value), key=lambda v: json.dumps(v, sort_keys=True))
+    return {k: sorted_lists(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+
+def differences(out: Output, got: list[tuple[Path, Place, dict[str, Any], dict[str, Any]]]) -> Result:
+    """Files whose policies are not those of the JSON."""
+    faults = [
+        f"{out.name(file)}: in {place.account} not what the JSON says"
+        for file, place, wanted, made in got
+        if sorted_lists(made) != sorted_lists(wanted)
+    ]
+    return Result(faults, [])
+
+
+def terraform_policies(text: str) -> str:
+    """An expression of all policies of a file, by name, with the place taken from `each`."""
+    policies = []
+    for block in text.split('\nresource "aws_iam_policy" ')[1:]:
+        name = re.search(r"^  name = (.*)$", block, re.MULTILINE)
+        body = re.search(r"^  policy = (jsonencode\(\{$.*?^  \}\))$", block, re.MULTILINE | re.DOTALL)
+        if name is None or body is None:
+            raise ValueError("a policy of another shape")
+        policies.append(f"{name.group(1)} = {body.group(1)}")
+    text = "{\n" + "\n".join(policies) + "\n}"
+    for own, reference in (("partition", "data.aws_partition.current.partition"), ("account", IDENTITY)):
+        text = text.replace("${" + reference + "}", "${each." + own + "}")
+    return text.replace("${data.aws_region.current.region}", "${each.region}")
+
+
+def check_terraform_documents(out: Output) -> Result:
+    """Terraform makes of each module, in the account of each of its principals, the documents of the JSON."""
+    terraform, quiet = find_terraform()
+    all_of = list(deployments(out, "policy.tf"))
+    with tempfile.TemporaryDirectory(prefix="leastgrant-") as scratch:
+        for number, (file, place, _) in enumerate(all_of):
+            each = "".join(f"{key} = {json.dumps(value)}\n" for key, value in place._asdict().items())
+            made = terraform_policies(file.read_text(encoding="utf-8"))
+            made = f"locals {{\n  p{number} = [for each in [{{\n{each}}}] : {made}][0]\n}}\n"
+            Path(scratch, f"p{number}.tf").write_text(made, encoding="utf-8")
+        names = "".join(f"p{number} = local.p{number}\n" for number in range(len(all_of)))
+        Path(scratch, "out.tf").write_text(f'output "all" {{\n  value = {{\n{names}}}\n}}\n', encoding="utf-8")
+        for arguments in (["init"], ["apply", "-auto-approve"], ["output", "-json", "all"]):
+            command = [terraform, f"-chdir={scratch}", *arguments, *(["-no-color"] if arguments[0] != "output" else [])]
+            run = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", env=quiet)
+            if run.returncode != 0:
+                return Result((run.stdout + run.stderr).splitlines(), [])
+        made = json.loads(run.stdout)
+    got = [
+        (file, place, wanted, {name: json.loads(text) for name, text in made[f"p{number}"].items()})
+        for number, (file, place, wanted) in enumerate(all_of)
+    ]
+    return differences(out, got)
+
+
+def check_cloudformation_documents(out: Output) -> Result:
+    """CloudFormation makes of each template, in the account of each of its principals, the documents of the JSON."""
+    need("yaml", "PyYAML")
+    import yaml
+
+    got = []
+    for file, place, wanted in deployments(out, "policy.yaml"):
+        own = {"AWS::Partition": place.partition, "AWS::Region": place.region, "AWS::AccountId": place.account}
+
+        class Loader(yaml.SafeLoader):
+            """Reads what the templates use of CloudFormation's functions."""
+
+        def substitute(_: Any, node: Any) -> str:
+            known = lambda match: "${" if match.group() == "${!" else own[match.group(1)]
+            return re.sub(r"\$\{!|\$\{([^}!]*)\}", known, node.value)
+
+        Loader.add_constructor("!Sub", substitute)
+        Loader.add_constructor("!Ref", lambda _, node: node.value)
+        resources = yaml.load(file.read_text(encoding="utf-8"), Loader)["Resources"].values()
+        policies = [resource["Properties"] for resource in resources]
+        got.append((file, place, wanted, {p["ManagedPolicyName"]: p["PolicyDocument"] for p in policies}))
+    return differences(out, got)
 
 
 # ---- CloudFormation
@@ -440,6 +604,8 @@ def main() -> int:
         ("only the owner can read", len(out.entries), lambda: check_modes(out)),
         ("terraform fmt", len(out.named("*.tf")), lambda: check_terraform_fmt(out)),
         ("Terraform schema", len(out.named("*.tf")), lambda: check_terraform_schema(out, schema)),
+        ("Terraform's documents", len(out.named("policy.tf", "aws")), lambda: check_terraform_documents(out)),
+        ("CloudFormation's documents", len(out.named("policy.yaml", "aws")), lambda: check_cloudformation_documents(out)),
         ("cfn-lint", len(out.named("*.yaml", "aws")), lambda: check_cloudformation(out)),
         ("parliament", len(out.named("*.json", "aws")), lambda: check_policies(out)),
         ("custom roles", len(out.named("*.yaml", "gcp")), lambda: check_roles(out)),

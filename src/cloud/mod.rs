@@ -200,6 +200,10 @@ pub trait Cloud: Sync {
     fn knows(&self, action: &str) -> bool;
     /// The account or project part of the output path, and the name part.
     fn place<'a>(&self, principal: &'a str, home: &'a str) -> (String, &'a str);
+    /// A name, cut where it says in which partition, region and account something is.
+    fn pieces<'a>(&self, name: &'a str) -> Vec<Piece<'a>> {
+        vec![Piece::Text(name)]
+    }
     /// Access level of an action, in words.
     fn level(&self, action: &str) -> &'static str;
 }
@@ -239,6 +243,28 @@ impl Logging {
     #[must_use]
     pub fn asked_for(&self, plane: Plane, access: Access) -> bool {
         self.kinds.contains(&(plane, access))
+    }
+}
+
+/// A piece of a name; all pieces joined are the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Piece<'a> {
+    /// What says nothing of a place.
+    Text(&'a str),
+    /// The partition of the cloud.
+    Partition(&'a str),
+    /// The region.
+    Region(&'a str),
+    /// The account.
+    Account(&'a str),
+}
+
+impl<'a> Piece<'a> {
+    /// The piece as it stands in the name.
+    #[must_use]
+    pub fn text(&self) -> &'a str {
+        let (Self::Text(text) | Self::Partition(text) | Self::Region(text) | Self::Account(text)) = self;
+        text
     }
 }
 

@@ -10,7 +10,7 @@ use crate::model::usage::Row;
 use crate::pipeline::{self, Fate, Plan};
 use crate::render::target::{self, Target};
 use crate::render::view::{View, Who};
-use crate::render::{self, Artifact, write};
+use crate::render::{self, Artifact, alike, write};
 use crate::report::denials::{self, Refusal};
 use crate::report::lifecycle;
 use crate::report::manifest::{self, ArtifactEntry};
@@ -59,6 +59,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         files.principal(plan, &targets)?;
         files.denied(plan, &refusals);
     }
+    files.together(&plans, &targets)?;
     files.entries.sort();
     let manifest = manifest::manifest(&usage, &plans, &files.entries, &planning);
     write::file(&args.out, "manifest.json", &format!("{manifest:#}\n"), false)?;
@@ -105,7 +106,7 @@ impl Files<'_> {
                 let artifacts = render::render(target, &view)?;
                 read_back(plan, &artifacts, self.intent)?;
                 for artifact in artifacts {
-                    self.write(plan, &artifact);
+                    self.write(&[plan], &plan.folder(), &artifact);
                 }
             }
         }
@@ -116,7 +117,8 @@ impl Files<'_> {
             let Some(value) = value else { continue };
             let (path, text) = (format!("{target}.json"), format!("{value:#}\n"));
             let target = target.to_owned();
-            self.write(plan, &Artifact { target, path, text, applies: false, reads_back: false });
+            let artifact = Artifact { target, path, text, applies: false, reads_back: false };
+            self.write(&[plan], &plan.folder(), &artifact);
         }
         Ok(())
     }
@@ -127,14 +129,34 @@ impl Files<'_> {
         if !own.is_empty() {
             let text = format!("{:#}\n", denials::document(&plan.who.id, &own));
             let (target, path) = ("denied".to_owned(), "denied.json".to_owned());
-            self.write(plan, &Artifact { target, path, text, applies: false, reads_back: false });
+            let artifact = Artifact { target, path, text, applies: false, reads_back: false };
+            self.write(&[plan], &plan.folder(), &artifact);
         }
     }
 
-    fn write(&mut self, plan: &Plan<'_>, artifact: &Artifact) {
-        let path = format!("{}/{}", plan.folder(), artifact.path);
+    /// Files of several principals.
+    fn together(&mut self, plans: &[Plan<'_>], targets: &[Target]) -> Result<(), Failure> {
+        if !targets.iter().any(|target| target.files.iter().any(|rule| rule.per.together())) {
+            return Ok(());
+        }
+        let (plans, views): (Vec<&Plan<'_>>, Vec<View<'_>>) =
+            plans.iter().filter_map(|plan| Some((plan, view(plan)?))).unzip();
+        let groups = alike::groups(&views);
+        for target in targets {
+            for (group, artifact) in alike::render(target, &views, &groups)? {
+                let whose: Vec<&Plan<'_>> =
+                    group.members.iter().filter_map(|at| plans.get(*at).copied()).collect();
+                self.write(&whose, &group.folder, &artifact);
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, plans: &[&Plan<'_>], folder: &str, artifact: &Artifact) {
+        let Some((plan, others)) = plans.split_first() else { return };
+        let path = format!("{folder}/{}", artifact.path);
         // What was granted before is granted still, unless something was dropped.
-        let keep = self.partial && !(self.remembers && plan.dropped == 0);
+        let keep = self.partial && !(self.remembers && plans.iter().all(|plan| plan.dropped == 0));
         let written = match write::file(self.root, &path, &artifact.text, keep) {
             Ok(written) => written,
             Err(why) => {
@@ -157,6 +179,7 @@ impl Files<'_> {
             target: artifact.target.clone(),
             path,
             applies,
+            shared_with: others.iter().map(|other| other.who.id.clone()).collect(),
         });
     }
 }
@@ -172,6 +195,7 @@ pub(super) fn view<'p>(plan: &'p Plan<'_>) -> Option<View<'p>> {
         cloud: plan.who.cloud,
         account: &plan.account,
         disposition: plan.disposition.as_str(),
+        reasons: &plan.reasons,
     };
     Some(View::new(who, verified))
 }

@@ -2,12 +2,15 @@
 //!
 //! `{{value}}` escapes for the file's format. `{{json value}}` writes JSON, indented by the number of spaces given as
 //! second argument. `{{name value}}` makes a Terraform or CloudFormation identifier (`-`: letters and digits only with
-//! style `camel`).
+//! style `camel`). `{{parts value partition="…" region="…" account="…"}}` writes a name in parts: texts escaped (with
+//! `literal="…"`, each `${` of theirs is written as that), and in place of what is the principal's own what is given here.
 
 #![expect(clippy::disallowed_methods, reason = "the one place where a registry is made")]
 
 use super::escape::Escape;
-use handlebars::{Context, Handlebars, Helper, HelperResult, Output, RenderContext, RenderErrorReason};
+use handlebars::{
+    Context, Handlebars, Helper, HelperDef, HelperResult, Output, RenderContext, RenderErrorReason,
+};
 use serde_json::Value;
 
 /// A registry for one file format.
@@ -18,7 +21,39 @@ pub fn registry(escape: Escape) -> Handlebars<'static> {
     registry.register_escape_fn(move |text| escape.apply(text));
     registry.register_helper("json", Box::new(json));
     registry.register_helper("name", Box::new(name));
+    registry.register_helper("parts", Box::new(Parts(escape)));
     registry
+}
+
+/// Writes names in parts, as [`super::place::Place::parts`] makes them.
+struct Parts(Escape);
+
+impl HelperDef for Parts {
+    fn call<'reg: 'rc, 'rc>(
+        &self,
+        h: &Helper<'rc>,
+        _: &'reg Handlebars<'reg>,
+        _: &'rc Context,
+        _: &mut RenderContext<'reg, 'rc>,
+        out: &mut dyn Output,
+    ) -> HelperResult {
+        let given = |key: &str| h.hash_get(key).and_then(|p| p.value().as_str());
+        let missing = || RenderErrorReason::ParamNotFoundForIndex("parts", 0);
+        let parts = h.param(0).and_then(|p| p.value().as_array()).ok_or_else(missing)?;
+        for part in parts {
+            let literal = part.get("text").and_then(Value::as_str);
+            if let Some(text) = literal {
+                let text = given("literal").map_or_else(|| text.to_owned(), |as_| text.replace("${", as_));
+                out.write(&self.0.apply(&text))?;
+                continue;
+            }
+            let own = part.get("own").and_then(Value::as_str).ok_or_else(missing)?;
+            let reference = given(own)
+                .ok_or_else(|| RenderErrorReason::Other(format!("`parts` is not told its `{own}`")))?;
+            out.write(reference)?;
+        }
+        Ok(())
+    }
 }
 
 fn json(

@@ -2,8 +2,10 @@
 //!
 //! A target is a folder: `target.toml` and its templates. See `templates/` for those that ship.
 
+pub mod alike;
 pub mod escape;
 pub mod helpers;
+pub mod place;
 pub mod target;
 pub mod view;
 pub mod write;
@@ -48,7 +50,7 @@ pub fn stem(path: &str) -> String {
     name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_owned()
 }
 
-/// Renders one target for one principal.
+/// Renders what a target has for one principal.
 ///
 /// # Errors
 /// When a template does not fit the view.
@@ -56,25 +58,35 @@ pub fn render(target: &Target, view: &View<'_>) -> Result<Vec<Artifact>, RenderE
     let mut all = Vec::new();
     for rule in &target.files {
         for value in values(rule, view) {
-            let registry = helpers::registry(rule.escape);
-            let fail = |why: handlebars::RenderError| RenderError::Template {
-                target: target.id.clone(),
-                template: rule.template.clone(),
-                why: why.to_string(),
-            };
-            let text = registry.render_template(&rule.text, &value).map_err(fail)?;
-            let path =
-                helpers::registry(escape::Escape::None).render_template(&rule.path, &value).map_err(fail)?;
-            all.push(Artifact {
-                target: target.id.clone(),
-                path,
-                text,
-                applies: rule.applies,
-                reads_back: target.reads_back && rule.applies,
-            });
+            all.extend(artifact(target, rule, &value)?);
         }
     }
     Ok(all)
+}
+
+/// One file, unless its path says that there is none.
+fn artifact(
+    target: &Target,
+    rule: &FileRule,
+    value: &serde_json::Value,
+) -> Result<Option<Artifact>, RenderError> {
+    let fail = |why: handlebars::RenderError| RenderError::Template {
+        target: target.id.clone(),
+        template: rule.template.clone(),
+        why: why.to_string(),
+    };
+    let path = helpers::registry(escape::Escape::None).render_template(&rule.path, value).map_err(fail)?;
+    if path.is_empty() {
+        return Ok(None);
+    }
+    let text = helpers::registry(rule.escape).render_template(&rule.text, value).map_err(fail)?;
+    Ok(Some(Artifact {
+        target: target.id.clone(),
+        path,
+        text,
+        applies: rule.applies,
+        reads_back: target.reads_back && rule.applies,
+    }))
 }
 
 /// What a file rule is rendered with: once, or once for each document.
@@ -83,5 +95,6 @@ fn values(rule: &FileRule, view: &View<'_>) -> Vec<serde_json::Value> {
         Per::Principal => view.principal().into_iter().collect(),
         Per::Document => view.documents(),
         Per::Boundary => view.boundary().into_iter().collect(),
+        Per::Alike | Per::Account => Vec::new(),
     }
 }

@@ -22,6 +22,18 @@ pub enum Per {
     Document,
     /// Each principal's boundary.
     Boundary,
+    /// Each principal, or once for principals of several accounts whose documents are the same but for the place.
+    Alike,
+    /// Each account folder.
+    Account,
+}
+
+impl Per {
+    /// Whether it can only be rendered when all principals are known.
+    #[must_use]
+    pub fn together(self) -> bool {
+        matches!(self, Self::Alike | Self::Account)
+    }
 }
 
 /// One file of a target.
@@ -30,7 +42,7 @@ pub enum Per {
 pub struct FileRule {
     /// Template file in the target's folder.
     pub template: String,
-    /// Output path below the principal's folder; a template itself.
+    /// Output path below the principal's (or account's) folder; a template itself. Where it is empty, nothing is written.
     pub path: String,
     /// What it is written for.
     pub per: Per,
@@ -147,6 +159,10 @@ fn parse(folder: &str, read: &dyn Fn(&str) -> Option<String>, origin: &str) -> R
     if target.view > VIEW {
         let why =
             format!("is written for view {}, this program knows {VIEW}: update leastgrant", target.view);
+        return Err(wrong("target.toml", why));
+    }
+    if target.reads_back && target.files.iter().any(|rule| rule.per.together()) {
+        let why = "`reads_back` is for files per principal or document".to_owned();
         return Err(wrong("target.toml", why));
     }
     for rule in &mut target.files {

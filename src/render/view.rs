@@ -1,12 +1,18 @@
 //! What templates see: the contract `view = 1`. Values are added within a version, never renamed or removed.
 //!
-//! `view`, `principal {id, name, slug, kind, cloud, account, disposition, set, path}`, `documents [document]`, and for
-//! files per document or boundary `document {kind, name, scope, scope_kind, scope_id, is_project, service_account, notes, policy, role,
-//! statements [{id, effect, allow, actions, resources, conditions [{operator, key, values}], operators [{operator,
-//! keys [{key, values}]}]}]}`.
+//! `view`, `principal {id, name, slug, kind, is_role, is_user, is_set, cloud, account, disposition, reasons, place}`,
+//! `place {partition, region, account}` (what the documents may refer to; null where they must name it), `documents
+//! [document]`, and for files per document or boundary `document {kind, name, scope, scope_kind, scope_id, is_project,
+//! service_account, notes, policy, role, statements [{id, effect, allow, actions, resources, resource_parts [name],
+//! conditions [{operator, key, values}], operators [{operator, keys [{key, values, value_parts [name]}]}]}]}`, where a
+//! name in parts is `{text, own, parts [{text} or {own: "partition", "region" or "account"}]}`, for the helper `parts`.
+//!
+//! Files per `alike` also see `principals [principal]`, `accounts` and `regions`; files per `account` see `view`, `cloud`,
+//! `account` (its folder), `place`, `kinds` and `principals [principal and source]`, `source` being the folder of its `alike` files.
 
+use super::place::Place;
 use super::target::VIEW;
-use crate::model::document::{Document, DocumentKind};
+use crate::model::document::{Document, DocumentKind, Statement};
 use crate::verify::Verified;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -28,6 +34,8 @@ pub struct Who<'a> {
     pub account: &'a str,
     /// What becomes of it.
     pub disposition: &'a str,
+    /// Why its evidence is thin; empty when it is not.
+    pub reasons: &'a [String],
 }
 
 /// All that one principal's templates may use.
@@ -35,37 +43,78 @@ pub struct Who<'a> {
 pub struct View<'a> {
     who: Who<'a>,
     verified: &'a Verified,
+    place: Place,
 }
 
 impl<'a> View<'a> {
     /// Only verified documents can be seen.
     #[must_use]
     pub fn new(who: Who<'a>, verified: &'a Verified) -> Self {
-        Self { who, verified }
+        let place = Place::of(who.cloud, who.id, verified.documents());
+        Self { who, verified, place }
+    }
+
+    /// Whom it is for.
+    #[must_use]
+    pub fn who(&self) -> Who<'a> {
+        self.who
+    }
+
+    /// Where its documents are at home.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The principal, as templates see it.
+    #[must_use]
+    pub fn whom(&self) -> Value {
+        let who = self.who;
+        json!({ "id": who.id, "name": who.name, "slug": who.slug, "kind": who.kind, "cloud": who.cloud,
+                "account": who.account, "disposition": who.disposition, "reasons": who.reasons, "place": self.place.value(),
+                "is_role": who.kind == "role", "is_user": who.kind == "user",
+                "is_set": who.kind == "permission-set" })
     }
 
     fn base(&self) -> Map<String, Value> {
-        let who = self.who;
         let mut map = Map::new();
         map.insert("view".to_owned(), json!(VIEW));
-        map.insert(
-            "principal".to_owned(),
-            json!({ "id": who.id, "name": who.name, "slug": who.slug, "kind": who.kind, "cloud": who.cloud,
-                    "account": who.account, "disposition": who.disposition,
-                    "is_role": who.kind == "role", "is_user": who.kind == "user",
-                    "is_set": who.kind == "permission-set" }),
-        );
+        map.insert("principal".to_owned(), self.whom());
+        map.insert("place".to_owned(), self.place.value());
         map
     }
 
     fn of_kind(&self, kind: DocumentKind) -> impl Iterator<Item = Value> + '_ {
-        self.verified.documents().iter().filter(move |d| d.kind == kind).map(document)
+        self.verified.documents().iter().filter(move |d| d.kind == kind).map(|d| document(d, &self.place))
     }
 
     fn with(&self, document: Value) -> Value {
         let mut map = self.base();
         map.insert("document".to_owned(), document);
         Value::Object(map)
+    }
+
+    /// The policies without what is only the place's: equal where two principals' documents are alike.
+    #[must_use]
+    pub fn shape(&self) -> Value {
+        let parts = |texts: &[String]| {
+            let mut parts: Vec<Value> = texts.iter().map(|text| self.place.shape(text)).collect();
+            parts.sort_by_cached_key(Value::to_string);
+            parts
+        };
+        let statement = |s: &Statement| {
+            let conditions: Vec<Value> = s
+                .conditions
+                .iter()
+                .flat_map(|(operator, keys)| keys.iter().map(move |(key, values)| (operator, key, values)))
+                .map(|(operator, key, values)| json!([operator, key, parts(values)]))
+                .collect();
+            json!([s.id, s.effect, s.actions, parts(&s.resources), conditions])
+        };
+        let policies = self.verified.documents().iter().filter(|d| d.kind == DocumentKind::Policy);
+        policies
+            .map(|d| json!([d.name, d.scope, d.statements.iter().map(statement).collect::<Vec<_>>()]))
+            .collect()
     }
 
     /// For files per principal; none when it has no documents.
@@ -93,7 +142,7 @@ impl<'a> View<'a> {
     }
 }
 
-fn document(document: &Document) -> Value {
+fn document(document: &Document, place: &Place) -> Value {
     let (parent, account) = document.scope.split_once("/serviceAccounts/").unwrap_or((&document.scope, ""));
     let (scope_kind, scope_id) = parent.split_once('/').unwrap_or(("", ""));
     let parsed: Value = serde_json::from_str(&document.text).unwrap_or_default();
@@ -110,14 +159,17 @@ fn document(document: &Document) -> Value {
                     )
                 })
                 .collect();
+            let parts = |texts: &[String]| texts.iter().map(|text| place.parts(text)).collect::<Vec<Value>>();
             let keys = |keys: &BTreeMap<String, Vec<String>>| -> Vec<Value> {
-                keys.iter().map(|(key, values)| json!({ "key": key, "values": values })).collect()
+                keys.iter()
+                    .map(|(key, values)| json!({ "key": key, "values": values, "value_parts": parts(values) }))
+                    .collect()
             };
             let all = s.conditions.iter();
             let operators: Vec<Value> =
                 all.map(|(op, by)| json!({ "operator": op, "keys": keys(by) })).collect();
             json!({ "id": s.id, "effect": s.effect, "allow": s.effect == "Allow", "actions": s.actions,
-                    "resources": s.resources, "conditions": conditions, "operators": operators })
+                    "resources": s.resources, "resource_parts": parts(&s.resources), "conditions": conditions, "operators": operators })
         })
         .collect();
     json!({ "kind": document.kind.as_str(), "name": document.name, "scope": document.scope, "scope_kind": scope_kind,

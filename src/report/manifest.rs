@@ -24,6 +24,9 @@ pub struct ArtifactEntry {
     pub path: String,
     /// Whether it is meant to be applied as it is.
     pub applies: bool,
+    /// Whose else it is, where principals share a file.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub shared_with: Vec<String>,
 }
 
 /// The word for a principal's state.

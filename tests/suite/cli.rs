@@ -239,6 +239,27 @@ fn user_templates_are_rendered_strictly() {
     assert!(code(&got) == 1 && stderr(&got).contains("a.hbs"), "{}", stderr(&got));
     std::fs::write(target.join("target.toml"), toml.replace("view = 1", "view = 99")).unwrap();
     assert!(stderr(&run(&args)).contains("update leastgrant"));
+    let together = toml.replace("per = \"document\"", "per = \"alike\"").replace("{{document.name}}", "all");
+    std::fs::write(target.join("target.toml"), format!("reads_back = true\n{together}")).unwrap();
+    assert!(stderr(&run(&args)).contains("`reads_back` is for files per principal or document"));
+    let place = "{{#each documents}}{{#each this.statements}}{{#each this.resource_parts}}{{parts this.parts region=\"R\" account=\"A\"}}{{/each}}{{/each}}{{/each}}";
+    std::fs::write(target.join("target.toml"), &together).unwrap();
+    std::fs::write(target.join("a.hbs"), place).unwrap();
+    let got = run(&args);
+    assert!(
+        code(&got) == 1 && stderr(&got).contains("`parts` is not told its `partition`"),
+        "{}",
+        stderr(&got)
+    );
+    std::fs::write(target.join("target.toml"), together.replace("path = \"all.txt\"", "path = \"\""))
+        .unwrap();
+    let empty = folder.path().join("empty").display().to_string();
+    let args = ["generate", &sam(), "--out", &empty, "--templates", &templates, "--target", "mine", "-q"];
+    assert_eq!(code(&run(&args)), 0);
+    let files = tree(std::path::Path::new(&empty));
+    let rendered =
+        files.iter().filter(|(name, _)| !name.ends_with("review.json") && !name.ends_with("lifecycle.json"));
+    assert_eq!(rendered.count(), 1, "a file without a path is none: the manifest alone");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-const SCENARIOS: [&str; 3] = ["aws/sam-deploy", "aws/organization", "gcp/data-team"];
+const SCENARIOS: [&str; 4] = ["aws/sam-deploy", "aws/organization", "aws/landing-zone", "gcp/data-team"];
 
 /// A CloudTrail record from a few small numbers.
 fn record(n: u32) -> Value {
@@ -228,6 +228,8 @@ fn threads_and_order_change_no_byte() {
             "-q",
             "--target",
             "aws-policy",
+            "--target",
+            "aws-terraform",
             "--target",
             "gcp-terraform",
         ];

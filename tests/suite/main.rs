@@ -18,6 +18,7 @@ mod events;
 mod hostile;
 mod laws;
 mod lifecycle;
+mod places;
 mod readme;
 mod scenarios;
 mod support;

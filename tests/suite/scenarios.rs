@@ -163,6 +163,11 @@ fn aws_organization() {
 }
 
 #[test]
+fn aws_landing_zone() {
+    scenario("aws/landing-zone");
+}
+
+#[test]
 fn gcp_data_team() {
     scenario("gcp/data-team");
 }

@@ -22,7 +22,7 @@ const MAY: [(&str, &[&str]); 17] = [
     ("previous", &["model"]),
     ("synthesize", &["model", "config", "intent", "cloud"]),
     ("verify", &["model", "cloud"]),
-    ("render", &["model", "verify"]),
+    ("render", &["model", "cloud", "verify"]),
     (
         "pipeline",
         &[

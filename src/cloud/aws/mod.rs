@@ -13,6 +13,7 @@ mod lifecycle;
 mod map;
 mod namer;
 mod package;
+mod pieces;
 mod record;
 mod refusal;
 mod resource;
@@ -20,7 +21,7 @@ mod shape;
 mod statement;
 mod trail;
 
-use super::{Cloud, Evaluator, Lifecycle, Logging, Sink, Subject, Token};
+use super::{Cloud, Evaluator, Lifecycle, Logging, Piece, Sink, Subject, Token};
 use crate::catalog;
 use crate::catalog::user::Provenance;
 use crate::model::coverage::{Access, Plane};
@@ -211,6 +212,10 @@ impl Cloud for Aws {
         let read = documents.iter().filter_map(|document| serde_json::from_str::<Value>(&document.text).ok());
         read.flat_map(|policy| policy.get("Statement").and_then(Value::as_array).cloned().unwrap_or_default())
             .collect()
+    }
+
+    fn pieces<'a>(&self, name: &'a str) -> Vec<Piece<'a>> {
+        pieces::pieces(name)
     }
 
     fn level(&self, action: &str) -> &'static str {

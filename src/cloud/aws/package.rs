@@ -178,8 +178,10 @@ fn split(
     let total: usize = filled.iter().map(|(_, s)| length(&policy_json(s))).sum();
     check(total, filled.iter().map(|(_, s)| s.as_slice()), POLICY_LIMIT, packing)?;
     let mut names = BTreeSet::new();
-    let documents = filled.into_iter().map(|(groups, mut statements)| {
-        let mut name = format!("{}-{}", who.slug, groups.join("-"));
+    let documents = filled.into_iter().enumerate().map(|(at, (groups, mut statements))| {
+        // By its first group alone, so that what joins or leaves a document renames none; no slug has a dot.
+        let group = groups.first().filter(|_| at > 0);
+        let mut name = group.map_or_else(|| who.slug.to_owned(), |group| format!("{}.{group}", who.slug));
         if !names.insert(name.clone()) {
             let first = statements.first().map_or(String::new(), digest);
             name = format!("{name}-{first}");
