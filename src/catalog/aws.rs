@@ -5,7 +5,7 @@ use super::overlay::{
     Alternative, AlternativeFile, ContextFile, ContextRule, EventFile, EventRule, Fill, FillFile, IdFile,
     IdPrefix, InferFile, MoreTypes, PassRoleFile, Qualifier, QualifierFile, SourceFile, TypesFile,
 };
-use super::platform::{BoundaryFile, DenyRule, GroupFile, InfrastructureFile, ServiceGroup};
+use super::platform::{BoundaryFile, GroupFile, InfrastructureFile, ServiceGroup};
 use super::table::Table;
 use include_dir::{Dir, include_dir};
 use std::collections::{BTreeMap, HashMap};
@@ -58,8 +58,8 @@ pub struct Aws {
     pub alternatives: LazyLock<Vec<Alternative>>,
     /// Second forms of ARNs.
     pub qualifiers: LazyLock<Vec<Qualifier>>,
-    /// What a boundary refuses.
-    pub boundary: LazyLock<Vec<DenyRule>>,
+    /// What a boundary refuses, and where the names it limits by stand.
+    pub boundary: LazyLock<BoundaryFile>,
     /// Platform roles and CI systems.
     pub infrastructure: LazyLock<InfrastructureFile>,
     sources: LazyLock<BTreeMap<String, Vec<String>>>,
@@ -98,7 +98,7 @@ impl Aws {
             qualifiers: LazyLock::new(|| {
                 read::<QualifierFile>(include_str!("data/aws/qualifier.toml")).qualifier
             }),
-            boundary: LazyLock::new(|| read::<BoundaryFile>(include_str!("data/aws/boundary.toml")).deny),
+            boundary: LazyLock::new(|| read(include_str!("data/aws/boundary.toml"))),
             infrastructure: LazyLock::new(|| read(include_str!("data/aws/infrastructure.toml"))),
             sources: LazyLock::new(sources),
             rest: LazyLock::new(rest),

@@ -68,7 +68,12 @@ pub trait Cloud: Sync {
     ///
     /// # Errors
     /// When it does not fit into one document.
-    fn boundary(&self, _who: &Subject<'_>, _documents: &[Document]) -> Result<Option<Document>, DoesNotFit> {
+    fn boundary(
+        &self,
+        _who: &Subject<'_>,
+        _documents: &[Document],
+        _reach: Reach<'_>,
+    ) -> Result<Option<Document>, DoesNotFit> {
         Ok(None)
     }
     /// Documents for [`Cloud::evaluator`] out of files, each with its name without endings.
@@ -116,6 +121,13 @@ pub struct Subject<'a> {
     pub kind: Kind,
     /// Name for files and policies: `[a-z0-9-]`, unique in its account.
     pub slug: &'a str,
+}
+
+/// What the user declares to be the principal's own.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reach<'a> {
+    /// Name prefixes; none: names are not limited.
+    pub prefixes: &'a [String],
 }
 
 /// All clouds.

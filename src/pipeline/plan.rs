@@ -1,7 +1,7 @@
 //! The usage table into one plan for each principal: its disposition, its verified documents, or why there are none.
 
 use crate::aggregate::Usage;
-use crate::cloud::{self, Cloud, Subject};
+use crate::cloud::{self, Cloud, Reach, Subject};
 use crate::config::Minimums;
 use crate::model::grant::Grant;
 use crate::model::identity::{Disposition, Kind, PrincipalUse};
@@ -124,7 +124,7 @@ fn fate(
         Err(why) => return Fate::Refused(why.to_string()),
     };
     if boundaries {
-        match cloud.boundary(who, &documents) {
+        match cloud.boundary(who, &documents, Reach::default()) {
             Ok(boundary) => documents.extend(boundary),
             Err(why) => return Fate::Refused(why.to_string()),
         }

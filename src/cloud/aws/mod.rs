@@ -10,7 +10,7 @@ mod package;
 mod record;
 mod resource;
 
-use super::{Cloud, Evaluator, Sink, Subject};
+use super::{Cloud, Evaluator, Reach, Sink, Subject};
 use crate::catalog;
 use crate::model::document::{Document, DoesNotFit};
 use crate::model::grant::Grant;
@@ -60,8 +60,13 @@ impl Cloud for Aws {
         package::package(who, grants)
     }
 
-    fn boundary(&self, who: &Subject<'_>, documents: &[Document]) -> Result<Option<Document>, DoesNotFit> {
-        boundary::boundary(who, documents).map(Some)
+    fn boundary(
+        &self,
+        who: &Subject<'_>,
+        documents: &[Document],
+        reach: Reach<'_>,
+    ) -> Result<Option<Document>, DoesNotFit> {
+        boundary::boundary(who, documents, reach).map(Some)
     }
 
     fn evaluator(&self, documents: &[String]) -> Result<Box<dyn Evaluator>, String> {

@@ -74,7 +74,11 @@ fn statement_json(statement: &Statement) -> Value {
     map.insert("Sid".to_owned(), json!(statement.id));
     map.insert("Effect".to_owned(), json!(statement.effect));
     map.insert("Action".to_owned(), one_or_many(&statement.actions));
-    map.insert("Resource".to_owned(), one_or_many(&statement.resources));
+    if statement.resources.is_empty() {
+        map.insert("NotResource".to_owned(), one_or_many(&statement.except));
+    } else {
+        map.insert("Resource".to_owned(), one_or_many(&statement.resources));
+    }
     if !statement.conditions.is_empty() {
         let operators = statement.conditions.iter().map(|(op, keys)| {
             let keys: Map<String, Value> = keys.iter().map(|(k, v)| (k.clone(), one_or_many(v))).collect();
@@ -131,10 +135,11 @@ fn statement(group: Group, mut actions: Vec<String>) -> Statement {
         keys.insert(key.clone(), values.iter().map(|value| value.replace('$', "${$}")).collect());
     }
     let id = purpose(&group, &actions);
-    Statement { id, effect: "Allow", actions, resources: group.resources.into_iter().collect(), conditions }
+    let resources = group.resources.into_iter().collect();
+    Statement { id, effect: "Allow", actions, resources, except: Vec::new(), conditions }
 }
 
-fn prefix(action: &str) -> &str {
+pub(super) fn prefix(action: &str) -> &str {
     action.split(':').next().unwrap_or(action)
 }
 
@@ -163,11 +168,11 @@ fn purpose(group: &Group, actions: &[String]) -> String {
     format!("{service}{access}{what}")
 }
 
-fn alphanumeric(text: &str) -> String {
+pub(super) fn alphanumeric(text: &str) -> String {
     text.chars().filter(char::is_ascii_alphanumeric).collect()
 }
 
-fn camel(text: &str) -> String {
+pub(super) fn camel(text: &str) -> String {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty());
     words.map(|w| w.get(..1).unwrap_or("").to_ascii_uppercase() + w.get(1..).unwrap_or("")).collect()
 }

@@ -1,0 +1,183 @@
+//! What the policies of a principal allow, taken apart, and where the principal is at home.
+
+use crate::cloud::Subject;
+use crate::model::document::{Conditions, Document};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One action on one resource, as the policies allow it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Granted<'a> {
+    pub(super) action: &'a str,
+    pub(super) service: &'a str,
+    pub(super) resource: &'a str,
+    pub(super) conditions: &'a Conditions,
+}
+
+impl<'a> Granted<'a> {
+    /// All that the documents allow.
+    pub(super) fn of(documents: &'a [Document]) -> Vec<Self> {
+        let mut all = Vec::new();
+        for statement in documents.iter().flat_map(|d| &d.statements).filter(|s| s.effect == "Allow") {
+            for action in &statement.actions {
+                let service = super::prefix(action);
+                all.extend(statement.resources.iter().map(|resource| Self {
+                    action,
+                    service,
+                    resource,
+                    conditions: &statement.conditions,
+                }));
+            }
+        }
+        all
+    }
+
+    /// The only values that the condition key may have.
+    pub(super) fn values(&self, key: &str) -> Option<&'a [String]> {
+        Some(self.conditions.get("StringEquals")?.get(key)?)
+    }
+}
+
+/// Partition, accounts and regions of a principal.
+#[derive(Debug)]
+pub(super) struct Home {
+    pub(super) partition: String,
+    pub(super) accounts: BTreeSet<String>,
+    regions: BTreeSet<String>,
+    by_service: BTreeMap<String, BTreeSet<String>>,
+    /// `*` where the principal is not of one account.
+    pub(super) account: String,
+}
+
+impl Home {
+    /// A role or user is at home in its account; a permission set wherever its policies name one.
+    pub(super) fn of(who: &Subject<'_>, granted: &[Granted<'_>]) -> Self {
+        fn field(arn: &str, at: usize) -> Option<&str> {
+            let mut all = arn.split(':').skip(at);
+            let plain = all.next().filter(|text| !text.is_empty() && !text.contains(['*', '?', '$']))?;
+            (all.next().is_some() && arn.starts_with("arn:")).then_some(plain)
+        }
+        let arns = || std::iter::once(who.principal).chain(granted.iter().map(|g| g.resource));
+        let partition = arns().find_map(|arn| field(arn, 1)).unwrap_or("aws").to_owned();
+        let number = |text: &&str| text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
+        let own = field(who.principal, 4).filter(number);
+        let mut accounts: BTreeSet<String> = match own {
+            Some(own) => BTreeSet::from([own.to_owned()]),
+            None => arns().filter_map(|arn| field(arn, 4)).filter(number).map(str::to_owned).collect(),
+        };
+        let mut by_service: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for one in granted {
+            if let Some(region) = field(one.resource, 3) {
+                by_service.entry(one.service.to_owned()).or_default().insert(region.to_owned());
+            }
+        }
+        let mut regions: BTreeSet<String> = by_service.values().flatten().cloned().collect();
+        for unknown in [&mut accounts, &mut regions].into_iter().filter(|all| all.is_empty()) {
+            unknown.insert("*".to_owned());
+        }
+        let account = own.unwrap_or("*").to_owned();
+        Self { partition, accounts, regions, by_service, account }
+    }
+
+    /// Regions that the policies name for the service, else for any.
+    pub(super) fn regions(&self, service: &str) -> &BTreeSet<String> {
+        self.by_service.get(service).unwrap_or(&self.regions)
+    }
+
+    /// Whether the resource is in an account of the principal, or its ARN names none.
+    pub(super) fn owns(&self, resource: &str) -> bool {
+        let account = resource.split(':').nth(4).unwrap_or("");
+        account.is_empty() || self.accounts.contains(account)
+    }
+
+    /// Where names are limited to, in words.
+    pub(super) fn place(&self) -> String {
+        let words = |all: &BTreeSet<String>, one: &str, any: &str| {
+            let list: Vec<&str> = all.iter().map(String::as_str).collect();
+            if list == ["*"] { any.to_owned() } else { format!("{one} {}", list.join(", ")) }
+        };
+        let (accounts, regions) =
+            (words(&self.accounts, "account", "any account"), words(&self.regions, "region", "any region"));
+        format!("{accounts}, {regions}")
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Token {
+    One,
+    Any,
+    Char(char),
+}
+
+fn tokens(mut text: &str) -> Vec<Token> {
+    let mut all = Vec::new();
+    while let Some(c) = text.chars().next() {
+        let escaped = [('*', "${*}"), ('?', "${?}"), ('$', "${$}")];
+        let escaped = escaped.into_iter().find_map(|(c, written)| Some((c, text.strip_prefix(written)?)));
+        let (token, rest) = match escaped {
+            Some((c, rest)) => (Token::Char(c), rest),
+            None if c == '*' => (Token::Any, text.get(1..).unwrap_or("")),
+            None if c == '?' => (Token::One, text.get(1..).unwrap_or("")),
+            None => (Token::Char(c), text.get(c.len_utf8()..).unwrap_or("")),
+        };
+        all.push(token);
+        text = rest;
+    }
+    all
+}
+
+/// Whether every name that fits `asked` fits `pattern`.
+pub(super) fn covers(pattern: &str, asked: &str) -> bool {
+    let plain = pattern.split(['*', '?', '$']).next().unwrap_or("");
+    if !asked.starts_with(plain) {
+        return false;
+    }
+    let (pattern, asked) = (tokens(pattern), tokens(asked));
+    // For each position of the pattern: whether what was read of `asked` so far can end there.
+    let mut at: Vec<bool> = Vec::with_capacity(pattern.len() + 1);
+    at.push(true);
+    for token in &pattern {
+        let before = at.last().copied().unwrap_or(false);
+        at.push(before && *token == Token::Any);
+    }
+    for wanted in &asked {
+        let mut next = vec![false];
+        for (place, token) in pattern.iter().enumerate() {
+            let (from, stay) = (at.get(place).copied().unwrap_or(false), at.get(place + 1).copied());
+            let takes = match (token, wanted) {
+                (Token::Any, _) => from || stay.unwrap_or(false) || next.last().copied().unwrap_or(false),
+                (Token::One, Token::Any) => false,
+                (Token::One, _) => from,
+                (one, other) => from && one == other,
+            };
+            next.push(takes);
+        }
+        at = next;
+    }
+    at.last().copied().unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_covers_only_what_it_matches_as_a_whole() {
+        for (pattern, asked, fits) in [
+            ("a*", "ab*", true),
+            ("a*", "a", true),
+            ("a*", "*", false),
+            ("*", "*", true),
+            ("a?c", "a?c", true),
+            ("a?c", "a*c", false),
+            ("a${*}", "a${*}", true),
+            ("a${*}", "ab", false),
+            ("a*", "a${*}", true),
+            ("a*c*e", "abcde", true),
+            ("a*c*e", "abde", false),
+            ("a*/b", "a/b/c/b", true),
+            ("${$}{aws:username}*", "${$}{aws:username}/x", true),
+        ] {
+            assert_eq!(covers(pattern, asked), fits, "{pattern} {asked}");
+        }
+    }
+}
