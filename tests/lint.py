@@ -297,7 +297,8 @@ class Catalog:
         listed = lambda value: value if isinstance(value, list) else [value]
         statements = [s for s in listed(document["Statement"]) if action in map(str.lower, listed(s["Action"]))]
         forms = self.forms.get(action, [])
-        return all(any(form.fullmatch(arn) for form in forms for arn in listed(s["Resource"])) for s in statements)
+        named = [listed(s["Resource"]) for s in statements if "Resource" in s]  # a refusal may name all but some
+        return all(any(form.fullmatch(arn) for form in forms for arn in arns) for arns in named)
 
     def knows(self, action: str) -> bool:
         """Whether the table has the action, or for `prefix:*` the service."""

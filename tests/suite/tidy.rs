@@ -198,7 +198,8 @@ fn every_hand_written_file_is_read_as_its_schema_and_names_what_exists() {
                 let kinds = file.named.iter().flat_map(|row| &row.resources);
                 let kinds = kinds.chain(file.bare.iter().chain(&file.folded).flat_map(|row| &row.resources));
                 let kinds = kinds.chain(file.head.iter().map(|row| &row.resource));
-                let kinds = kinds.chain(file.scoped.iter().flat_map(|r| [&r.names].into_iter().chain(&r.instead)));
+                let kinds =
+                    kinds.chain(file.scoped.iter().flat_map(|r| [&r.names].into_iter().chain(&r.instead)));
                 for kind in kinds {
                     let (prefix, own) = kind.split_once(':').unwrap();
                     let service = table.service(prefix).unwrap_or_else(|| panic!("{name}: {kind}"));

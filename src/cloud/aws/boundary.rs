@@ -29,6 +29,8 @@ struct Step {
     gives_up: &'static str,
     /// Refuse also what no statement allows.
     idle: bool,
+    /// One statement for all services whose actions never work on each other's resources.
+    one: bool,
     /// Allow reads without resource types that the policies do not use.
     reads: bool,
     /// What is listed of a service; none: the service is all that is limited.
@@ -39,11 +41,18 @@ struct Step {
     exact: bool,
 }
 
-const FIRST: Step =
-    Step { gives_up: "", idle: true, reads: true, width: Some(Width::Types), listed: true, exact: true };
+const FIRST: Step = Step {
+    gives_up: "",
+    idle: true,
+    one: false,
+    reads: true,
+    width: Some(Width::Types),
+    listed: true,
+    exact: true,
+};
 
 /// From the tightest to the loosest; the first that fits is written.
-const STEPS: [Step; 8] = {
+const STEPS: [Step; 10] = {
     let idle = Step {
         gives_up: "leaves out refusals for services that it does not allow anyway",
         idle: false,
@@ -54,10 +63,20 @@ const STEPS: [Step; 8] = {
         reads: false,
         ..idle
     };
-    let touched = Step {
-        gives_up: "names only the resource types that the policies' actions work on",
-        width: Some(Width::Touched),
+    let one = Step {
+        gives_up: "puts services into one statement, which changes nothing but how it reads",
+        one: true,
         ..reads
+    };
+    let named = Step {
+        gives_up: "of the types whose names the services make, allows only those that the policies' actions work on",
+        width: Some(Width::Named),
+        ..one
+    };
+    let touched = Step {
+        gives_up: "of the types with chosen names too, allows only those that the policies' actions work on",
+        width: Some(Width::Touched),
+        ..named
     };
     let joined = Step {
         gives_up: "allows every action on what the policies name outside the prefixes",
@@ -74,7 +93,7 @@ const STEPS: [Step; 8] = {
         Step { gives_up: "limits no accounts and regions any more, only services", width: None, ..places };
     let open =
         Step { gives_up: "refuses nothing any more of what the policies allow", exact: false, ..services };
-    [FIRST, idle, reads, touched, joined, places, services, open]
+    [FIRST, idle, reads, one, named, touched, joined, places, services, open]
 };
 
 /// The boundary for a principal with these policies.
@@ -85,7 +104,8 @@ pub(super) fn boundary(
 ) -> Result<Document, DoesNotFit> {
     let granted = Granted::of(documents);
     let home = Home::of(who, &granted);
-    let prefixes: Vec<&str> = declared.prefixes.iter().map(String::as_str).filter(|p| !p.is_empty()).collect();
+    let prefixes: Vec<&str> =
+        declared.prefixes.iter().map(String::as_str).filter(|p| !p.is_empty()).collect();
     let services: BTreeSet<&str> = granted.iter().map(|g| g.service).collect();
     let ground = Ground { home: &home, prefixes: &prefixes, granted: &granted, services: &services };
     let mut notes = vec![if prefixes.is_empty() {
@@ -95,7 +115,8 @@ pub(super) fn boundary(
         format!("limits names to those that begin with {}, in {}", quoted.join(" or "), home.place())
     }];
     let mut least = (0, 0);
-    for step in STEPS.iter().filter(|step| !prefixes.is_empty() || step.width.is_none() || step.gives_up.is_empty())
+    for step in
+        STEPS.iter().filter(|step| !prefixes.is_empty() || step.width.is_none() || step.gives_up.is_empty())
     {
         if !step.gives_up.is_empty() {
             notes.push(format!("to fit into one document, {}", step.gives_up));
@@ -131,10 +152,19 @@ impl Draft<'_> {
                 reaches.insert(name, self.ground.reach(service, width));
             }
         }
-        let mut statements = Vec::new();
+        let mut statements: Vec<Statement> = Vec::new();
+        let mut together: Vec<&str> = Vec::new();
         for (service, reach) in reaches.iter().filter(|(_, reach)| !reach.patterns.is_empty()) {
-            let resources = reach.patterns.iter().cloned().collect();
-            statements.push(allow(camel(service), vec![format!("{service}:*")], resources));
+            let (action, patterns) = (format!("{service}:*"), reach.patterns.iter().cloned());
+            let joins = self.step.one && together.iter().all(|other| !reach::meet(service, other));
+            if let Some(first) = statements.first_mut().filter(|_| joins && !together.is_empty()) {
+                "WithinReach".clone_into(&mut first.id);
+                first.actions.push(action);
+                first.resources.extend(patterns);
+            } else {
+                statements.push(allow(camel(service), vec![action], patterns.collect()));
+            }
+            together.extend(joins.then_some(*service));
         }
         notes.extend(unlimited(&reaches, width));
         let outside = reach::outside(self.ground.granted, &reaches, self.ground.home);
@@ -301,13 +331,14 @@ impl Draft<'_> {
 
 /// What no prefix limits, in words.
 fn unlimited(reaches: &BTreeMap<&str, Reach>, width: Width) -> Option<String> {
-    let told = reaches.iter().filter(|(_, reach)| !reach.patterns.is_empty()).filter_map(|(service, reach)| {
-        if reach.whole {
-            return Some((*service).to_owned());
-        }
-        let types: Vec<&str> = reach.unnamed.iter().copied().collect();
-        (!types.is_empty()).then(|| format!("{service} ({})", types.join(", ")))
-    });
+    let told =
+        reaches.iter().filter(|(_, reach)| !reach.patterns.is_empty()).filter_map(|(service, reach)| {
+            if reach.whole {
+                return Some((*service).to_owned());
+            }
+            let types: Vec<&str> = reach.unnamed.iter().copied().collect();
+            (!types.is_empty()).then(|| format!("{service} ({})", types.join(", ")))
+        });
     let told: Vec<String> = told.filter(|_| width != Width::Places).collect();
     (!told.is_empty()).then(|| {
         format!("limits to account and region only, for the services make these names: {}", told.join("; "))

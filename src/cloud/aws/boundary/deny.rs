@@ -148,7 +148,7 @@ impl Refusals<'_> {
             on == DenyOn::Boundary || (of_user == user && of_role != user)
         };
         let allowed = |a: &&&str| self.of(a).any(|g| covers(g.resource, &target));
-        let (open, closed): (Vec<&str>, Vec<&str>) = actions.iter().filter(fits).partition(|a| allowed(&a));
+        let (open, closed): (Vec<&str>, Vec<&str>) = actions.iter().filter(fits).partition(|a| allowed(a));
         if !open.is_empty() {
             let why = format!("the policies allow them on {target}");
             refused.notes.push(format!("{} leaves out {}: {why}", row.id, open.join(", ")));

@@ -17,7 +17,9 @@ const OPEN: char = '\u{1}';
 pub(super) enum Width {
     /// Every resource type.
     Types,
-    /// The resource types that the policies' actions work on.
+    /// Those with chosen names, and those that the policies' actions work on.
+    Named,
+    /// Those that the policies' actions work on.
     Touched,
     /// Account and region, no names.
     Places,
@@ -63,11 +65,16 @@ impl Ground<'_> {
         let (mut named, mut made, mut reach) = (BTreeSet::new(), BTreeSet::new(), Reach::default());
         for (at, kind) in service.types.iter().enumerate() {
             let elsewhere = boundary.scoped.iter().any(|row| row.instead.as_ref() == Some(&kind.full));
-            if elsewhere || (width == Width::Touched && !touched.contains(&at)) {
+            // Some types are there for other services' actions only.
+            let idle = !service.actions.iter().any(|action| action.types.iter().any(|(own, _)| *own == at));
+            if elsewhere || idle && !touched.contains(&at) {
                 continue;
             }
+            let works = touched.contains(&at) || width == Width::Types;
             for template in kind.templates.iter().filter(|t| !foreign(service, t)) {
                 match name_at(kind, template) {
+                    Some(_) if !works && width != Width::Named => {}
+                    None if !works => {}
                     Some(_) => named.extend(self.named(service, kind, template)),
                     None => {
                         reach.unnamed.insert(kind.name);
@@ -102,7 +109,7 @@ impl Ground<'_> {
     ) -> BTreeSet<String> {
         let Some((at, placeholder)) = name_at(kind, template) else { return BTreeSet::new() };
         let rows = &catalog::aws().boundary;
-        let is = |all: &[String]| all.iter().any(|r| *r == kind.full);
+        let is = |all: &[String]| all.contains(&kind.full);
         let folded = rows.folded.iter().any(|row| is(&row.resources));
         let bare = rows.bare.iter().any(|row| is(&row.resources));
         let heads = rows.head.iter().filter(|row| {
@@ -185,9 +192,8 @@ impl Form {
 /// Which placeholder of a type's ARN holds a chosen name.
 fn name_at(kind: &ResourceType, template: &Template) -> Option<(usize, &'static str)> {
     let rows = &catalog::aws().boundary.named;
-    let fits = |row: &&crate::catalog::platform::NamedRule, var: &str| {
-        row.placeholders.iter().any(|p| glob(p, var))
-    };
+    let fits =
+        |row: &&crate::catalog::platform::NamedRule, var: &str| row.placeholders.iter().any(|p| glob(p, var));
     let mut vars = template.own_vars().enumerate();
     let own = rows.iter().find(|row| row.resources.contains(&kind.full));
     match own {
@@ -200,9 +206,22 @@ fn name_at(kind: &ResourceType, template: &Template) -> Option<(usize, &'static 
 
 /// Whether the ARN is another service's: `ssm` may name instances of EC2.
 fn foreign(service: &Service, template: &Template) -> bool {
+    let owner = owner(template);
+    owner != service.prefix && catalog::aws().table.service(&owner).is_some()
+}
+
+fn owner(template: &Template) -> String {
     let arn = Form::of(template, "", "", "").texts.concat();
-    let owner = arn.split(':').nth(2).unwrap_or("");
-    owner != service.prefix && catalog::aws().table.service(owner).is_some()
+    arn.split(':').nth(2).unwrap_or("").to_owned()
+}
+
+/// Whether actions of one of the services work on resources of the other.
+pub(super) fn meet(one: &str, other: &str) -> bool {
+    let reaches = |from: &str, to: &str| {
+        let kinds = catalog::aws().table.service(from).map_or(&[][..], |service| &service.types);
+        kinds.iter().flat_map(|kind| &kind.templates).any(|t| owner(t) == to)
+    };
+    reaches(one, other) || reaches(other, one)
 }
 
 /// An ARN's part up to the resource, and the resource.
