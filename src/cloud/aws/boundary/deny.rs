@@ -1,12 +1,13 @@
 //! What a boundary refuses whatever the policies say. What the policies allow of it stays free, on the resources that
 //! they name and nowhere else: a boundary never takes what was granted.
 
-use super::granted::{Granted, Home, covers};
+use super::granted::{Granted, Home};
 use super::{alphanumeric, prefix, some};
 use crate::catalog;
 use crate::catalog::platform::{DenyOn, DenyRule};
 use crate::cloud::Subject;
 use crate::model::document::{Conditions, Statement};
+use crate::model::pattern::{Pattern, escape};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The condition key of a permissions boundary.
@@ -140,14 +141,15 @@ impl Refusals<'_> {
             DenyOn::Boundary => self.own(),
             // The roles of a permission set are changed through Identity Center only.
             DenyOn::Principal if !self.who.principal.starts_with("arn:") => return,
-            DenyOn::Principal => crate::model::pattern::escape(self.who.principal),
+            DenyOn::Principal => escape(self.who.principal),
         };
         let user = target.split(':').nth(5).is_some_and(|name| name.starts_with("user/"));
         let fits = |a: &&&str| {
             let (of_user, of_role) = (a.contains("User"), a.contains("Role"));
             on == DenyOn::Boundary || (of_user == user && of_role != user)
         };
-        let allowed = |a: &&&str| self.of(a).any(|g| covers(g.resource, &target));
+        let pattern = Pattern::parse(&target);
+        let allowed = |a: &&&str| self.of(a).any(|g| Pattern::parse(g.resource).overlaps(&pattern));
         let (open, closed): (Vec<&str>, Vec<&str>) = actions.iter().filter(fits).partition(|a| allowed(a));
         if !open.is_empty() {
             let why = format!("the policies allow them on {target}");
