@@ -1,6 +1,6 @@
 //! Permissions boundaries: a superset of the policies, within declared prefixes, in one document.
 
-use crate::support::{ask, fixture, plans, read, root};
+use crate::support::{ask, corpus, fixture, plans, read, root};
 use leastgrant::catalog;
 use leastgrant::cloud::{self, Cloud, Evaluator, Reach, Subject};
 use leastgrant::model::document::Document;
@@ -154,7 +154,7 @@ fn a_deployer_with_a_prefix_reaches_its_next_deploy_and_no_further() {
 
 /// `BLESS=1` writes it; read the difference before you commit it.
 fn golden(document: &Document) {
-    let path = root().join("fixtures/boundary/sam-deploy.json");
+    let path = root().join("fixtures/boundary/sam-deploy.txt");
     let text = format!("{}\n{}\n", document.text, document.notes.join("\n"));
     if std::env::var_os("BLESS").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -295,6 +295,32 @@ fn what_does_not_fit_is_loosened_in_order_and_told() {
     assert!(last >= 4, "{last}");
 }
 
+/// With a prefix out of the principal's own names: what is theirs, what is shared, what cannot be limited.
+#[test]
+fn every_principal_of_the_real_logs_keeps_what_it_has() {
+    let Some(corpus) = corpus() else { return };
+    let usage = read(&[corpus.join("logs/aws").display().to_string()], 2);
+    let mut written = 0;
+    for plan in plans(&usage).iter().filter(|plan| plan.who.cloud == "aws") {
+        let Fate::Written(verified) = &plan.fate else { continue };
+        let policies: Vec<Document> =
+            verified.documents().iter().filter(|d| d.kind.as_str() == "policy").cloned().collect();
+        let resources = policies.iter().flat_map(|d| &d.statements).flat_map(|s| &s.resources);
+        let names =
+            resources.filter_map(|r| r.rsplit([':', '/']).next()).map(|n| n.chars().take(4).collect());
+        let prefixes: BTreeSet<String> = names.filter(|n: &String| !n.contains(['*', '$'])).take(2).collect();
+        let prefixes: Vec<&str> = prefixes.iter().map(String::as_str).collect();
+        let who = subject(&plan.who.id, plan.who.kind);
+        let (document, limit) = write(&who, &policies, &prefixes);
+        let covered = verify::covered(limit.as_ref(), "aws", &policies);
+        assert!(covered.is_ok(), "{}: {covered:?}\n{}", plan.who.id, document.text);
+        let denied = plan.rows.iter().find(|row| verify::must_allow(row) && !limit.allows(row));
+        assert!(denied.is_none(), "{}: {denied:?}", plan.who.id);
+        written += 1;
+    }
+    assert!(written > 50, "{written}");
+}
+
 /// Actions with a resource that fits one of their types, from numbers.
 fn any_grant(seed: (usize, usize, u8, usize)) -> Grant {
     const SERVICES: [&str; 14] = [
@@ -347,11 +373,12 @@ proptest! {
     fn a_boundary_is_a_superset_of_the_policies(
         seeds in prop::collection::vec((0usize..14, 0usize..1000, any::<u8>(), 0usize..6), 1..40),
         prefixed in any::<bool>(),
+        set in any::<bool>(),
     ) {
         let grants: BTreeMap<String, Grant> =
             seeds.into_iter().map(any_grant).map(|g| (format!("{}{:?}", g.action, g.on), g)).collect();
         let grants: Vec<Grant> = grants.into_values().collect();
-        let who = subject(ROLE, Kind::Role);
+        let who = if set { subject("permission-set/Deploy", Kind::PermissionSet) } else { subject(ROLE, Kind::Role) };
         let policies = aws().package(&who, &grants).unwrap();
         let (document, limit) = write(&who, &policies, if prefixed { &["shop-"] } else { &[] });
         prop_assert!(document.size.0 <= document.size.1);
