@@ -178,6 +178,23 @@ fn without_a_prefix_it_says_that_it_limits_services_only() {
     assert!(may(limit.as_ref(), "iam:CreateRole", other, &[("iam:PermissionsBoundary", own)]));
 }
 
+/// Sixty roles that are passed cannot all be listed as what stays free.
+#[test]
+fn without_a_prefix_too_it_fits_and_says_how() {
+    let role =
+        |at: usize| format!("arn:aws:iam::111122223333:role/{}-{at}", "a-long-name-of-a-role".repeat(3));
+    let grants: Vec<Grant> = (0..60).map(|at| grant("iam:PassRole", Some(&role(at)), &[])).collect();
+    let who = subject(ROLE, Kind::Role);
+    let policies = aws().package(&who, &grants).unwrap();
+    let (document, limit) = write(&who, &policies, &[]);
+    assert!(document.size.0 <= document.size.1);
+    assert!(verify::covered(limit.as_ref(), "aws", &policies).is_ok(), "{}", document.text);
+    let notes = document.notes.join("\n");
+    assert!(notes.contains("DenyOtherRoles leaves out iam:PassRole"), "{notes}");
+    assert!(!notes.contains("accounts and regions"), "it never limited them: {notes}");
+    assert!(!may(limit.as_ref(), "sts:AssumeRole", &role(0), &[]));
+}
+
 #[test]
 fn a_permission_set_names_its_boundary_in_any_account() {
     let who = subject("permission-set/Deploy", Kind::PermissionSet);

@@ -27,6 +27,8 @@ use std::collections::{BTreeMap, BTreeSet};
 struct Step {
     /// What this step gives up, against the one before.
     gives_up: &'static str,
+    /// Only where names are limited.
+    names: bool,
     /// Refuse also what no statement allows.
     idle: bool,
     /// One statement for all services whose actions never work on each other's resources.
@@ -43,6 +45,7 @@ struct Step {
 
 const FIRST: Step = Step {
     gives_up: "",
+    names: false,
     idle: true,
     one: false,
     reads: true,
@@ -60,6 +63,7 @@ const STEPS: [Step; 10] = {
     };
     let reads = Step {
         gives_up: "leaves out reads without resource types that the policies do not use",
+        names: true,
         reads: false,
         ..idle
     };
@@ -91,8 +95,12 @@ const STEPS: [Step; 10] = {
     };
     let services =
         Step { gives_up: "limits no accounts and regions any more, only services", width: None, ..places };
-    let open =
-        Step { gives_up: "refuses nothing any more of what the policies allow", exact: false, ..services };
+    let open = Step {
+        gives_up: "refuses nothing any more of what the policies allow",
+        names: false,
+        exact: false,
+        ..services
+    };
     [FIRST, idle, reads, one, named, touched, joined, places, services, open]
 };
 
@@ -115,9 +123,7 @@ pub(super) fn boundary(
         format!("limits names to those that begin with {}, in {}", quoted.join(" or "), home.place())
     }];
     let mut least = (0, 0);
-    for step in
-        STEPS.iter().filter(|step| !prefixes.is_empty() || step.width.is_none() || step.gives_up.is_empty())
-    {
+    for step in STEPS.iter().filter(|step| !prefixes.is_empty() || !step.names) {
         if !step.gives_up.is_empty() {
             notes.push(format!("to fit into one document, {}", step.gives_up));
         }
