@@ -1,13 +1,13 @@
 //! What a boundary refuses whatever the policies say. What the policies allow of it stays free, on the resources that
 //! they name and nowhere else: a boundary never takes what was granted.
 
-use super::granted::{Granted, Home};
+use super::granted::{Granted, Home, written};
 use super::{alphanumeric, prefix, some};
 use crate::catalog;
 use crate::catalog::platform::{DenyOn, DenyRule};
 use crate::cloud::Subject;
 use crate::model::document::{Conditions, Statement};
-use crate::model::pattern::{Pattern, escape};
+use crate::model::pattern::Pattern;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The condition key of a permissions boundary.
@@ -140,8 +140,12 @@ impl Refusals<'_> {
         let target = match on {
             DenyOn::Boundary => self.own(),
             // The roles of a permission set are changed through Identity Center only.
-            DenyOn::Principal if !self.who.principal.starts_with("arn:") => return,
-            DenyOn::Principal => escape(self.who.principal),
+            DenyOn::Principal
+                if !self.who.principal.starts_with(&format!("arn:{}:iam::", self.home.partition)) =>
+            {
+                return;
+            }
+            DenyOn::Principal => written(self.who.principal),
         };
         let user = target.split(':').nth(5).is_some_and(|name| name.starts_with("user/"));
         let fits = |a: &&&str| {

@@ -102,6 +102,11 @@ impl Home {
     }
 }
 
+/// A name as a policy holds it.
+pub(super) fn written(name: &str) -> String {
+    Pattern::literal(name).within_charset().0.to_string()
+}
+
 /// Whether every name that fits `asked` fits `pattern`.
 pub(super) fn covers(pattern: &str, asked: &str) -> bool {
     // Most pairs differ before the first wildcard: that is told without taking both apart.

@@ -1,11 +1,10 @@
 //! Where the names of a service's resources begin with a declared prefix, and where no prefix can limit them.
 
-use super::granted::{Granted, Home, covers};
+use super::granted::{Granted, Home, covers, written};
 use crate::catalog;
 use crate::catalog::platform::glob;
 use crate::catalog::table::{ResourceType, Service};
 use crate::catalog::template::{ACCOUNT, PARTITION, Part, REGION, Template};
-use crate::model::pattern::escape;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -124,12 +123,12 @@ impl Ground<'_> {
                 let prefix = if slash { prefix.trim_start_matches('/') } else { prefix };
                 let lower = Some(prefix.to_lowercase()).filter(|lower| folded && lower != prefix);
                 for prefix in std::iter::once(prefix.to_owned()).chain(lower) {
-                    all.extend(heads.iter().map(|head| format!("{base}{head}{}*", escape(&prefix))));
+                    all.extend(heads.iter().map(|head| format!("{base}{head}{}*", written(&prefix))));
                 }
                 let stem = prefix.trim_end_matches(|c: char| !c.is_alphanumeric());
                 if bare && !stem.is_empty() && stem != prefix {
                     let after = form.texts.get(at + 1).map_or("", String::as_str);
-                    all.insert(format!("{base}{}{after}*", escape(stem)));
+                    all.insert(format!("{base}{}{after}*", written(stem)));
                 }
             }
         }
@@ -158,7 +157,7 @@ impl Ground<'_> {
         let own = self.granted.iter().filter(|g| g.service == service.prefix && self.home.owns(g.resource));
         let outside = own.filter(|g| reach.cover(g.resource).is_none());
         let cut = |resource: &str, prefix: &str| {
-            let needle = format!("/{}", escape(prefix.trim_start_matches('/')));
+            let needle = format!("/{}", written(prefix.trim_start_matches('/')));
             let head = resource.get(..resource.find(&needle)? + needle.len())?;
             let (_, name) = fields(head)?;
             let kind = service.types.get(service.type_of(resource)?)?;
