@@ -431,23 +431,29 @@ def check_cloudformation(out: Output) -> Result:
 
 
 class Catalog:
-    """The actions of leastgrant's own table, newer than parliament's, and which of them take resources."""
+    """The actions of leastgrant's own table, newer than parliament's: which take resources, which condition keys."""
 
     def __init__(self, path: Path) -> None:
         self.takes_resource: dict[str, bool] = {}
         self.forms: dict[str, list[re.Pattern[str]]] = {}
+        self.conditions: dict[str, set[str]] = {}
         prefix = ""
+        keys: list[str] = []
         types: dict[str, list[str]] = {}
         for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
             fields = line.split("\t")
             if fields[0] == "S":
-                prefix, types = fields[1], {}
+                prefix, types, keys = fields[1], {}, []
+            elif fields[0] == "K":
+                keys = [key.lower() for key in fields[1:]]
             elif fields[0] == "R":
                 types[fields[1]] = fields[2].split("|")
             elif fields[0] == "A":
                 action = f"{prefix}:{fields[1]}".lower()
                 named = [name.rstrip("*") for name in fields[3].split(",")] if len(fields) > 3 and fields[3] else []
                 self.takes_resource[action] = bool(named)
+                numbers = fields[4].split(",") if len(fields) > 4 and fields[4] else []
+                self.conditions[action] = {keys[int(number)] for number in numbers}
                 self.forms[action] = [self.form(arn) for name in named for arn in types.get(name, [])]
 
     @staticmethod
@@ -461,7 +467,8 @@ class Catalog:
         listed = lambda value: value if isinstance(value, list) else [value]
         statements = [s for s in listed(document["Statement"]) if action in map(str.lower, listed(s["Action"]))]
         forms = self.forms.get(action, [])
-        return all(any(form.fullmatch(arn) for form in forms for arn in listed(s["Resource"])) for s in statements)
+        named = [listed(s["Resource"]) for s in statements if "Resource" in s]  # a refusal may name all but some
+        return all(any(form.fullmatch(arn) for form in forms for arn in arns) for arns in named)
 
     def knows(self, action: str) -> bool:
         """Whether the table has the action, or for `prefix:*` the service."""
@@ -479,8 +486,12 @@ def is_fault(kind: str, detail: Any, where: str, boundary: bool, catalog: Catalo
     takes = catalog.takes_resource
     if kind in {"UNKNOWN_ACTION", "UNKNOWN_PREFIX"}:
         return not catalog.knows(where)
+    if kind == "UNKNOWN_CONDITION_FOR_ACTION":  # keys that the action did not have then
+        named = re.search(r"(\S+) for action (\S+)", str(detail))
+        return named is None or named[1].lower() not in catalog.conditions.get(named[2].lower(), set())
     if kind == "RESOURCE_MISMATCH":  # actions that took no resource then, and types that are alternatives
-        return not all(catalog.fits(d["action"].lower(), document) for d in detail)
+        # A boundary has all of a service on some of its types: the rest of the actions are not meant.
+        return not boundary and not all(catalog.fits(d["action"].lower(), document) for d in detail)
     if kind == "RESOURCE_STAR":  # actions that took one then; a boundary limits by service
         return not boundary and any(takes.get(action.lower(), True) for action in detail)
     if kind == "INVALID_ARN":  # regions and accounts are as the log names them

@@ -9,8 +9,7 @@ use super::overlay::{
     IdPrefix, InferFile, MoreTypes, PassRoleFile, Qualifier, QualifierFile, SourceFile, TypesFile,
 };
 use super::platform::{
-    BoundaryFile, ConditionFile, DenyRule, GroupFile, InfrastructureFile, SensitiveFile, SensitiveRule,
-    ServiceGroup,
+    BoundaryFile, ConditionFile, GroupFile, InfrastructureFile, SensitiveFile, SensitiveRule, ServiceGroup,
 };
 use super::table::Table;
 use super::token::{TokenFile, Tokens};
@@ -74,14 +73,14 @@ pub struct Aws {
     pub handlers: LazyLock<Handlers>,
     /// Condition keys that policies take on request.
     pub conditions: LazyLock<ConditionFile>,
-    /// What a boundary refuses.
-    pub boundary: LazyLock<Vec<DenyRule>>,
     /// Parts of names that machines make.
     pub tokens: LazyLock<Tokens>,
     /// What waits for a person when it was seen in one session only.
     pub sensitive: LazyLock<Vec<SensitiveRule>>,
     /// Who refuses, and what can be done.
     pub denials: LazyLock<DenialFile>,
+    /// What a boundary refuses, and where the names it limits by stand.
+    pub boundary: LazyLock<BoundaryFile>,
     /// Platform roles and CI systems.
     pub infrastructure: LazyLock<InfrastructureFile>,
     /// What trails log, and what changes that.
@@ -137,12 +136,12 @@ impl Aws {
             }),
             handlers: LazyLock::new(|| Handlers::parse(include_str!("data/aws/handlers.tsv"))),
             conditions: LazyLock::new(|| read(include_str!("data/aws/condition.toml"))),
-            boundary: LazyLock::new(|| read::<BoundaryFile>(include_str!("data/aws/boundary.toml")).deny),
             tokens: LazyLock::new(|| Tokens::new(read::<TokenFile>(include_str!("data/aws/token.toml")))),
             sensitive: LazyLock::new(|| {
                 read::<SensitiveFile>(include_str!("data/aws/escalation.toml")).sensitive
             }),
             denials: LazyLock::new(|| read(include_str!("data/aws/denial.toml"))),
+            boundary: LazyLock::new(|| read(include_str!("data/aws/boundary.toml"))),
             infrastructure: LazyLock::new(|| read(include_str!("data/aws/infrastructure.toml"))),
             trails: LazyLock::new(|| read(include_str!("data/aws/coverage.toml"))),
             sources: LazyLock::new(sources),

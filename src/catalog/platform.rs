@@ -131,6 +131,13 @@ pub struct DenyRule {
     pub id: String,
     /// `prefix:Name`.
     pub actions: Vec<String>,
+    /// Only where the entity acted on does not have, or is not given, this boundary.
+    #[serde(default)]
+    pub bounded: bool,
+    /// Only on this: the principal itself, or the boundary's own policy.
+    pub on: Option<DenyOn>,
+    /// Only for other values of this condition key than those that the policies name.
+    pub key: Option<String>,
     /// Why.
     pub because: String,
     /// Where that is documented.
@@ -149,6 +156,103 @@ pub struct SensitiveRule {
     pub because: String,
     /// Where that is documented.
     pub link: String,
+}
+
+/// What a refusal is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DenyOn {
+    /// Whoever the boundary limits.
+    Principal,
+    /// The boundary's policy.
+    Boundary,
+}
+
+/// Placeholders that hold a chosen name.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NamedRule {
+    /// `prefix:type`; none: all, where the placeholder is the first.
+    #[serde(default)]
+    pub resources: Vec<String>,
+    /// Placeholders, `*` allowed.
+    pub placeholders: Vec<String>,
+    /// Why.
+    pub because: String,
+    /// Where that is documented.
+    pub link: String,
+}
+
+/// What stands before a prefix in some names.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeadRule {
+    /// `prefix:type`.
+    pub resource: String,
+    /// IAM prefixes that must be in use.
+    pub services: Vec<String>,
+    /// Text before the prefix.
+    pub head: String,
+    /// Why.
+    pub because: String,
+    /// Where that is documented.
+    pub link: String,
+}
+
+/// Resource types whose names differ from the prefix in a known way.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TypesRule {
+    /// `prefix:type`.
+    pub resources: Vec<String>,
+    /// Why.
+    pub because: String,
+    /// Where that is documented.
+    pub link: String,
+}
+
+/// Actions limited by a condition key, where no resource can limit them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScopedRule {
+    /// `Sid` of the statement.
+    pub id: String,
+    /// `prefix:Name`.
+    pub actions: Vec<String>,
+    /// Condition key that holds an ARN.
+    pub key: String,
+    /// `prefix:type` of that ARN.
+    pub names: String,
+    /// `prefix:type` that need not be allowed as a whole because of it.
+    pub instead: Option<String>,
+    /// Why.
+    pub because: String,
+    /// Where that is documented.
+    pub link: String,
+}
+
+/// `boundary.toml`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BoundaryFile {
+    /// What is refused.
+    #[serde(default)]
+    pub deny: Vec<DenyRule>,
+    /// Where chosen names stand.
+    #[serde(default)]
+    pub named: Vec<NamedRule>,
+    /// What may stand before a prefix.
+    #[serde(default)]
+    pub head: Vec<HeadRule>,
+    /// Types that have a resource called as the prefix is, without the separator at its end.
+    #[serde(default)]
+    pub bare: Vec<TypesRule>,
+    /// Types whose names are in lower case.
+    #[serde(default)]
+    pub folded: Vec<TypesRule>,
+    /// Actions limited by a condition key.
+    #[serde(default)]
+    pub scoped: Vec<ScopedRule>,
 }
 
 /// A Google identity known by its address.
@@ -213,10 +317,6 @@ pub fn glob(pattern: &str, text: &str) -> bool {
 list_file!(
     /// `groups.toml`.
     GroupFile, group, ServiceGroup
-);
-list_file!(
-    /// `boundary.toml`.
-    BoundaryFile, deny, DenyRule
 );
 
 list_file!(

@@ -111,7 +111,12 @@ pub trait Cloud: Sync {
     ///
     /// # Errors
     /// When it does not fit into one document.
-    fn boundary(&self, _who: &Subject<'_>, _documents: &[Document]) -> Result<Option<Document>, DoesNotFit> {
+    fn boundary(
+        &self,
+        _who: &Subject<'_>,
+        _documents: &[Document],
+        _reach: Reach<'_>,
+    ) -> Result<Option<Document>, DoesNotFit> {
         Ok(None)
     }
     /// Documents for [`Cloud::evaluator`] out of files, each with its name without endings.
@@ -196,6 +201,10 @@ pub trait Cloud: Sync {
     }
     /// Which catalog is in use.
     fn catalog(&self) -> Provenance;
+    /// Whether the action means anything on what a document's resource text stands for.
+    fn means(&self, _action: &str, _resource: &str) -> bool {
+        true
+    }
     /// Whether the catalog knows the action.
     fn knows(&self, action: &str) -> bool;
     /// The account or project part of the output path, and the name part.
@@ -294,6 +303,13 @@ pub struct Lifecycle {
     pub delete: Vec<String>,
     /// Those of the last two that change who may do what.
     pub cautious: Vec<String>,
+}
+
+/// What the user declares to be the principal's own.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reach<'a> {
+    /// Name prefixes; none: names are not limited.
+    pub prefixes: &'a [String],
 }
 
 /// All clouds.

@@ -16,6 +16,8 @@ pub struct Statement {
     pub actions: Vec<String>,
     /// Resources or scopes, sorted.
     pub resources: Vec<String>,
+    /// Where `resources` is empty: it holds on everything but these.
+    pub except: Vec<String>,
     /// Conditions.
     pub conditions: Conditions,
 }

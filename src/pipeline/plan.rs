@@ -1,7 +1,7 @@
 //! The usage table into one plan for each principal: its disposition, its verified documents, or why there are none.
 
 use crate::aggregate::Usage;
-use crate::cloud::{self, CLOUDS, Cloud, Subject};
+use crate::cloud::{self, CLOUDS, Cloud, Reach, Subject};
 use crate::config::{Minimums, Shaping};
 use crate::coverage::{self, Coverage, doubt};
 use crate::intent::Intent;
@@ -301,7 +301,10 @@ fn fate(
         }
     };
     if planning.boundaries {
-        match cloud.boundary(who, &documents) {
+        let declared = planning.intent.prefix.iter().filter(|entry| entry.is_for(who.principal));
+        let stacks = planning.shaping.stacks.iter().map(|stack| format!("{}-", stack.trim_end_matches('-')));
+        let prefixes: Vec<String> = declared.map(|entry| entry.value.clone()).chain(stacks).collect();
+        match cloud.boundary(who, &documents, Reach { prefixes: &prefixes }) {
             Ok(boundary) => documents.extend(boundary),
             Err(why) => return Fate::Refused(why.to_string()),
         }

@@ -221,6 +221,7 @@ fn remembered(file: PrincipalFile, clouds: &[&'static str]) -> Option<Remembered
         effect: "Allow",
         actions: s.actions,
         resources: s.resources,
+        except: Vec::new(),
         conditions: s.conditions,
     };
     let layout = file

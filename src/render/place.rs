@@ -138,6 +138,7 @@ mod tests {
                 effect: "Allow",
                 actions: vec!["sqs:SendMessage".to_owned()],
                 resources: resources.iter().map(|r| (*r).to_owned()).collect(),
+                except: Vec::new(),
                 conditions: BTreeMap::new(),
             }],
             text: String::new(),

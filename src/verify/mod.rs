@@ -4,8 +4,10 @@
 pub mod probe;
 
 use crate::cloud::{Cloud, Evaluator};
-use crate::model::document::{Document, DocumentKind};
-use crate::model::usage::{Outcome, Row};
+use crate::model::document::{Conditions, Document, DocumentKind};
+use crate::model::time::Timestamp;
+use crate::model::usage::{Basis, Level, Outcome, Row, Seen, Target};
+use std::collections::BTreeMap;
 
 /// Documents that passed; nothing else can make one.
 #[derive(Clone, Debug)]
@@ -106,12 +108,67 @@ pub fn verify(
         if let Some(row) = denied {
             return Err(Rejected::Boundary(describe(row)));
         }
+        covered(limit.as_ref(), cloud, &documents)?;
     }
     Ok(Verified { documents, replayed, shared })
 }
 
 /// Says of a use whether a person keeps it.
 pub type Kept<'k> = &'k dyn Fn(&Row) -> bool;
+
+/// Checks that a boundary takes nothing from the policies: each action of theirs is asked for on each resource, patterns
+/// as a whole, with the conditions' values attested.
+///
+/// # Errors
+/// The first that the boundary would deny.
+pub fn covered(limit: &dyn Evaluator, cloud: &dyn Cloud, documents: &[Document]) -> Result<usize, Rejected> {
+    let policies = documents.iter().filter(|d| d.kind == DocumentKind::Policy);
+    let mut asked = 0;
+    for (document, statement) in policies.flat_map(|d| d.statements.iter().map(move |s| (d, s))) {
+        let context = attested(&statement.conditions);
+        for action in &statement.actions {
+            for resource in statement.resources.iter().filter(|r| cloud.means(action, r)) {
+                let row = probe(cloud.id(), document, action, resource, context.clone());
+                if !limit.allows(&row) {
+                    return Err(Rejected::Boundary(describe(&row)));
+                }
+                asked += 1;
+            }
+        }
+    }
+    Ok(asked)
+}
+
+/// What a request within the conditions attests: any of the values.
+fn attested(conditions: &Conditions) -> BTreeMap<String, String> {
+    let plain = |value: &String| value.replace("${*}", "*").replace("${?}", "?").replace("${$}", "$");
+    let keys = conditions.iter().filter(|(operator, _)| !operator.contains("Not")).flat_map(|(_, keys)| keys);
+    keys.map(|(key, values)| (key.clone(), values.iter().map(plain).collect::<Vec<_>>().join("\u{1f}")))
+        .collect()
+}
+
+fn probe(
+    cloud: &'static str,
+    document: &Document,
+    action: &str,
+    resource: &str,
+    context: BTreeMap<String, String>,
+) -> Row {
+    Row {
+        cloud,
+        principal: document.principal.clone(),
+        action: action.to_owned(),
+        target: Target::pattern(Level::Partial, resource.to_owned()),
+        scope: document.scope.clone(),
+        context,
+        outcome: Outcome::Allowed,
+        basis: Basis::Event,
+        via: None,
+        rule: String::new(),
+        exempt: None,
+        seen: Seen::once(Timestamp::UNKNOWN, ""),
+    }
+}
 
 /// Checks rendered files, by their names without endings, the same way.
 ///

@@ -9,6 +9,7 @@
 )]
 
 mod bad;
+mod boundary;
 mod cli;
 mod conditions;
 mod corpus;

@@ -230,7 +230,18 @@ fn every_hand_written_file_is_read_as_its_schema_and_names_what_exists() {
             }
             "boundary.toml" => {
                 let file: platform::BoundaryFile = toml::from_str(text).map_err(fail).unwrap();
-                file.deny.iter().flat_map(|row| &row.actions).for_each(|action| known(action, &name));
+                let acted = file.deny.iter().flat_map(|row| &row.actions);
+                acted.chain(file.scoped.iter().flat_map(|row| &row.actions)).for_each(|a| known(a, &name));
+                let kinds = file.named.iter().flat_map(|row| &row.resources);
+                let kinds = kinds.chain(file.bare.iter().chain(&file.folded).flat_map(|row| &row.resources));
+                let kinds = kinds.chain(file.head.iter().map(|row| &row.resource));
+                let kinds =
+                    kinds.chain(file.scoped.iter().flat_map(|r| [&r.names].into_iter().chain(&r.instead)));
+                for kind in kinds {
+                    let (prefix, own) = kind.split_once(':').unwrap();
+                    let service = table.service(prefix).unwrap_or_else(|| panic!("{name}: {kind}"));
+                    assert!(service.resource(own).is_some(), "{name}: {kind} is no resource type");
+                }
             }
             "escalation.toml" => {
                 let file: platform::SensitiveFile = toml::from_str(text).map_err(fail).unwrap();

@@ -137,9 +137,39 @@ fn covers_one(token: Token, asked: Token) -> bool {
     }
 }
 
+/// Whether some of what `asked` can stand for is within `pattern`, a variable of which stands for anything.
+fn meets(pattern: &[Token], asked: &[Token]) -> bool {
+    let wide = |token: Option<&Token>| matches!(token, Some(Token::Any | Token::Variable));
+    let width = asked.len() + 1;
+    let mut reached = vec![false; (pattern.len() + 1) * width];
+    let mut next = vec![(0, 0)];
+    while let Some((p, a)) = next.pop() {
+        match reached.get_mut(p * width + a) {
+            Some(seen) if !*seen => *seen = true,
+            _ => continue,
+        }
+        let (mine, theirs) = (pattern.get(p), asked.get(a));
+        if wide(mine) || wide(theirs) {
+            next.extend(mine.map(|_| (p + 1, a)));
+            next.extend(theirs.map(|_| (p, a + 1)));
+        }
+        match (mine, theirs) {
+            (Some(Token::Char(x)), Some(Token::Char(y))) if x != y => {}
+            (Some(_), Some(_)) => next.push((p + 1, a + 1)),
+            _ => {}
+        }
+    }
+    reached.last().copied().unwrap_or(false)
+}
+
 impl Set {
+    /// Whether what is asked for is in the set: all of it, or for a deny, any of it.
     fn has(&self, asked: &[Token], deny: bool) -> bool {
-        self.any_of.iter().any(|pattern| covers(pattern, asked, deny)) != self.negated
+        let some = deny && !self.negated;
+        let fits = |pattern: &Vec<Token>| {
+            if some { meets(pattern, asked) } else { covers(pattern, asked, deny) }
+        };
+        self.any_of.iter().any(fits) != self.negated
     }
 }
 
@@ -351,6 +381,28 @@ mod tests {
             r#"{"Effect":"Allow","Action":"ec2:Describe*","Resource":"arn:aws:ec2:*"}"#,
             &service
         ));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn patterns_meet_where_a_name_is_in_both(pattern in "[ab*?]{0,5}", asked in "[ab*?]{0,5}") {
+            let (pattern, asked) = (tokens(&pattern), tokens(&asked));
+            let names = (0..=10_usize).flat_map(|len| (0..1_usize << len).map(move |bits| (len, bits)));
+            let mut names = names.map(|(len, bits)| {
+                (0..len).map(|at| Token::Char(if bits >> at & 1 == 0 { 'a' } else { 'b' })).collect::<Vec<_>>()
+            });
+            let both = names.any(|name| naive(&pattern, &name) && naive(&asked, &name));
+            proptest::prop_assert_eq!(meets(&pattern, &asked), both);
+        }
+    }
+
+    #[test]
+    fn a_deny_of_a_part_denies_the_pattern() {
+        let all = r#"{"Effect":"Allow","Action":"*","Resource":"*"}"#;
+        let deny = r#"{"Effect":"Deny","Action":"iam:PutRolePolicy","Resource":"arn:aws:iam::1:role/me"}"#;
+        let on = |text: &'static str| ask("iam:PutRolePolicy", Target::pattern(Level::Partial, text), &[]);
+        assert!(!allows(&format!("{all},{deny}"), &on("arn:aws:iam::1:role/*")));
+        assert!(allows(&format!("{all},{deny}"), &on("arn:aws:iam::1:role/you*")));
     }
 
     #[test]

@@ -21,7 +21,7 @@ mod shape;
 mod statement;
 mod trail;
 
-use super::{Cloud, Evaluator, Lifecycle, Logging, Piece, Sink, Subject, Token};
+use super::{Cloud, Evaluator, Lifecycle, Logging, Piece, Reach, Sink, Subject, Token};
 use crate::catalog;
 use crate::catalog::user::Provenance;
 use crate::model::coverage::{Access, Plane};
@@ -102,8 +102,13 @@ impl Cloud for Aws {
         loosen::loosened(grant, step)
     }
 
-    fn boundary(&self, who: &Subject<'_>, documents: &[Document]) -> Result<Option<Document>, DoesNotFit> {
-        boundary::boundary(who, documents).map(Some)
+    fn boundary(
+        &self,
+        who: &Subject<'_>,
+        documents: &[Document],
+        reach: Reach<'_>,
+    ) -> Result<Option<Document>, DoesNotFit> {
+        boundary::boundary(who, documents, reach).map(Some)
     }
 
     fn evaluator(&self, documents: &[String]) -> Result<Box<dyn Evaluator>, String> {
@@ -198,6 +203,10 @@ impl Cloud for Aws {
     fn place<'a>(&self, principal: &'a str, home: &'a str) -> (String, &'a str) {
         let name = principal.rsplit(['/', ':']).next().unwrap_or(principal);
         (if home.is_empty() { "organization".to_owned() } else { home.to_owned() }, name)
+    }
+
+    fn means(&self, action: &str, resource: &str) -> bool {
+        statement::may_apply(action, resource)
     }
 
     fn pasted(&self, message: &str) -> Option<Denial> {

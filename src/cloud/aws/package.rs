@@ -138,7 +138,11 @@ fn statement_json(statement: &Statement) -> Value {
     map.insert("Sid".to_owned(), json!(statement.id));
     map.insert("Effect".to_owned(), json!(statement.effect));
     map.insert("Action".to_owned(), one_or_many(&statement.actions));
-    map.insert("Resource".to_owned(), one_or_many(&statement.resources));
+    if statement.resources.is_empty() {
+        map.insert("NotResource".to_owned(), one_or_many(&statement.except));
+    } else {
+        map.insert("Resource".to_owned(), one_or_many(&statement.resources));
+    }
     if !statement.conditions.is_empty() {
         let operators = statement.conditions.iter().map(|(op, keys)| {
             let keys: Map<String, Value> = keys.iter().map(|(k, v)| (k.clone(), one_or_many(v))).collect();

@@ -135,6 +135,7 @@ impl Purpose {
             conditions: conditions(&self.conditions),
             actions: self.actions.into_iter().collect(),
             resources: self.resources.into_iter().collect(),
+            except: Vec::new(),
         }
     }
 
@@ -189,7 +190,12 @@ pub(super) fn applies(action: &str, resource: &str) -> bool {
         return true;
     }
     let pattern = Pattern::parse(resource);
-    known.types.iter().filter_map(|(at, _)| Some((*at, service.types.get(*at)?))).any(|(at, kind)| {
+    let more = catalog::aws().types.iter().filter(|row| row.actions.iter().any(|a| a == action));
+    let more: BTreeSet<&str> = more.flat_map(|row| &row.types).map(String::as_str).collect();
+    let listed = |at: usize| known.types.iter().any(|(known, _)| *known == at);
+    let mut types =
+        service.types.iter().enumerate().filter(|(at, kind)| listed(*at) || more.contains(kind.name));
+    types.any(|(at, kind)| {
         if kind.fits(resource) {
             // Whatever the text stands for is of the most specific type that fits.
             return service.is_type(at, resource);
@@ -198,6 +204,12 @@ pub(super) fn applies(action: &str, resource: &str) -> bool {
         let mut anywhere = kind.templates.iter().map(shape::anywhere);
         anywhere.any(|all| field(&all.to_string()) == field(resource) && all.overlaps(&pattern))
     })
+}
+
+/// Whether the action may mean something there: also where the catalog does not know what the resource is.
+pub(super) fn may_apply(action: &str, resource: &str) -> bool {
+    applies(action, resource)
+        || (resource.split(':').nth(2) == Some(prefix(action)) && shape::type_of(resource).is_none())
 }
 
 /// Conditions as a document writes them.
@@ -236,11 +248,11 @@ pub(super) fn prefix(action: &str) -> &str {
     action.split(':').next().unwrap_or(action)
 }
 
-fn alphanumeric(text: &str) -> String {
+pub(super) fn alphanumeric(text: &str) -> String {
     text.chars().filter(char::is_ascii_alphanumeric).collect()
 }
 
-fn camel(text: &str) -> String {
+pub(super) fn camel(text: &str) -> String {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty());
     words.map(|w| w.get(..1).unwrap_or("").to_ascii_uppercase() + w.get(1..).unwrap_or("")).collect()
 }

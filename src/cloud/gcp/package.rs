@@ -83,6 +83,7 @@ fn role(who: &Subject<'_>, scope: &str, permissions: &BTreeSet<&str>) -> Result<
             effect: "Allow",
             actions: permissions.iter().map(|p| (*p).to_owned()).collect(),
             resources: vec![scope.to_owned()],
+            except: Vec::new(),
             conditions: Conditions::new(),
         }],
         text: format!("{value:#}\n"),
