@@ -11,6 +11,7 @@ pub mod coverage;
 pub mod gcp;
 pub mod overlay;
 pub mod outcome;
+pub mod passrole;
 pub mod platform;
 pub mod table;
 pub mod template;

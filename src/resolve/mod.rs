@@ -2,6 +2,7 @@
 //!
 //! A resolver reads the finished table and changes rows and single uses alike, so that `uses` and `generate` agree.
 
+mod holes;
 mod managed_keys;
 mod synonyms;
 
@@ -9,6 +10,7 @@ use crate::aggregate::Usage;
 
 /// Runs all resolvers.
 pub fn resolve(usage: &mut Usage) {
+    holes::holes(usage);
     synonyms::synonyms(usage);
     managed_keys::managed_keys(usage);
 }

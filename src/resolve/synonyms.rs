@@ -47,7 +47,7 @@ fn rename(usage: &mut Usage, cloud: &str, full: &BTreeMap<String, String>) {
 }
 
 /// Rows that have become the same are one.
-fn join(rows: &mut Vec<Row>) {
+pub(super) fn join(rows: &mut Vec<Row>) {
     rows.sort();
     rows.dedup_by(|next, kept| {
         let mut same = next.clone();

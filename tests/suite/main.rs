@@ -16,6 +16,7 @@ mod coverage;
 mod events;
 mod hostile;
 mod laws;
+mod passed;
 mod readme;
 mod scenarios;
 mod support;

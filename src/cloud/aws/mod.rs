@@ -11,6 +11,7 @@ mod loosen;
 mod map;
 mod namer;
 mod package;
+mod passed;
 mod record;
 mod refusal;
 mod resource;
@@ -239,6 +240,7 @@ fn take(record: &Record<'_>, raw: &str, sink: &mut dyn Sink, form: Form) {
         None => {}
     }
     links(record, sink);
+    passed::tell(record, sink);
     let at = at.unwrap_or(Timestamp::UNKNOWN);
     let actor = match identity::identify(record) {
         Ok(actor) => actor,
