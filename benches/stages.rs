@@ -299,6 +299,9 @@ impl Sink for Counting {
     fn link(&mut self, principal: &str, vouched: Vouched) {
         black_box((principal, vouched));
     }
+    fn holds(&mut self, key: &str, values: &[String], sure: bool) {
+        black_box((key, values, sure));
+    }
 }
 
 fn decode(logs: &Logs, hashes: bool) -> Result<Counts, Failure> {

@@ -138,6 +138,18 @@ class Tools:
             raise Skipped("LEASTGRANT_CORPUS is not set")
         self.lint([Path(corpus).resolve() / "logs"], CORPUS_CODES)
 
+    def compare_mapping(self) -> None:
+        """The mapping of events agrees with what AWS lists."""
+        corpus = os.environ.get("LEASTGRANT_CORPUS")
+        if not corpus:
+            raise Skipped("LEASTGRANT_CORPUS is not set")
+        reference = Path(corpus).resolve() / "data" / "aws-service-reference.tar.zst"
+        if not reference.is_file():
+            raise Skipped(f"{reference} is not there")
+        if self.python == Path(sys.executable) or sys.version_info < (3, 10):
+            raise Skipped("the requirements are not installed")
+        call(self.python, ROOT / "tests" / "oracle.py", "--reference", reference, "--leastgrant", binary())
+
 
 def main() -> int:
     """Runs the steps; 1 if one failed."""
@@ -155,6 +167,7 @@ def main() -> int:
         ("install the lint tools", tools.install),
         ("lint what the fixtures give", tools.lint_fixtures),
         ("lint what the corpus gives", tools.lint_corpus),
+        ("compare with the service reference", tools.compare_mapping),
     ]
     passed = failed = skipped = 0
     for name, step in steps:

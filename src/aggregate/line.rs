@@ -76,6 +76,11 @@ pub(super) fn exempt(reading: &Reading<'_>, used: &Use<'_>) -> Option<&'static s
     if used.basis == Basis::Trust { Some("trust") } else { reading.actor.exempt.or(used.exempt) }
 }
 
+/// A target of its own.
+pub(super) fn target(level: Level, text: &str) -> Target<'static> {
+    Target { level, text: text.to_owned().into() }
+}
+
 /// Condition keys as one text, sorted; empty when there are none.
 pub(super) fn context_text(context: &Context<'_>) -> String {
     if context.is_empty() {
@@ -107,7 +112,7 @@ impl Line {
             at: reading.at.is_known().then_some(reading.at),
             event: owned(&reading.event),
             action: used.action.to_string(),
-            target: super::owned(used.target.level, &used.target.text),
+            target: target(used.target.level, &used.target.text),
             principal: reading.actor.principal.to_string(),
             cloud,
             actor: owned(&reading.actor.says),

@@ -6,6 +6,7 @@ mod careful;
 pub mod collapse;
 pub mod dedup;
 mod denials;
+pub mod holdings;
 pub mod intern;
 pub mod line;
 mod pending;
@@ -21,11 +22,12 @@ use crate::intent::Intent;
 use crate::model::identity::{Kind, Vouched};
 use crate::model::tally::Tally;
 use crate::model::time::{Day, Timestamp};
-use crate::model::usage::{Basis, COLLAPSED, Level, Outcome, Reading, Seen, Target, Use};
+use crate::model::usage::{Basis, COLLAPSED, Level, Outcome, Reading, Seen, Use};
 use careful::Careful;
 use collapse::Family;
 use dedup::Dedup;
 use denials::Denials;
+use holdings::Holdings;
 use intern::{Interner, Sym, translate};
 use line::Line;
 use observe::Observer;
@@ -95,6 +97,7 @@ pub struct Shard {
     careful: Careful,
     lines: Option<Vec<Line>>,
     observer: Observer,
+    holdings: Holdings,
     /// Where every record went.
     pub tally: Tally,
 }
@@ -122,6 +125,7 @@ impl Shard {
             unmapped: FxHashMap::default(),
             lines: lines.then(Vec::new),
             observer: Observer::default(),
+            holdings: Holdings::default(),
             tally: Tally::default(),
         }
     }
@@ -276,6 +280,7 @@ impl Shard {
         });
         self.leading.extend(other.leading);
         self.denials.merge(other.denials);
+        self.holdings.merge(other.holdings);
         self.pending.extend(other.pending.into_iter().map(|mut one| {
             one.principal = t(one.principal);
             one.rows = one.rows.into_iter().map(|(key, event)| (re_key(key), event)).collect();
@@ -295,9 +300,4 @@ impl Shard {
 /// Whether an action waits for a person when it was seen in one session only.
 fn sensitive(cloud: &str, action: &str) -> bool {
     crate::cloud::by_id(cloud).is_some_and(|cloud| cloud.sensitive(action))
-}
-
-/// A target of its own.
-fn owned(level: Level, text: &str) -> Target<'static> {
-    Target { level, text: text.to_owned().into() }
 }

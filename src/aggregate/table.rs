@@ -1,7 +1,9 @@
 //! The finished usage table: owned, sorted by text, cut to the window.
 
+use super::Shard;
+use super::holdings::Holdings;
 use super::intern::Sym;
-use super::{Shard, line::Line, owned};
+use super::line::{Line, target};
 use crate::model::coverage::Observations;
 use crate::model::denial::Denial;
 use crate::model::identity::{Kind, PrincipalUse};
@@ -34,6 +36,8 @@ pub struct Usage {
     pub expired: Vec<String>,
     /// What was refused, sorted.
     pub denials: Vec<Denial>,
+    /// What things hold that uses refer to.
+    pub holdings: Holdings,
     /// Things to tell.
     pub notes: Vec<Note>,
     /// What the log holds at all.
@@ -78,6 +82,7 @@ impl Shard {
             denials,
             observed: observer.finish(keeps),
             expired: Vec::new(),
+            holdings: self.holdings,
             notes,
         }
     }
@@ -126,7 +131,7 @@ impl Shard {
                 cloud: key.cloud,
                 principal: text(key.principal),
                 action: text(key.action),
-                target: owned(key.level, self.texts.text(key.target)),
+                target: target(key.level, self.texts.text(key.target)),
                 scope: text(key.scope),
                 context: serde_json::from_str(self.texts.text(key.context)).unwrap_or_default(),
                 outcome: key.outcome,

@@ -126,6 +126,10 @@ impl Sink for Worker<'_> {
         let known = self.0.links.entry(sym).or_default();
         *known = known.or(vouched);
     }
+
+    fn holds(&mut self, key: &str, values: &[String], sure: bool) {
+        self.0.holdings.add(key, values, sure);
+    }
 }
 
 impl Shard {

@@ -6,8 +6,9 @@ use super::handlers::Handlers;
 use super::outcome::{OutcomeFile, Outcomes};
 use super::overlay::{
     Alternative, AlternativeFile, ContextFile, ContextRule, EventFile, EventRule, Fill, FillFile, IdFile,
-    IdPrefix, InferFile, MoreTypes, PassRoleFile, Qualifier, QualifierFile, SourceFile, TypesFile,
+    IdPrefix, InferFile, MoreTypes, Qualifier, QualifierFile, SourceFile, TypesFile,
 };
+use super::passrole::PassRoleFile;
 use super::platform::{
     BoundaryFile, ConditionFile, GroupFile, InfrastructureFile, SensitiveFile, SensitiveRule, ServiceGroup,
 };

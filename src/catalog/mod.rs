@@ -16,6 +16,7 @@ pub mod handlers;
 pub mod import;
 pub mod overlay;
 pub mod outcome;
+pub mod passrole;
 pub mod platform;
 pub mod table;
 pub mod template;

@@ -148,69 +148,6 @@ pub struct ContextRule {
     pub link: String,
 }
 
-/// To which service principal an action passes a role.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PassedTo {
-    /// IAM prefix of the action.
-    pub service: String,
-    /// Action names; none: all.
-    #[serde(default)]
-    pub actions: Vec<String>,
-    /// Service principals.
-    pub to: Vec<String>,
-    /// Why.
-    pub because: String,
-    /// Where that is documented.
-    pub link: String,
-}
-
-/// Actions whose request names a role that is not passed.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NotPassed {
-    /// IAM prefix.
-    pub service: String,
-    /// Action names; none: all.
-    #[serde(default)]
-    pub actions: Vec<String>,
-    /// Why.
-    pub because: String,
-    /// Where that is documented.
-    pub link: String,
-}
-
-/// Where a request names a role that it passes.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RoleGiven {
-    /// Normalised parameter names that hold a role though they are not called so.
-    pub keys: Vec<String>,
-    /// Free settings in which a role may be named all the same.
-    pub settings: Vec<String>,
-    /// First words of action names that pass no role.
-    pub not: Vec<String>,
-    /// Why.
-    pub because: String,
-    /// Where that is documented.
-    pub link: String,
-}
-
-/// `passrole.toml`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PassRoleFile {
-    /// Exceptions to `<prefix>.amazonaws.com`.
-    #[serde(default)]
-    pub passed_to: Vec<PassedTo>,
-    /// Where requests name a role that they pass.
-    #[serde(default)]
-    pub given: Vec<RoleGiven>,
-    /// Roles in the request that are not passed.
-    #[serde(default)]
-    pub ignore: Vec<NotPassed>,
-}
-
 /// A permission that no event names, but a request or an answer proves.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -49,6 +49,10 @@ pub trait Sink {
     fn conditions(&self) -> &[String];
     /// Learns how sessions of a principal come about.
     fn link(&mut self, principal: &str, vouched: Vouched);
+    /// Learns what something holds that other records refer to: the names that fill a
+    /// [hole](crate::model::usage::Target::hole). None: it holds nothing. What is not `sure` is passed over where it leads
+    /// nowhere.
+    fn holds(&mut self, key: &str, values: &[String], sure: bool);
 }
 
 /// What one principal may do, as an evaluator reads it from documents.

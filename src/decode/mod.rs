@@ -151,4 +151,7 @@ impl Sink for Counted<'_> {
     fn link(&mut self, principal: &str, vouched: Vouched) {
         self.sink.link(principal, vouched);
     }
+    fn holds(&mut self, key: &str, values: &[String], sure: bool) {
+        self.sink.holds(key, values, sure);
+    }
 }

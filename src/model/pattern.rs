@@ -225,6 +225,12 @@ impl Pattern {
         units
     }
 
+    /// The name, where the pattern stands for exactly one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        if let [Part::Text(text)] = self.0.as_slice() { Some(text) } else { None }
+    }
+
     /// Whether the pattern stands for exactly one name.
     #[must_use]
     pub fn is_exact(&self) -> bool {

@@ -120,6 +120,23 @@ impl<'a> Target<'a> {
         Self { level: Level::Service, text: Cow::Borrowed("") }
     }
 
+    /// A resource that the log names only as what `key` holds, `key` being the full name of something else. No real
+    /// name has angle brackets, so the pattern matches nothing.
+    #[must_use]
+    pub fn hole(head: &str, key: &str) -> Self {
+        let text = super::pattern::escape(&format!("{head}<{key}>"));
+        Self::pattern(Level::Unseen, text)
+    }
+
+    /// The parts of a [`Target::hole`]: what its names begin with, and the key.
+    #[must_use]
+    pub fn as_hole(&self) -> Option<(String, String)> {
+        let text = (self.level == Level::Unseen && self.text.ends_with('>')).then_some(&*self.text)?;
+        let pattern = super::pattern::Pattern::parse(text);
+        let (head, key) = pattern.name()?.strip_suffix('>')?.split_once('<')?;
+        Some((head.to_owned(), key.to_owned()))
+    }
+
     /// A resource of which only `pattern` is known.
     pub fn pattern(level: Level, pattern: impl Into<Cow<'a, str>>) -> Self {
         Self { level, text: pattern.into() }

@@ -100,6 +100,8 @@ pub fn held_back(row: &Row) -> &'static str {
         "it hands out power, issues credentials or hides what was done, and was seen in one session only"
     } else if row.target.level == Level::Named {
         "no custom role can hold the permission there: a predefined role, or a role of the organization, must give it"
+    } else if row.target.as_hole().is_some() {
+        "the log tells no name: it is what the resource in angle brackets holds; read the log that tells it, too"
     } else if row.rule.ends_with("unfit-arn") {
         "the request names the resource in a form that does not tell what IAM checks"
     } else {
@@ -179,7 +181,12 @@ fn word(row: &Value, key: &str) -> String {
 
 fn one(row: &Value, granted: bool, lines: &mut Vec<String>) {
     let on = word(row, "resource");
-    let on = if on.is_empty() { format!("({})", word(row, "level")) } else { on };
+    let (pattern, level) = (word(row, "pattern"), word(row, "level"));
+    let on = match (on.is_empty(), pattern.is_empty()) {
+        (false, _) => on,
+        (true, true) => format!("({level})"),
+        (true, false) => format!("{pattern} ({level})"),
+    };
     lines.push(format!("  {} on {on}", word(row, "action")));
     let count = row.get("count").and_then(Value::as_u64).unwrap_or(0);
     let times = if count == 1 { "once".to_owned() } else { format!("{count} times") };

@@ -2,6 +2,7 @@
 //!
 //! A resolver reads the finished table and changes rows and single uses alike, so that `uses` and `generate` agree.
 
+mod holes;
 mod managed_keys;
 mod service_roles;
 mod synonyms;
@@ -10,6 +11,7 @@ use crate::aggregate::Usage;
 
 /// Runs all resolvers.
 pub fn resolve(usage: &mut Usage) {
+    holes::holes(usage);
     synonyms::synonyms(usage);
     managed_keys::managed_keys(usage);
     service_roles::service_roles(usage);

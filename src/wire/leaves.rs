@@ -39,8 +39,22 @@ const MAX_NAME: usize = 4096;
 const SELECTORS: [&str; 4] = ["filters", "filter", "filterset", "encryptioncontext"];
 
 /// Subtrees that hold tags.
-const TAGS: [&str; 7] =
-    ["tags", "tagset", "taglist", "tagspecificationset", "tagspecifications", "tagspecification", "tagging"];
+const TAGS: [&str; 14] = [
+    "backupplantags",
+    "backupvaulttags",
+    "identitypooltags",
+    "jobtags",
+    "reportplantags",
+    "tagging",
+    "taglist",
+    "tags",
+    "tagset",
+    "tagspecification",
+    "tagspecifications",
+    "tagspecificationset",
+    "targetmodeltags",
+    "userpooltags",
+];
 
 /// Parameters that hold what users write at will. A name or an ARN in them says nothing of what a call is about.
 const FREE: [&str; 30] = [

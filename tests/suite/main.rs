@@ -20,6 +20,7 @@ mod hostile;
 mod laws;
 mod lifecycle;
 mod places;
+mod passed;
 mod readme;
 mod scenarios;
 mod support;

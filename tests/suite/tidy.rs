@@ -151,7 +151,9 @@ fn every_hand_written_entry_says_why_and_where() {
     for (name, text) in files.chain(google) {
         let parsed: toml::Table = toml::from_str(text).unwrap_or_else(|e| panic!("{name}: {e}"));
         for (kind, rows) in parsed {
+            let mut seen = BTreeSet::new();
             for row in rows.as_array().unwrap() {
+                assert!(seen.insert(row.to_string()), "{name} [[{kind}]]: {row} stands twice");
                 let word = |key: &str| row.get(key).and_then(toml::Value::as_str).unwrap_or("");
                 assert!(!word("because").is_empty(), "{name} [[{kind}]]: {row} says no reason");
                 assert!(word("link").starts_with("https://"), "{name} [[{kind}]]: {row} has no link");
@@ -163,7 +165,7 @@ fn every_hand_written_entry_says_why_and_where() {
 #[test]
 #[expect(clippy::too_many_lines, reason = "one arm for each file")]
 fn every_hand_written_file_is_read_as_its_schema_and_names_what_exists() {
-    use leastgrant::catalog::{overlay as schema, platform};
+    use leastgrant::catalog::{overlay as schema, passrole, platform};
     let table = &leastgrant::catalog::aws().table;
     let known =
         |action: &str, file: &str| assert!(table.action(action).is_some(), "{file}: `{action}` is no action");
@@ -276,7 +278,6 @@ fn every_hand_written_file_is_read_as_its_schema_and_names_what_exists() {
                 }
             }
             "qualifier.toml" => drop(toml::from_str::<schema::QualifierFile>(text).map_err(fail).unwrap()),
-            "passrole.toml" => drop(toml::from_str::<schema::PassRoleFile>(text).map_err(fail).unwrap()),
             "denial.toml" => {
                 let file: leastgrant::catalog::denial::DenialFile =
                     toml::from_str(text).map_err(fail).unwrap();
@@ -297,6 +298,23 @@ fn every_hand_written_file_is_read_as_its_schema_and_names_what_exists() {
                     assert!(table.service(service).is_some(), "{name}: `{service}` is no service");
                 }
                 file.change.iter().for_each(|row| known(&format!("cloudtrail:{}", row.event), &name));
+            }
+            "passrole.toml" => {
+                let file: passrole::PassRoleFile = toml::from_str(text).map_err(fail).unwrap();
+                let rows = file.passed_to.iter().map(|row| (&row.service, &row.actions));
+                let rows = rows.chain(file.ignore.iter().map(|row| (&row.service, &row.actions)));
+                let rows = rows.chain(file.role.iter().map(|row| (&row.service, &row.actions)));
+                let rows = rows.chain(file.refer.iter().map(|row| (&row.service, &row.actions)));
+                for (service, actions) in rows {
+                    assert!(table.service(service).is_some(), "{name}: `{service}` is no service");
+                    actions.iter().for_each(|action| known(&format!("{service}:{action}"), &name));
+                }
+                let kinds: BTreeSet<&String> = file.kind.iter().map(|row| &row.name).collect();
+                let held = file.register.iter().flat_map(|row| [Some(&row.kind), row.holds.as_ref()]);
+                let asked = file.refer.iter().map(|row| &row.kind);
+                for kind in held.flatten().chain(asked) {
+                    assert!(kinds.contains(kind), "{name}: no [[kind]] is called `{kind}`");
+                }
             }
             "infrastructure.toml" => {
                 drop(toml::from_str::<platform::InfrastructureFile>(text).map_err(fail).unwrap())

@@ -1,19 +1,14 @@
-//! Permissions that no event names: roles passed, tags set at creation, and what a request or an answer proves.
-//! The facts stand in `infer.toml` and `passrole.toml`.
+//! Permissions that no event names: tags set at creation, and what a request or an answer proves; roles that are passed
+//! are found by [`super::passed`]. The facts stand in `infer.toml`.
 
 use super::map::{first_word, review};
+use super::passed;
 use super::resource::{Ctx, Found, resolve};
 use crate::catalog;
-use crate::catalog::overlay::{Infer, RoleGiven, TagRule};
+use crate::catalog::overlay::{Infer, TagRule};
 use crate::catalog::table::{AccessLevel, Action, Service};
-use crate::catalog::template::Template;
 use crate::model::usage::{Basis, Context, Level, Outcome, Target, Use};
-use crate::wire::leaves::Leaf;
 use std::borrow::Cow;
-use std::sync::LazyLock;
-
-/// Joins several possible values of one condition key.
-pub(super) const VALUES: char = '\u{1f}';
 
 /// Adds what `action` proves beside itself.
 pub(super) fn add<'a>(
@@ -32,9 +27,7 @@ pub(super) fn add<'a>(
     if ctx.request.tagged && action.level != AccessLevel::Tagging && !action.level.reads() {
         tagged(ctx, service, action, event, outcome, uses);
     }
-    if matches!(action.level, AccessLevel::Write | AccessLevel::Permissions) {
-        passed(ctx, service, action, outcome, uses);
-    }
+    passed::add(ctx, service, action, outcome, uses);
 }
 
 fn proved(ctx: &Ctx<'_>, row: &Infer) -> bool {
@@ -59,14 +52,14 @@ fn inferred(arn: String) -> Target<'static> {
     if arn.contains('*') { Target::pattern(Level::Partial, arn) } else { Target::named(arn) }
 }
 
-fn scoped(ctx: &Ctx<'_>, arn: &str) -> Option<String> {
+pub(super) fn scoped(ctx: &Ctx<'_>, arn: &str) -> Option<String> {
     let mut out = arn.replace("${Partition}", ctx.record.partition());
     out = out.replace("${Account}", ctx.record.account());
     let region = ctx.record.aws_region.filled();
     if out.contains("${Region}") { Some(out.replace("${Region}", region?)) } else { Some(out) }
 }
 
-fn make<'a>(
+pub(super) fn make<'a>(
     ctx: &Ctx<'a>,
     action: &Action,
     outcome: Outcome,
@@ -160,55 +153,4 @@ fn taggable(
     let owned = |target: &Target<'_>| Target { level: target.level, text: target.text.to_string().into() };
     let rule = |u: &Use<'_>| if u.rule.contains("+response-") { "response-tags" } else { "tags" };
     picked.into_iter().map(|(_, u)| (owned(&u.target), rule(u))).collect()
-}
-
-/// Roles that the request hands to a service.
-fn passed<'a>(ctx: &Ctx<'a>, service: &Service, action: &Action, outcome: Outcome, uses: &mut Vec<Use<'a>>) {
-    let facts = &catalog::aws().pass_role;
-    let named = |only: &[String]| only.is_empty() || only.iter().any(|a| a == action.name);
-    if facts.ignore.iter().any(|row| row.service == service.prefix && named(&row.actions)) {
-        return;
-    }
-    if facts.given.iter().flat_map(|row| &row.not).any(|verb| verb == first_word(action.name)) {
-        return;
-    }
-    let Some((_, pass)) = catalog::aws().table.action("iam:PassRole") else { return };
-    let mut fits: Vec<_> =
-        facts.passed_to.iter().filter(|r| r.service == service.prefix && named(&r.actions)).collect();
-    fits.sort_by_key(|row| row.actions.is_empty());
-    let to =
-        fits.first().map_or_else(|| vec![format!("{}.amazonaws.com", service.prefix)], |row| row.to.clone());
-    let to = to.join(&VALUES.to_string());
-    for leaf in ctx
-        .request
-        .all
-        .iter()
-        .filter(|leaf| settings(leaf))
-        .filter(|leaf| passes(leaf.key()) && is_role(&leaf.value))
-    {
-        let context = vec![("iam:PassedToService", Cow::Owned(to.clone()))];
-        let target = Target::named(leaf.value.to_string());
-        uses.push(make(ctx, pass, outcome, Basis::Inferred, context, (target, "role-in-request")));
-    }
-}
-
-/// A job's parameters and an application's input may name the role it runs as; other free text may not.
-fn settings(leaf: &Leaf<'_>) -> bool {
-    !leaf.free || leaf.path.split('.').any(|key| given(|row| &row.settings, key))
-}
-
-/// Parameters in which services take the role they are to act as.
-fn passes(key: &str) -> bool {
-    key.contains("role") || given(|row| &row.keys, key)
-}
-
-/// Whether a list of `passrole.toml` has the key.
-fn given(list: impl Fn(&RoleGiven) -> &Vec<String>, key: &str) -> bool {
-    catalog::aws().pass_role.given.iter().any(|row| list(row).iter().any(|known| known == key))
-}
-
-fn is_role(value: &str) -> bool {
-    static ROLE: LazyLock<Template> =
-        LazyLock::new(|| Template::parse("arn:${Partition}:iam::${Account}:role/${RoleNameWithPath}"));
-    ROLE.matches(value).is_some()
 }

@@ -14,6 +14,7 @@ mod map;
 mod namer;
 mod package;
 mod pieces;
+mod passed;
 mod record;
 mod refusal;
 mod resource;
@@ -272,6 +273,7 @@ fn take(record: &Record<'_>, raw: &str, sink: &mut dyn Sink, form: Form) {
         None => {}
     }
     links(record, sink);
+    passed::tell(record, sink);
     let at = at.unwrap_or(Timestamp::UNKNOWN);
     let actor = match identity::identify(record) {
         Ok(actor) => actor,
