@@ -148,6 +148,13 @@ impl Cloud for Aws {
         shape::own_part(name)
     }
 
+    fn foreign<'a>(&self, action: &str, home: &str, name: &'a str) -> Option<(&'a str, &'static str)> {
+        let owner = name.strip_prefix("arn:")?.split(':').nth(3)?;
+        let account = owner.len() == 12 && owner.bytes().all(|b| b.is_ascii_digit());
+        let place = if action.starts_with("sts:") { "trust policy" } else { "resource policy" };
+        (account && !home.is_empty() && owner != home).then_some((owner, place))
+    }
+
     fn synonyms(&self, known: &BTreeSet<&str>) -> BTreeMap<String, String> {
         identity::paths(known)
     }
