@@ -139,6 +139,13 @@ fn tag_action<'s>(service: &'s Service, action: &Action) -> Option<(&'s Service,
     Some((service, service.action("TagResource").or(named).or(only)?))
 }
 
+/// Whether something is made from the resource, so that the tags are not for it.
+fn is_source(ctx: &Ctx<'_>, name: &str) -> bool {
+    let last = name.rsplit([':', '/']).next().unwrap_or("");
+    let mut given = ctx.request.naming().filter(|leaf| leaf.key().starts_with("source"));
+    given.any(|leaf| leaf.value == name || leaf.value.eq_ignore_ascii_case(last))
+}
+
 /// What of the call's own resources the tags go onto: of the type that the tags name, else of the type that the event
 /// is called after, else all that can be tagged.
 fn taggable(
@@ -153,7 +160,7 @@ fn taggable(
     let types: Vec<usize> = types_of(tagging, tag).into_iter().map(|(at, _)| at).collect();
     let own: Vec<(usize, &Use<'_>)> = uses
         .iter()
-        .filter(|u| u.action == action.full && !u.target.text.is_empty())
+        .filter(|u| u.action == action.full && !u.target.text.is_empty() && !is_source(ctx, &u.target.text))
         .filter_map(|u| {
             Some((tagging.type_of(&u.target.text).filter(|at| types.contains(at) && fits(*at))?, u))
         })

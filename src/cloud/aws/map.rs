@@ -4,7 +4,7 @@
 use super::infer;
 use super::namer::UNFIT;
 use super::record::Record;
-use super::resource::{Ctx, Found, resolve};
+use super::resource::{Ctx, Found, percent_encode, resolve};
 use crate::catalog;
 use crate::catalog::overlay::{EventRule, UseRule};
 use crate::catalog::table::{AccessLevel, Action, Service};
@@ -274,7 +274,9 @@ fn rest_path(ctx: &Ctx<'_>, path: &str) -> Option<String> {
         let (name, tail) = after.split_once('}')?;
         out.push_str(before);
         let key = crate::wire::leaves::normal(name);
-        out.push_str(&ctx.request.all.iter().find(|leaf| leaf.key() == key)?.value);
+        let value = &ctx.request.all.iter().find(|leaf| leaf.key() == key)?.value;
+        // An ARN in a path is encoded, and IAM compares it so.
+        out.push_str(&if value.starts_with("arn:") { percent_encode(value) } else { value.to_string() });
         rest = tail;
     }
     out.push_str(rest);

@@ -150,6 +150,14 @@ fn following<'t>(statement: &'t str, words: &str) -> Option<&'t str> {
     tokens.next()?.split(['"', '.', '\'', '(']).find(|part| !part.is_empty())
 }
 
+/// `%3A` for a colon and its like.
+pub(super) fn percent_encode(text: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+    let encoded =
+        text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") });
+    encoded.collect()
+}
+
 /// Undoes `%3A` and its like.
 pub(super) fn percent_decode(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len());
