@@ -37,7 +37,7 @@ impl Namer<'_, '_> {
             if alternatives(self.action) {
                 return Vec::new();
             }
-            let fixed = self.resource.templates.first().and_then(|t| self.ctx.fill(t, |_| None));
+            let fixed = self.resource.templates.first().and_then(|t| self.literal(t, &|_| None));
             return fixed.map(|arn| (Target::named(arn), "fixed-name")).into_iter().collect();
         }
         // What a rule says of this very type is the whole truth about it.

@@ -283,8 +283,16 @@ fn unnamed(ctx: &Ctx<'_>, action: &Action, open: &[&ResourceType]) -> Vec<Found>
         || (action.name.starts_with("Get") && action.name.ends_with('s') && !action.name.ends_with("ss"));
     let ranges = lists && action.level.reads() && !has_selector(&ctx.request);
     let (level, rule) = if ranges { (Level::All, "whole-type") } else { (Level::Unseen, "not-logged") };
-    let patterns = open.iter().filter_map(|resource| ctx.whole_type(resource));
-    patterns.map(|pattern| (Target::pattern(level, pattern), rule)).collect()
+    // There is but one of a type whose ARN leaves nothing open.
+    let single = |resource: &ResourceType| {
+        let fixed = resource.templates.iter().all(|t| t.own_vars().next().is_none()) && !alternatives(action);
+        resource.templates.first().filter(|_| fixed).and_then(|t| ctx.fill(t, |_| None))
+    };
+    let target = |resource: &ResourceType| match single(resource) {
+        Some(arn) => Some((Target::named(arn), "fixed-name")),
+        None => ctx.whole_type(resource).map(|pattern| (Target::pattern(level, pattern), rule)),
+    };
+    open.iter().filter_map(|resource| target(resource)).collect()
 }
 
 /// Everything of a service in this account and region, for actions on too many types to name one.
