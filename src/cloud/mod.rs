@@ -167,6 +167,11 @@ pub trait Cloud: Sync {
     fn own_part(&self, _name: &str) -> usize {
         0
     }
+    /// The account that owns the resource, by its name, and where that account must allow the action to another's
+    /// principal; `None` where the name does not tell, or nobody needs to.
+    fn foreign<'a>(&self, _action: &str, _home: &str, _name: &'a str) -> Option<(&'a str, &'static str)> {
+        None
+    }
     /// Short names of resources whose full name is among the `known` ones, unmistakably.
     fn synonyms(&self, _known: &BTreeSet<&str>) -> BTreeMap<String, String> {
         BTreeMap::new()

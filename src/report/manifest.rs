@@ -149,6 +149,7 @@ pub fn manifest(
         "artifacts": artifacts,
         "coverage": super::coverage::coverage(usage),
         "catalog": catalogs(usage),
+        "cross_account": super::cross_account::cross_account(usage),
         "unmapped": usage.unmapped,
         "intent": decisions(usage, plans, planning),
         "findings": findings(plans),

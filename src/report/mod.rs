@@ -3,6 +3,7 @@
 pub mod drift;
 pub mod denials;
 pub mod coverage;
+pub mod cross_account;
 pub mod evidence;
 pub mod intent;
 pub mod lifecycle;

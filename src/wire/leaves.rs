@@ -38,8 +38,11 @@ const MAX_NAME: usize = 4096;
 /// Subtrees in which a name selects, but is not the resource.
 const SELECTORS: [&str; 4] = ["filters", "filter", "filterset", "encryptioncontext"];
 
+/// Maps whose keys are names of tables.
+const TABLES: &str = "requestitems";
+
 /// Subtrees that hold tags.
-const TAGS: [&str; 14] = [
+const TAGS: [&str; 15] = [
     "backupplantags",
     "backupvaulttags",
     "identitypooltags",
@@ -49,6 +52,7 @@ const TAGS: [&str; 14] = [
     "taglist",
     "tags",
     "tagset",
+    "tagslist",
     "tagspecification",
     "tagspecifications",
     "tagspecificationset",
@@ -176,6 +180,15 @@ impl<'a> Walk<'_, 'a> {
     }
 }
 
+impl Walk<'_, '_> {
+    /// A name that stands as a key.
+    fn table(&mut self, name: Cow<'_, str>) {
+        let path = "requestitems.tablename".to_owned();
+        let value = Cow::Owned(name.into_owned());
+        self.out.all.push(Leaf { path, value, element: self.element, free: false });
+    }
+}
+
 impl<'de> DeserializeSeed<'de> for Walk<'_, 'de> {
     type Value = ();
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -232,9 +245,12 @@ impl<'de> Visitor<'de> for Walk<'_, 'de> {
             }
         }
     }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<Cow<'_, str>>()? {
-            let key = normal(&key);
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        while let Some(raw) = map.next_key::<Cow<'_, str>>()? {
+            let key = normal(&raw);
+            if self.path == TABLES && self.element == 0 {
+                self.table(raw);
+            }
             if SELECTORS.contains(&key.as_str()) {
                 map.next_value::<serde::de::IgnoredAny>()?;
                 continue;
@@ -255,7 +271,7 @@ impl<'de> Visitor<'de> for Walk<'_, 'de> {
                 continue;
             }
             // An item's key has attributes below it; an object's key is a name.
-            let in_key = self.path == "key" || self.path.ends_with(".key");
+            let in_key = ["key", "keys"].contains(&self.path.rsplit('.').next().unwrap_or(""));
             let free = self.free || (!self.out.answer && (in_key || FREE.contains(&key.as_str())));
             let path = if self.path.is_empty() { key } else { format!("{}.{key}", self.path) };
             map.next_value_seed(Walk {

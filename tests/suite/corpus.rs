@@ -1,9 +1,12 @@
 //! On real audit logs, where `LEASTGRANT_CORPUS` names a folder that has them.
 
 use crate::support::{code, corpus, plans, read, run, stderr, tree};
+use leastgrant::aggregate::Usage;
 use leastgrant::cloud;
 use leastgrant::pipeline::Fate;
 use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 
 fn logs() -> Option<Vec<String>> {
     let root = corpus()?.join("logs");
@@ -77,4 +80,56 @@ fn two_thread_counts_and_orders_give_the_same_bytes() {
         outs.push(tree(out.path()));
     }
     assert_eq!(outs[0], outs[1]);
+}
+
+/// Uses that ask for a resource: those that were let in, but for actions without resources and lists of all.
+fn asked(usage: &Usage) -> Vec<Value> {
+    let lines = usage.lines.iter().map(|line| serde_json::from_str::<Value>(&line.text()).unwrap());
+    let counts = |line: &Value| {
+        ["allowed", "failed"].contains(&line["outcome"].as_str().unwrap_or(""))
+            && !["service", "all"].contains(&line["level"].as_str().unwrap_or("all"))
+    };
+    lines.filter(counts).collect()
+}
+
+#[test]
+fn most_resources_are_named_and_derived_names_are_right() {
+    let Some(inputs) = logs() else { return };
+    let full = asked(&read(&inputs[..1], 2));
+    let known = full.iter().filter(|line| line["level"] != "unseen").count();
+    assert!(
+        known * 100 >= full.len() * 96,
+        "{known} of {} uses have a named or partial resource",
+        full.len()
+    );
+    // The same records without what they say of their resources.
+    let bare = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(&inputs[0]).unwrap() {
+        let path = entry.unwrap().path();
+        let mut text = String::new();
+        flate2::read::GzDecoder::new(std::fs::File::open(&path).unwrap()).read_to_string(&mut text).unwrap();
+        let mut log: Value = serde_json::from_str(&text).unwrap();
+        for record in log["Records"].as_array_mut().into_iter().flatten() {
+            record.as_object_mut().unwrap().remove("resources");
+        }
+        std::fs::write(bare.path().join(path.file_stem().unwrap()), log.to_string()).unwrap();
+    }
+    let derived = asked(&read(&[bare.path().display().to_string()], 2));
+    let mut names: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
+    for line in &derived {
+        if let (Some(event), Some(action), Some(name)) =
+            (line["event"].as_str(), line["action"].as_str(), line["resource"].as_str())
+        {
+            names.entry((event, action)).or_default().insert(name);
+        }
+    }
+    let (mut same, mut compared) = (0, 0);
+    for line in full.iter().filter(|line| line["rule"].as_str().unwrap_or("").ends_with("+resources")) {
+        let at = (line["event"].as_str().unwrap_or(""), line["action"].as_str().unwrap_or(""));
+        let Some(names) = names.get(&at) else { continue };
+        compared += 1;
+        same += usize::from(names.contains(line["resource"].as_str().unwrap_or("")));
+    }
+    assert!(compared > 400, "{compared}");
+    assert!(same * 1000 >= compared * 995, "{same} of {compared} derived names are what the record says");
 }

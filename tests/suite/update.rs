@@ -271,7 +271,7 @@ fn levels_and_required_types_are_never_weaker_than_what_ships() {
         "Resources": [{ "Name": "role", "ARNFormats": ["arn:${Partition}:iam::${Account}:role/${RoleNameWithPath}"] }] });
     let files =
         [("iam.json".to_owned(), iam.to_string()), ("demo.json".to_owned(), service("demo").to_string())];
-    let made = import::snapshot(&files, &catalog::aws().table, true).unwrap();
+    let made = import::snapshot(&files, catalog::aws().table, true).unwrap();
     assert!(made.text.contains("A\tAttachRolePolicy\tP\trole*\n"), "{}", made.text);
     assert!(
         made.text.contains("A\tPolishThing\tW\tthing\t0,1\n"),

@@ -3,7 +3,7 @@
 
 use super::map::{first_word, review};
 use super::passed;
-use super::resource::{Ctx, Found, resolve};
+use super::resource::{Ctx, Found, resolve, types_of};
 use crate::catalog;
 use crate::catalog::overlay::{Infer, TagRule};
 use crate::catalog::table::{AccessLevel, Action, Service};
@@ -37,14 +37,22 @@ fn proved(ctx: &Ctx<'_>, row: &Infer) -> bool {
 
 fn proven<'a>(ctx: &Ctx<'a>, row: &Infer, event: &str, outcome: Outcome, uses: &mut Vec<Use<'a>>) {
     let Some((service, action)) = catalog::aws().table.action(&row.adds) else { return };
-    let found = match &row.arn {
-        Some(arn) => scoped(ctx, arn).map(|arn| (inferred(arn), "infer")).into_iter().collect(),
-        None => resolve(ctx, service, action, event, None),
+    let found = match (&row.arn, &row.before) {
+        (Some(arn), _) => scoped(ctx, arn).map(|arn| (inferred(arn), "infer")).into_iter().collect(),
+        (None, Some(mark)) => within(row, mark, uses),
+        (None, None) => resolve(ctx, service, action, event, None),
     };
     let basis = if row.basis == "implied" { Basis::Implied } else { Basis::Inferred };
     // What an answer implies was allowed, whatever became of the call itself.
     let outcome = if basis == Basis::Implied { Outcome::Allowed } else { outcome };
     uses.extend(found.into_iter().map(|found| make(ctx, action, outcome, basis, Vec::new(), found)));
+}
+
+/// What the resources of the uses that prove a row lie in.
+fn within(row: &Infer, mark: &str, uses: &[Use<'_>]) -> Vec<Found> {
+    let proof = uses.iter().filter(|u| row.actions.iter().any(|a| *a == u.action));
+    let head = |u: &Use<'_>| Some(Target::named(u.target.text.split_once(mark)?.0.to_owned()));
+    proof.filter(|u| u.target.level == Level::Named).filter_map(head).map(|on| (on, "infer")).collect()
 }
 
 /// A name, or a pattern where the row leaves a part open.
@@ -102,7 +110,11 @@ fn tagged<'a>(
     }
     let key = row.and_then(|row| row.key.as_deref());
     let context: Context<'_> = key.map(|key| (key, Cow::Owned(action.name.to_owned()))).into_iter().collect();
-    let own = taggable(ctx, tagging, tag, action, event, uses);
+    let fits = |at: usize| {
+        let only = row.map_or(&[][..], |row| row.types.as_slice());
+        only.is_empty() || tagging.types.get(at).is_some_and(|t| only.iter().any(|name| name == t.name))
+    };
+    let own = taggable(ctx, tagging, tag, action, event, uses, &fits);
     let found = if own.is_empty() { resolve(ctx, tagging, tag, event, None) } else { own };
     uses.extend(found.into_iter().map(|f| make(ctx, tag, outcome, Basis::Inferred, context.clone(), f)));
 }
@@ -120,6 +132,13 @@ fn tag_action<'s>(service: &'s Service, action: &Action) -> Option<(&'s Service,
     Some((service, service.action("TagResource").or(named).or(only)?))
 }
 
+/// Whether something is made from the resource, so that the tags are not for it.
+fn is_source(ctx: &Ctx<'_>, name: &str) -> bool {
+    let last = name.rsplit([':', '/']).next().unwrap_or("");
+    let mut given = ctx.request.naming().filter(|leaf| leaf.key().starts_with("source"));
+    given.any(|leaf| leaf.value == name || leaf.value.eq_ignore_ascii_case(last))
+}
+
 /// What of the call's own resources the tags go onto: of the type that the tags name, else of the type that the event
 /// is called after, else all that can be tagged.
 fn taggable(
@@ -129,12 +148,15 @@ fn taggable(
     action: &Action,
     event: &str,
     uses: &[Use<'_>],
+    fits: &dyn Fn(usize) -> bool,
 ) -> Vec<Found> {
-    let types: Vec<usize> = tag.types.iter().map(|(at, _)| *at).collect();
+    let types: Vec<usize> = types_of(tagging, tag).into_iter().map(|(at, _)| at).collect();
     let own: Vec<(usize, &Use<'_>)> = uses
         .iter()
-        .filter(|u| u.action == action.full && !u.target.text.is_empty())
-        .filter_map(|u| Some((tagging.type_of(&u.target.text).filter(|at| types.contains(at))?, u)))
+        .filter(|u| u.action == action.full && !u.target.text.is_empty() && !is_source(ctx, &u.target.text))
+        .filter_map(|u| {
+            Some((tagging.type_of(&u.target.text).filter(|at| types.contains(at) && fits(*at))?, u))
+        })
         .collect();
     let kind = |at: usize| tagging.types.get(at).map_or("", |t| t.kind.as_str());
     let event = crate::wire::leaves::normal(event);

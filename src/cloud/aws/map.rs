@@ -4,7 +4,7 @@
 use super::infer;
 use super::namer::UNFIT;
 use super::record::Record;
-use super::resource::{Ctx, Found, resolve};
+use super::resource::{Ctx, Found, percent_encode, resolve};
 use crate::catalog;
 use crate::catalog::overlay::{EventRule, UseRule};
 use crate::catalog::table::{AccessLevel, Action, Service};
@@ -216,8 +216,9 @@ fn by_rule<'c>(ctx: &Ctx<'_>, source: &str, rule: &'c EventRule) -> Result<Vec<E
         };
         Some(Exercise { service, action, rule: spec, basis, element, id: id.clone() })
     };
+    let said = rule.uses.iter().filter(|spec| ctx.holds(&spec.when));
     let mut all: Vec<Exercise<'c>> =
-        rule.uses.iter().filter_map(|spec| exercise(&spec.action, Some(spec), None)).collect();
+        said.filter_map(|spec| exercise(&spec.action, Some(spec), None)).collect();
     all.extend(chosen(ctx, rule).into_iter().filter_map(|(action, element)| exercise(action, None, element)));
     if all.is_empty() { Err(Skip::Unmapped) } else { Ok(all) }
 }
@@ -241,9 +242,12 @@ fn chosen<'c>(ctx: &Ctx<'_>, rule: &'c EventRule) -> Vec<(&'c String, Option<usi
                 let elements = ctx.request.below(&format!("{list}.{key}")).map(|leaf| leaf.element);
                 elements.collect::<std::collections::BTreeSet<usize>>()
             };
-            let all = rule.choose.iter();
-            all.flat_map(|(key, action)| under(key).into_iter().map(move |element| (action, Some(element))))
-                .collect()
+            // An element counts once, for the last of the keys that it has.
+            let mut all = std::collections::BTreeMap::new();
+            for (key, action) in &rule.choose {
+                all.extend(under(key).into_iter().map(|element| (element, action)));
+            }
+            all.into_iter().map(|(element, action)| (action, Some(element))).collect()
         }
         (None, Some(verb)) => {
             let mut all: Vec<&String> = ctx.values(verb).iter().filter_map(|text| by_word(text)).collect();
@@ -270,7 +274,9 @@ fn rest_path(ctx: &Ctx<'_>, path: &str) -> Option<String> {
         let (name, tail) = after.split_once('}')?;
         out.push_str(before);
         let key = crate::wire::leaves::normal(name);
-        out.push_str(&ctx.request.all.iter().find(|leaf| leaf.key() == key)?.value);
+        let value = &ctx.request.all.iter().find(|leaf| leaf.key() == key)?.value;
+        // An ARN in a path is encoded, and IAM compares it so.
+        out.push_str(&if value.starts_with("arn:") { percent_encode(value) } else { value.to_string() });
         rest = tail;
     }
     out.push_str(rest);

@@ -20,27 +20,24 @@ mod refusal;
 mod resource;
 mod shape;
 mod statement;
+mod take;
 mod trail;
 
 use super::{Cloud, Evaluator, Lifecycle, Logging, Piece, Reach, Sink, Subject, Token};
 use crate::catalog;
 use crate::catalog::user::Provenance;
 use crate::model::coverage::{Access, Plane};
-use crate::model::denial::{Advice, Denial, Refused};
+use crate::model::denial::{Advice, Denial};
 use crate::model::document::{Document, DoesNotFit, Layout, Packing};
 use crate::model::grant::{Grant, On};
-use crate::model::identity::{Actor, Disposition, Kind, Vouched};
+use crate::model::identity::{Disposition, Kind};
 use crate::model::pattern::Pattern;
-use crate::model::tally::Skip;
-use crate::model::time::Timestamp;
-use crate::model::usage::{Join, Origin, Reading, Row, Use};
-use crate::wire::fingerprint;
+use crate::model::usage::Row;
 use crate::wire::frame::{self, Broken, Shape};
-use map::Mapped;
 use record::Record;
 use serde_json::Value;
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use take::{Form, take};
 
 /// The cloud.
 pub struct Aws;
@@ -154,6 +151,13 @@ impl Cloud for Aws {
         shape::own_part(name)
     }
 
+    fn foreign<'a>(&self, action: &str, home: &str, name: &'a str) -> Option<(&'a str, &'static str)> {
+        let owner = name.strip_prefix("arn:")?.split(':').nth(3)?;
+        let account = owner.len() == 12 && owner.bytes().all(|b| b.is_ascii_digit());
+        let place = if action.starts_with("sts:") { "trust policy" } else { "resource policy" };
+        (account && !home.is_empty() && owner != home).then_some((owner, place))
+    }
+
     fn synonyms(&self, known: &BTreeSet<&str>) -> BTreeMap<String, String> {
         identity::paths(known)
     }
@@ -230,167 +234,5 @@ impl Cloud for Aws {
 
     fn level(&self, action: &str) -> &'static str {
         catalog::aws().table.action(action).map_or("", |(_, action)| action.level.as_str())
-    }
-}
-
-/// How a record came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
-    /// As a trail delivers it; it may be an envelope.
-    Delivered,
-    /// Out of the event history, which has no data events.
-    LookedUp,
-    /// Out of an event bus.
-    Bus,
-}
-
-/// Decides one record; envelopes are opened once.
-fn take(record: &Record<'_>, raw: &str, sink: &mut dyn Sink, form: Form) {
-    if form == Form::Delivered
-        && let Some(inner) = record.looked_up.filled()
-    {
-        return open(inner, sink, Form::LookedUp);
-    }
-    if form == Form::Delivered
-        && let Some(detail) = record.detail
-    {
-        return open(detail.get(), sink, Form::Bus);
-    }
-    let event = record.event_id.filled();
-    let content = || fingerprint::of_json(raw);
-    let time = record.event_time.filled().or(record.at_timestamp.filled());
-    let at = time.and_then(Timestamp::parse);
-    if !sink.is_new(event.map(fingerprint::hash), &content, at, event) {
-        return;
-    }
-    let skipped = not_a_call(record);
-    if !matches!(skipped, Some(Skip::NotAnEvent | Skip::Insight)) {
-        coverage::sight(record, at, form == Form::LookedUp, sink);
-    }
-    match skipped {
-        Some(Skip::NotAnEvent) => return sink.stranger(event),
-        Some(why) => return sink.skip(at, event, why, ""),
-        None => {}
-    }
-    links(record, sink);
-    passed::tell(record, sink);
-    let at = at.unwrap_or(Timestamp::UNKNOWN);
-    let actor = match identity::identify(record) {
-        Ok(actor) => actor,
-        Err(why) => return sink.skip(Some(at), event, why, ""),
-    };
-    if let Some(why) = event_type(record) {
-        gate(record, at, actor, why, sink);
-        return sink.skip(Some(at), event, why, "");
-    }
-    match map::map(record) {
-        Mapped::Malformed => sink.malformed(event),
-        Mapped::Skip(why) => {
-            if refusal::is_refused(record) {
-                let refused = refusal::without_uses(record, &[], why == Skip::Unmapped);
-                sink.refused("aws", &reading(record, at, actor, Vec::new(), refused));
-            }
-            let what = format!("{}:{}", record.host(), record.event_name.or_empty().trim());
-            sink.skip(Some(at), event, why, &what);
-        }
-        Mapped::Uses(mut uses) => {
-            condition::attest(record, sink.conditions(), &mut uses);
-            let refused = refusal::refused(record, &uses);
-            sink.reading("aws", &reading(record, at, actor, uses, refused));
-        }
-    }
-}
-
-fn reading<'a>(
-    record: &'a Record<'a>,
-    at: Timestamp,
-    actor: Actor<'a>,
-    uses: Vec<Use<'a>>,
-    refused: Vec<Refused>,
-) -> Reading<'a> {
-    Reading {
-        at,
-        event: record.event_id.filled().map(Cow::Borrowed),
-        join: join(record, actor.kind),
-        actor,
-        origin: origin(record),
-        account: Cow::Borrowed(record.account()),
-        region: Cow::Borrowed(record.aws_region.or_empty()),
-        via: record.user_identity.0.invoked_by.filled().map(Cow::Borrowed),
-        uses,
-        refused,
-    }
-}
-
-/// A call that was refused before its service saw it.
-fn gate<'a>(record: &'a Record<'a>, at: Timestamp, actor: Actor<'a>, why: Skip, sink: &mut dyn Sink) {
-    if why == Skip::NetworkActivity && refusal::is_refused(record) {
-        let needed = if let Mapped::Uses(uses) = map::map(record) { uses } else { Vec::new() };
-        let refused = refusal::without_uses(record, &needed, true);
-        sink.refused("aws", &reading(record, at, actor, Vec::new(), refused));
-    }
-}
-
-fn origin<'a>(record: &'a Record<'a>) -> Origin<'a> {
-    Origin {
-        address: record.source_ip_address.filled().map(Cow::Borrowed),
-        agent: record.user_agent.filled().map(Cow::Borrowed),
-        key: record.user_identity.0.access_key_id.filled().map(Cow::Borrowed),
-    }
-}
-
-fn open(inner: &str, sink: &mut dyn Sink, form: Form) {
-    match serde_json::from_str::<Record<'_>>(inner) {
-        Ok(record) => take(&record, inner.trim(), sink, form),
-        Err(_) => sink.malformed(None),
-    }
-}
-
-/// Records that are no audit events at all.
-fn not_a_call(record: &Record<'_>) -> Option<Skip> {
-    match record.event_type.or_empty() {
-        "AwsCloudTrailInsight" => return Some(Skip::Insight),
-        "AwsAggregatedEvent" => return Some(Skip::Aggregated),
-        _ => {}
-    }
-    let source = record.event_source.or_empty();
-    let foreign = source.starts_with("aws:") || source.is_empty() || record.event_name.filled().is_none();
-    foreign.then_some(Skip::NotAnEvent)
-}
-
-/// Event types that are no API calls.
-fn event_type(record: &Record<'_>) -> Option<Skip> {
-    match record.event_type.or_empty() {
-        "AwsServiceEvent" => Some(Skip::ServiceEvent),
-        "AwsConsoleSignIn" => Some(Skip::NoPermission),
-        "AwsVpceEvent" => Some(Skip::NetworkActivity),
-        _ => None,
-    }
-}
-
-/// A cross-account call is in both accounts' trails: the caller's copy leads.
-fn join(record: &Record<'_>, kind: Kind) -> Option<Join> {
-    let shared = fingerprint::hash(record.shared_event_id.filled()?);
-    let owner = kind == Kind::Account;
-    Some(if owner { Join::Follows(shared, Skip::OtherAccountCopy) } else { Join::Leads(shared) })
-}
-
-/// Who assumed which role, also from records that give no use.
-fn links(record: &Record<'_>, sink: &mut dyn Sink) {
-    if !record.event_name.or_empty().starts_with("AssumeRole") || record.host() != "sts" {
-        return;
-    }
-    let identity = &record.user_identity.0;
-    let vouched = match record.event_name.or_empty() {
-        "AssumeRoleWithSAML" => Vouched::PERSON,
-        "AssumeRoleWithWebIdentity" => {
-            identity.identity_provider.filled().map_or(Vouched::default(), identity::provider_kind)
-        }
-        _ if identity.kind.get() == Some("AWSService") => Vouched::SERVICE,
-        _ => return,
-    };
-    let leaves = crate::wire::leaves::of(record.request_parameters).unwrap_or_default();
-    if let Some(role) = leaves.at("roleArn").next() {
-        sink.link(&role.value, vouched);
     }
 }

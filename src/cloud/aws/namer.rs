@@ -32,11 +32,12 @@ pub(super) const UNFIT: &str = "unfit-arn";
 impl Namer<'_, '_> {
     /// Names of the type that the record gives, with the rule that found them.
     pub(super) fn names(&self) -> Vec<Found> {
-        if self.required && self.resource.templates.iter().all(|t| t.own_vars().next().is_none()) {
+        let meant = self.required || self.rule.is_some_and(|rule| rule.resource_type.is_some());
+        if meant && self.resource.templates.iter().all(|t| t.own_vars().next().is_none()) {
             if alternatives(self.action) {
                 return Vec::new();
             }
-            let fixed = self.resource.templates.first().and_then(|t| self.ctx.fill(t, |_| None));
+            let fixed = self.resource.templates.first().and_then(|t| self.literal(t, &|_| None));
             return fixed.map(|arn| (Target::named(arn), "fixed-name")).into_iter().collect();
         }
         // What a rule says of this very type is the whole truth about it.
@@ -72,7 +73,8 @@ impl Namer<'_, '_> {
         let (own, unfit): (Vec<String>, Vec<String>) =
             self.own_arns().into_iter().partition(|arn| self.resource.fits(arn));
         if !own.is_empty() {
-            return named(own, "request-arn");
+            let beside = if self.takes_all() { self.filled(&|var| self.by_hand(var)) } else { Vec::new() };
+            return [named(own, "request-arn"), mark(beside, "fill")].concat();
         }
         let of_another_type = |arn: &String| {
             let mut types = self.action.types.iter().filter_map(|(at, _)| self.service.types.get(*at));
@@ -134,7 +136,8 @@ impl Namer<'_, '_> {
         // The last placeholder is the resource itself; those before it name what it lies in.
         let own = template.own_vars().last().into_iter();
         let by_hand = own.flat_map(|var| self.fills(var)).flat_map(|fill| fill.from.list());
-        let paths = by_hand.filter_map(|spec| spec.split('|').next()).map(str::trim);
+        let paths = by_hand.filter(|spec| !takes_apart(spec)).filter_map(|spec| spec.split('|').next());
+        let paths = paths.map(str::trim);
         let at_paths = paths.flat_map(|path| self.ctx.request.at(path));
         let called = self.ctx.request.naming().filter(|leaf| !leaf.path.contains('.')).filter(|leaf| {
             let rest = leaf.key().strip_prefix(self.resource.kind.as_str());
@@ -226,6 +229,12 @@ impl Namer<'_, '_> {
         if by_hand.is_empty() { self.by_name(&self.ctx.request, var) } else { by_hand }
     }
 
+    /// Whether the type's own fill takes the names of several parameters.
+    fn takes_all(&self) -> bool {
+        let own = self.resource.templates.first().and_then(|t| t.own_vars().last());
+        own.is_some_and(|var| self.fills(var).any(|fill| fill.all))
+    }
+
     /// Whether a hand-written fill speaks for the placeholder: it says that nothing does, or its parameter is there.
     fn is_spoken_for(&self, var: &str) -> bool {
         let path = |spec: &str| spec.split('|').next().unwrap_or("").trim().to_owned();
@@ -235,23 +244,28 @@ impl Namer<'_, '_> {
         })
     }
 
-    /// Hand-written fills for a placeholder of this type and action.
+    /// Hand-written fills for a placeholder of this type and action, those for this very action first.
     fn fills(&self, var: &str) -> impl Iterator<Item = &'static Fill> {
         let fits = |fill: &&Fill| {
             fill.placeholder == var
                 && (fill.actions.is_empty() || fill.actions.iter().any(|a| a == self.action.name))
         };
         let fills = catalog::aws().fills.get(&self.resource.full).map_or(&[][..], Vec::as_slice);
-        fills.iter().filter(fits).collect::<Vec<_>>().into_iter()
+        let mut fills: Vec<&Fill> = fills.iter().filter(fits).collect();
+        fills.sort_by_key(|fill| fill.actions.is_empty());
+        fills.into_iter()
     }
 
     fn by_hand(&self, var: &str) -> Vec<(String, String)> {
         for fill in self.fills(var) {
-            for spec in fill.from.list() {
-                let values = self.hand_values(spec);
-                if !values.is_empty() {
-                    return values;
-                }
+            let mut found = fill.from.list().iter().map(|spec| self.hand_values(spec));
+            let values: Vec<_> = if fill.all {
+                found.flatten().collect()
+            } else {
+                found.find(|values| !values.is_empty()).unwrap_or_default()
+            };
+            if !values.is_empty() {
+                return values;
             }
         }
         Vec::new()
@@ -279,7 +293,11 @@ impl Namer<'_, '_> {
         template.own_vars().all(|var| {
             let hit =
                 self.fills(var).flat_map(|f| f.from.list()).find(|spec| !self.hand_values(spec).is_empty());
-            hit.is_some_and(|spec| spec.starts_with("= "))
+            let constant = hit.map_or_else(
+                || self.by_name(&self.ctx.request, var).is_empty(),
+                |spec| spec.starts_with("= "),
+            );
+            constant && !self.fills(var).any(|fill| fill.alone)
         })
     }
 
@@ -352,6 +370,12 @@ impl Namer<'_, '_> {
         let values: BTreeSet<String> = fits.map(|leaf| leaf.value.to_string()).collect();
         values.into_iter().map(|v| (v, String::new())).collect()
     }
+}
+
+/// Whether an alternative finds a name inside the ARN of another type: `path | after :type/ …`.
+fn takes_apart(spec: &str) -> bool {
+    let first = spec.split('|').nth(1).and_then(|step| step.trim().strip_prefix("after :"));
+    first.is_some_and(|kind| !kind.is_empty())
 }
 
 fn named(arns: Vec<String>, rule: &'static str) -> Vec<Found> {

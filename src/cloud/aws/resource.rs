@@ -50,9 +50,10 @@ impl<'a> Ctx<'a> {
             .get_or_init(|| crate::wire::leaves::of_answer(self.record.response_elements).unwrap_or_default())
     }
 
-    /// The same record, seen through one element of a list in the request.
+    /// The same record, seen through one element of a list in the request, with what stands in no list.
     pub(super) fn within(&self, element: usize) -> Self {
-        let all = self.request.all.iter().filter(|leaf| leaf.element == element).cloned().collect();
+        let all =
+            self.request.all.iter().filter(|leaf| [0, element].contains(&leaf.element)).cloned().collect();
         let request = Leaves { all, hidden: self.request.hidden, ..Leaves::default() };
         Self { record: self.record, request, response: OnceCell::from(Leaves::default()), element: true }
     }
@@ -82,7 +83,11 @@ impl<'a> Ctx<'a> {
         when.iter().all(|(path, wanted)| match wanted.as_str() {
             "present" => self.request.has(path),
             "absent" => !self.request.has(path),
-            literal => self.request.at(path).any(|leaf| leaf.value == literal),
+            literal => match literal.split_once(' ') {
+                Some(("has", text)) => self.request.at(path).any(|leaf| leaf.value.contains(text)),
+                Some(("lacks", text)) => !self.request.at(path).any(|leaf| leaf.value.contains(text)),
+                _ => self.request.at(path).any(|leaf| leaf.value == literal),
+            },
         })
     }
 
@@ -96,6 +101,10 @@ impl<'a> Ctx<'a> {
             "but-last" => value.rsplit(text).nth(1)?.to_owned(),
             "strip" => value.strip_prefix(text).unwrap_or(value).to_owned(),
             "unless" => Some(value).filter(|value| !value.starts_with(text))?.to_owned(),
+            "only" => Some(value).filter(|value| value.starts_with(text))?.to_owned(),
+            "lower" => value.to_ascii_lowercase(),
+            "map" => text.split(' ').find_map(|pair| pair.strip_prefix(value)?.strip_prefix('='))?.to_owned(),
+            "following" => following(value, text)?.to_owned(),
             "blank" => Some("").filter(|_| value.starts_with(text))?.to_owned(),
             "with" => format!("{value}:{}", self.request.at(text).next()?.value),
             "lacks" => Some(value).filter(|_| !self.request.has(text))?.to_owned(),
@@ -132,6 +141,21 @@ impl<'a> Ctx<'a> {
             _ => Some(Cow::Borrowed("*")),
         })
     }
+}
+
+/// The word behind the first of `words` in a statement, without its quotes and what is qualified by it.
+fn following<'t>(statement: &'t str, words: &str) -> Option<&'t str> {
+    let mut tokens = statement.split_whitespace();
+    tokens.find(|token| words.split(' ').any(|word| word.eq_ignore_ascii_case(token)))?;
+    tokens.next()?.split(['"', '.', '\'', '(']).find(|part| !part.is_empty())
+}
+
+/// `%3A` for a colon and its like.
+pub(super) fn percent_encode(text: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+    let encoded =
+        text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") });
+    encoded.collect()
 }
 
 /// Undoes `%3A` and its like.
@@ -198,7 +222,7 @@ pub(super) fn resolve(
     // Tags go onto one resource of any of the types: they are alternatives, whatever the table says.
     let alternatives =
         alternatives(action) || action.level == AccessLevel::Tagging || action.name.starts_with("ListTags");
-    if alternatives && !found.is_empty() {
+    if (alternatives || by_one_for_all(ctx, &found)) && !found.is_empty() {
         open.clear();
     }
     if found.is_empty() && open.is_empty() {
@@ -213,6 +237,19 @@ pub(super) fn resolve(
     found
 }
 
+/// Parameters that take a resource of any type.
+const ANY_TYPE: [&str; 6] =
+    ["arn", "entityarn", "policysourcearn", "resource", "resourcearn", "resourceidentifier"];
+
+/// Whether one parameter for resources of any type named what was found: then no other type is meant.
+fn by_one_for_all(ctx: &Ctx<'_>, found: &[Found]) -> bool {
+    let given = |target: &Target<'_>| {
+        let mut leaves = ctx.request.naming().filter(|leaf| leaf.value == target.text);
+        leaves.any(|leaf| ANY_TYPE.contains(&leaf.path.as_str()))
+    };
+    found.iter().any(|(target, _)| given(target))
+}
+
 /// Whether an action's types are alternatives, though the table marks them all as required.
 pub(super) fn alternatives(action: &Action) -> bool {
     catalog::aws().alternatives.iter().any(|row| row.actions.contains(&action.full))
@@ -223,7 +260,8 @@ pub(super) fn types_of(service: &Service, action: &Action) -> Vec<(usize, bool)>
     let row = catalog::aws().types.iter().find(|row| row.actions.contains(&action.full));
     let Some(row) = row else { return action.types.clone() };
     let more = row.types.iter().filter_map(|name| service.types.iter().position(|t| t.name == name));
-    action.types.iter().map(|(at, _)| *at).chain(more).map(|at| (at, false)).collect()
+    let own = action.types.iter().map(|(at, required)| (*at, *required && row.beside));
+    own.chain(more.map(|at| (at, false))).collect()
 }
 
 /// Optional types an unnamed resource is likely of: those the event is called after, else all when they are few.
@@ -245,8 +283,16 @@ fn unnamed(ctx: &Ctx<'_>, action: &Action, open: &[&ResourceType]) -> Vec<Found>
         || (action.name.starts_with("Get") && action.name.ends_with('s') && !action.name.ends_with("ss"));
     let ranges = lists && action.level.reads() && !has_selector(&ctx.request);
     let (level, rule) = if ranges { (Level::All, "whole-type") } else { (Level::Unseen, "not-logged") };
-    let patterns = open.iter().filter_map(|resource| ctx.whole_type(resource));
-    patterns.map(|pattern| (Target::pattern(level, pattern), rule)).collect()
+    // There is but one of a type whose ARN leaves nothing open.
+    let single = |resource: &ResourceType| {
+        let fixed = resource.templates.iter().all(|t| t.own_vars().next().is_none()) && !alternatives(action);
+        resource.templates.first().filter(|_| fixed).and_then(|t| ctx.fill(t, |_| None))
+    };
+    let target = |resource: &ResourceType| match single(resource) {
+        Some(arn) => Some((Target::named(arn), "fixed-name")),
+        None => ctx.whole_type(resource).map(|pattern| (Target::pattern(level, pattern), rule)),
+    };
+    open.iter().filter_map(|resource| target(resource)).collect()
 }
 
 /// Everything of a service in this account and region, for actions on too many types to name one.

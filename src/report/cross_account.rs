@@ -1,0 +1,24 @@
+//! Uses of what other accounts own: a grant in the principal's own account is only half of what such a use needs.
+
+use crate::aggregate::Usage;
+use crate::cloud;
+use crate::model::usage::Row;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// What the other side must allow: who, what, on which resource, whose, and where.
+#[must_use]
+pub fn cross_account(usage: &Usage) -> Vec<Value> {
+    let wanted = |row: &&Row| row.outcome.grants() && matches!(row.exempt, None | Some("review"));
+    let rows: BTreeSet<[&str; 5]> = usage.rows.iter().filter(wanted).filter_map(foreign).collect();
+    let entry = |[principal, action, resource, owner, place]: [&str; 5]| {
+        json!({ "principal": principal, "action": action, "resource": resource, "owner": owner,
+                "allow_in": place })
+    };
+    rows.into_iter().map(entry).collect()
+}
+
+fn foreign(row: &Row) -> Option<[&str; 5]> {
+    let (owner, place) = cloud::by_id(row.cloud)?.foreign(&row.action, &row.scope, &row.target.text)?;
+    Some([&row.principal, &row.action, &row.target.text, owner, place])
+}
