@@ -326,8 +326,8 @@ def differences(out: Output, got: list[tuple[Path, Place, dict[str, Any], dict[s
 def terraform_policies(text: str) -> str:
     """An expression of all policies of a file, by name, with the place taken from `each`."""
     policies = []
-    for block in text.split('\nresource "aws_iam_policy" ')[1:]:
-        name = re.search(r"^  name = (.*)$", block, re.MULTILINE)
+    for block in re.split(r'\nresource "aws_iam_(?:role_|user_)?policy" ', text)[1:]:
+        name = re.search(r"^  name *= (.*)$", block, re.MULTILINE)
         body = re.search(r"^  policy = (jsonencode\(\{$.*?^  \}\))$", block, re.MULTILINE | re.DOTALL)
         if name is None or body is None:
             raise ValueError("a policy of another shape")
@@ -383,7 +383,7 @@ def check_cloudformation_documents(out: Output) -> Result:
         Loader.add_constructor("!Ref", lambda _, node: node.value)
         resources = yaml.load(file.read_text(encoding="utf-8"), Loader)["Resources"].values()
         policies = [resource["Properties"] for resource in resources]
-        got.append((file, place, wanted, {p["ManagedPolicyName"]: p["PolicyDocument"] for p in policies}))
+        got.append((file, place, wanted, {p.get("ManagedPolicyName") or p["PolicyName"]: p["PolicyDocument"] for p in policies}))
     return differences(out, got)
 
 

@@ -60,6 +60,8 @@ pub struct Document {
     pub statements: Vec<Statement>,
     /// The document as its cloud reads it.
     pub text: String,
+    /// Whether it is written into its principal, not attached to it.
+    pub inline: bool,
     /// Characters that count against the limit, and the limit.
     pub size: (usize, usize),
     /// Things a reader must know before applying it.

@@ -141,6 +141,7 @@ mod tests {
                 except: Vec::new(),
                 conditions: BTreeMap::new(),
             }],
+            inline: false,
             text: String::new(),
             size: (0, 0),
             notes: Vec::new(),

@@ -172,7 +172,7 @@ fn document(document: &Document, place: &Place) -> Value {
                     "resources": s.resources, "resource_parts": parts(&s.resources), "conditions": conditions, "operators": operators })
         })
         .collect();
-    json!({ "kind": document.kind.as_str(), "name": document.name, "scope": document.scope, "scope_kind": scope_kind,
+    json!({ "kind": document.kind.as_str(), "name": document.name, "inline": document.inline, "scope": document.scope, "scope_kind": scope_kind,
             "scope_id": scope_id, "is_project": scope_kind == "projects", "service_account": account, "notes": document.notes,
             "policy": parsed, "role": parsed.get("role"), "binding": parsed.get("binding"), "statements": statements })
 }

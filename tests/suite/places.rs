@@ -371,3 +371,26 @@ fn a_document_more_renames_none() {
     assert_eq!(split, BTreeSet::from(["app".to_owned(), "app_data".to_owned()]));
     assert_eq!(more, split);
 }
+
+/// Asked for, the documents are written into their principals: one policy, its own limit, nothing to look up by name.
+#[test]
+fn inline_policies_are_written_into_their_principals() {
+    let out = tempfile::tempdir().unwrap();
+    let path = out.path().display().to_string();
+    let logs = fixture("aws/organization/logs");
+    let targets = ["--target", "aws-terraform", "--target", "aws-cloudformation"];
+    let got = run(&[&["generate", &logs, "--out", &path, "--inline", "-q"][..], &targets].concat());
+    assert_eq!(code(&got), 0, "{}", stderr(&got));
+    let files = tree(out.path());
+    let text =
+        |end: &str| &files.iter().find(|(name, _)| name.ends_with(end)).unwrap_or_else(|| panic!("{end}")).1;
+    assert!(text("ingest/policy.tf").contains("resource \"aws_iam_role_policy\" \"ingest\""));
+    assert!(text("bob/policy.tf").contains("resource \"aws_iam_user_policy\" \"bob\""));
+    assert!(text("ingest/policy.yaml").contains("Type: AWS::IAM::RolePolicy"));
+    let set = text("dataengineer/permission-set/attachment.tf");
+    assert!(set.contains("aws_ssoadmin_permission_set_inline_policy") && !set.contains("customer_managed"));
+    assert!(
+        !files.iter().any(|(name, _)| name.ends_with("dataengineer/policy.tf")),
+        "nothing to look up by name"
+    );
+}

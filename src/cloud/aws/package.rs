@@ -54,16 +54,16 @@ fn fresh(who: &Subject<'_>, grants: &[Grant], packing: &Packing) -> Result<Vec<D
 /// Characters of a document that stands alone.
 fn single_limit(kind: Kind, packing: &Packing) -> usize {
     match kind {
+        _ if !packing.inline => POLICY_LIMIT,
         Kind::PermissionSet => SET_INLINE_LIMIT,
-        Kind::User if packing.inline => USER_INLINE_LIMIT,
-        _ if packing.inline => ROLE_INLINE_LIMIT,
-        _ => POLICY_LIMIT,
+        Kind::User => USER_INLINE_LIMIT,
+        _ => ROLE_INLINE_LIMIT,
     }
 }
 
 fn limited(who: &Subject<'_>, name: String, statements: Vec<Statement>, limit: usize) -> Document {
     let document = document(who, DocumentKind::Policy, name, statements);
-    Document { size: (document.size.0, limit), ..document }
+    Document { inline: limit != POLICY_LIMIT, size: (document.size.0, limit), ..document }
 }
 
 /// Puts new statements beside the standing ones: where their services are, else where there is room.
@@ -116,6 +116,7 @@ pub(super) fn document(
         scope: String::new(),
         principal: who.principal.to_owned(),
         text: format!("{value:#}\n"),
+        inline: false,
         size: (length(&value), POLICY_LIMIT),
         statements,
         notes: Vec::new(),

@@ -87,6 +87,7 @@ fn role(who: &Subject<'_>, scope: &str, permissions: &BTreeSet<&str>) -> Result<
             conditions: Conditions::new(),
         }],
         text: format!("{value:#}\n"),
+        inline: false,
         size: (size, SIZE_LIMIT),
         notes,
     })
