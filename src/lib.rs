@@ -11,6 +11,7 @@
 //!
 //! - **model**: the vocabulary, plain data. A fact has three lives: borrowed from the log ([`model::usage::Use`]),
 //!   interned in a shard ([`aggregate::Shard`]), owned and sorted ([`model::usage::Row`], [`model::grant::Grant`]).
+//! - **intent**: what people decided, in a file of its own. What needs an event's source or key is applied while reading.
 //! - **wire**: JSON as logs really hold it; knows no cloud.
 //! - **catalog**: what events, actions and error codes mean. Data files with a reason each, never `match` arms.
 //! - **cloud**: one folder for each cloud, the only place that knows its dialect.
@@ -18,13 +19,14 @@
 //!   and file order change no byte.
 //! - **resolve**: what only the whole log can tell.
 //! - **coverage**: what the log holds at all; unused is not unlogged.
+//! - **previous**: the manifest of a former run as memory; documents are never parsed for it.
 //! - **synthesize**: rows into grants, pass by pass; every step that widens says so on the grant.
 //! - **verify**: the law of replay. [`verify::Verified`] is the only thing that can be rendered, and the evaluators
 //!   (`cloud/*/evaluate.rs`) share no code with what writes the documents.
 //! - **render**: handlebars templates; **report**: manifest, tables, the last screen of a run.
 //! - **pipeline**: the only place where stages meet. **command**: the command line, and exit codes.
 //!
-//! Invariants: records = used + duplicate + skipped + malformed; nothing is granted without a row or written without
+//! Invariants: records = used + duplicate + skipped + malformed; nothing is granted without a row or a line of the intent file, or written without
 //! passing replay; the same input gives the same bytes; files are read and written only in `source`, `render` and
 //! `command`; only `catalog update` uses the network; no stage asks the clock.
 

@@ -48,7 +48,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         if let Fate::Refused(why) | Fate::Nothing(why) = &plan.fate {
             output::message(&format!("{}: no document: {why}", plan.who.id));
         }
-        rows.extend(evidence::evidence(plan, args.action.as_deref()));
+        rows.extend(evidence::evidence(plan, args.action.as_deref(), &planning.intent, &usage.withheld));
     }
     if rows.is_empty() {
         return Err("nothing in the log matches: check the action's name".into());

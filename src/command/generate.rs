@@ -64,7 +64,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let manifest = manifest::manifest(&usage, &plans, &files.entries, &planning);
     write::file(&args.out, "manifest.json", &format!("{manifest:#}\n"), false)?;
     if !args.input.quiet {
-        output::message(&summary::summary(&usage, &plans, &files.entries, &args.out.display().to_string()));
+        let out = args.out.display().to_string();
+        output::message(&summary::summary(&usage, &plans, &files.entries, &planning.intent, &out));
     }
     let exit = exit(&usage, &plans)?;
     Ok(if files.unwritten > 0 { Exit::Refused } else { exit })

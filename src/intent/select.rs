@@ -122,6 +122,28 @@ impl Intent {
         self.never.iter().find(|entry| entry.forbids(principal, action, on))
     }
 
+    /// The entries that decided why a row is not granted, by name. `withheld` is how many records each `[[exclude]]` entry
+    /// took: of a row alone it cannot be told which of those that select its principal it was.
+    #[must_use]
+    pub fn decided(&self, row: &Row, withheld: &[u64]) -> Vec<String> {
+        match row.exempt {
+            Some("never") => {
+                self.never.iter().filter(|e| e.matches(row)).map(|e| e.meta.name("never")).collect()
+            }
+            Some("break-glass") => {
+                let all = self.break_glass.iter().filter(|e| e.principal.is_match(&row.principal));
+                all.map(|e| e.meta.name("break_glass")).collect()
+            }
+            Some("withheld") => {
+                let all = self.exclude.iter().zip(withheld).filter(|(e, count)| {
+                    **count > 0 && e.principal.as_ref().is_none_or(|glob| glob.is_match(&row.principal))
+                });
+                all.map(|(e, _)| e.meta.name("exclude")).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// Whether the principal is for emergencies only.
     #[must_use]
     pub fn is_break_glass(&self, principal: &str) -> bool {

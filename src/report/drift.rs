@@ -18,7 +18,12 @@ pub fn rows(plan: &Plan<'_>, usage: &Usage) -> Vec<Value> {
                          "resource": resource(grant), "when": grant.when, "first": grant.evidence.seen.first,
                          "last": grant.evidence.seen.last, "event": grant.evidence.seen.sample.1 }));
     }
-    for grant in plan.ageing() {
+    // No data is never no use: of an account without a record nothing can be said.
+    let logged = |(cloud, account): (&'static str, &String)| {
+        cloud == plan.who.cloud && (plan.who.home.is_empty() || *account == plan.who.home)
+    };
+    let seen = usage.observed.days.keys().any(|(cloud, account)| logged((cloud, account)));
+    for grant in plan.ageing().into_iter().filter(|_| seen) {
         all.push(json!({ "principal": plan.who.id, "drift": "could-lose", "action": grant.action,
                          "resource": resource(grant), "last": grant.evidence.seen.last,
                          "why": "no use in these logs" }));

@@ -1,6 +1,7 @@
 //! Why each statement stands: its grants, the rules and records behind them, and what was not granted.
 
 use crate::cloud;
+use crate::intent::Intent;
 use crate::model::document::{DocumentKind, Statement};
 use crate::model::grant::{Breadth, Grant, On};
 use crate::model::usage::{Level, Row};
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 
 /// Evidence of one principal as rows; `action` limits it to one action, whatever its case.
 #[must_use]
-pub fn evidence(plan: &Plan<'_>, action: Option<&str>) -> Vec<Value> {
+pub fn evidence(plan: &Plan<'_>, action: Option<&str>, intent: &Intent, excluded: &[u64]) -> Vec<Value> {
     let wanted = |name: &str| action.is_none_or(|a| a.eq_ignore_ascii_case(name));
     let mut all = Vec::new();
     if let Fate::Written(verified) = &plan.fate {
@@ -25,9 +26,14 @@ pub fn evidence(plan: &Plan<'_>, action: Option<&str>) -> Vec<Value> {
             }
         }
     }
-    all.extend(
-        plan.rows.iter().filter(|row| wanted(&row.action) && !asks(row)).map(|row| withheld(plan, row)),
-    );
+    all.extend(plan.rows.iter().filter(|row| wanted(&row.action) && !asks(row)).map(|row| {
+        let mut value = withheld(plan, row);
+        let decided = intent.decided(row, excluded);
+        if let Some(map) = value.as_object_mut().filter(|_| !decided.is_empty()) {
+            map.insert("intent".to_owned(), json!(decided));
+        }
+        value
+    }));
     all
 }
 

@@ -1,8 +1,10 @@
 //! The end of `generate`: one screen that says what was read, what was written, what was not and why, and what next.
 
+use super::intent;
 use super::manifest::{ArtifactEntry, status};
 use super::table::table;
 use crate::aggregate::Usage;
+use crate::intent::Intent;
 use crate::model::document::DocumentKind;
 use crate::model::tally::Tally;
 use crate::pipeline::{Fate, Plan};
@@ -32,7 +34,13 @@ pub fn records(tally: &Tally) -> String {
 
 /// The whole screen.
 #[must_use]
-pub fn summary(usage: &Usage, plans: &[Plan<'_>], artifacts: &[ArtifactEntry], out: &str) -> String {
+pub fn summary(
+    usage: &Usage,
+    plans: &[Plan<'_>],
+    artifacts: &[ArtifactEntry],
+    intent: &Intent,
+    out: &str,
+) -> String {
     let mut screen = vec![records(&usage.tally)];
     for unreadable in usage.tally.unreadable.iter().take(LISTED) {
         screen.push(format!("  not read: {}: {}", terminal(&unreadable.path), terminal(&unreadable.why)));
@@ -43,14 +51,23 @@ pub fn summary(usage: &Usage, plans: &[Plan<'_>], artifacts: &[ArtifactEntry], o
     }
     more(&mut screen, usage.notes.len(), "notes");
     screen.extend(super::coverage::lines(usage).iter().map(|line| terminal(line)));
-    let mut shown: Vec<&Plan<'_>> = plans.iter().collect();
+    screen.extend(decisions(usage, plans, intent));
+    // Who is only remembered from a former run keeps its documents, and needs no line.
+    let mut shown: Vec<&Plan<'_>> = plans.iter().filter(|plan| plan.who.events > 0).collect();
     shown.sort_by_key(|plan| rank(plan));
     let rows: Vec<Vec<String>> = shown.iter().take(ROWS).map(|plan| row(plan)).collect();
     screen
         .push(format!("\n{}", table(&["principal", "account", "state", "documents", "what to know"], &rows)));
-    if plans.len() > ROWS {
-        screen.push(format!("… and {} more principals in {out}/manifest.json", plans.len() - ROWS));
+    if shown.len() > ROWS {
+        screen.push(format!("… and {} more principals in {out}/manifest.json", shown.len() - ROWS));
     }
+    if plans.len() > shown.len() {
+        let kept = plans.len() - shown.len();
+        screen.push(format!("{kept} principals of former runs are not in these logs; what they have stays."));
+    }
+    screen.extend(
+        shown.iter().filter(|plan| !plan.loosenings.is_empty()).take(LISTED).map(|plan| loosenings(plan)),
+    );
     let applied = artifacts.iter().filter(|a| a.applies).count();
     if applied == 0 {
         screen.push(format!(
@@ -67,6 +84,44 @@ pub fn summary(usage: &Usage, plans: &[Plan<'_>], artifacts: &[ArtifactEntry], o
         screen.push(format!("  leastgrant explain INPUT --principal '{}'", terminal(&plan.who.id)));
     }
     screen.join("\n")
+}
+
+/// Entries of the intent file that did nothing, and what stands for the sake of another use.
+fn decisions(usage: &Usage, plans: &[Plan<'_>], intent: &Intent) -> Vec<String> {
+    let entries = intent::applied(usage, plans, intent);
+    let idle = entries.iter().filter(|entry| entry.state != "applied");
+    let mut lines: Vec<String> = idle
+        .map(|entry| {
+            let why = if entry.state == "expired" { "has expired" } else { "matches nothing" };
+            format!("  intent: {} {why}", terminal(&entry.name))
+        })
+        .collect();
+    for plan in plans {
+        let Fate::Written(verified) = &plan.fate else { continue };
+        for shared in verified.shared().iter().take(LISTED) {
+            let who = terminal(&plan.who.id);
+            lines.push(format!(
+                "  withheld, yet allowed to {who}, for a kept use needs it too: {}",
+                terminal(shared)
+            ));
+        }
+    }
+    lines
+}
+
+/// What could be loosened for a principal whose grants do not fit, the most telling first.
+fn loosenings(plan: &Plan<'_>) -> String {
+    let rows: Vec<Vec<String>> = plan
+        .loosenings
+        .iter()
+        .take(LISTED)
+        .map(|l| vec![l.step.clone(), l.saves.to_string(), l.breadth.clone()])
+        .collect();
+    let table = table(&["step", "characters saved", "allows"], &rows);
+    let who = terminal(&plan.who.id);
+    format!(
+        "\nTo make {who} fit, choose in the intent file: [[loosen]] principal = \"…\", step = \"…\"\n{table}"
+    )
 }
 
 fn more(screen: &mut Vec<String>, all: usize, what: &str) {

@@ -61,7 +61,7 @@ fn every_command_runs() {
 #[test]
 fn every_note_code_and_exit_code_is_documented() {
     let text = std::fs::read_to_string(root().join("README.md")).unwrap();
-    for code in ["0 done", "1 failed", "2 wrong usage", "3 some input", "4 for some principal"] {
+    for code in ["0 done", "1 failed", "2 wrong usage", "3 some input", "4 for some principal", "5 `drift`"] {
         assert!(text.contains(code), "exit code {code}");
     }
     for code in leastgrant::model::note::Code::ALL {
