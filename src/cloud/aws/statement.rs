@@ -189,7 +189,6 @@ pub(super) fn applies(action: &str, resource: &str) -> bool {
     if known.types.is_empty() {
         return true;
     }
-    let pattern = Pattern::parse(resource);
     let more = catalog::aws().types.iter().filter(|row| row.actions.iter().any(|a| a == action));
     let more: BTreeSet<&str> = more.flat_map(|row| &row.types).map(String::as_str).collect();
     let listed = |at: usize| known.types.iter().any(|(known, _)| *known == at);
@@ -200,10 +199,29 @@ pub(super) fn applies(action: &str, resource: &str) -> bool {
             // Whatever the text stands for is of the most specific type that fits.
             return service.is_type(at, resource);
         }
-        // No wildcard of a policy reaches into the service field.
-        let mut anywhere = kind.templates.iter().map(shape::anywhere);
-        anywhere.any(|all| field(&all.to_string()) == field(resource) && all.overlaps(&pattern))
+        kind.templates.iter().map(shape::anywhere).any(|all| meets(&all.to_string(), resource))
     })
+}
+
+/// Whether a name of the type may be one of those the resource text stands for. Partition, service, region and account are
+/// fields of their own: no wildcard of a policy's own part reaches into them, and where a type has none, its names have none.
+fn meets(kind: &str, resource: &str) -> bool {
+    let (mut known, mut asked) = (kind.splitn(6, ':'), resource.splitn(6, ':'));
+    let fields = known.by_ref().take(5).zip(asked.by_ref().take(5));
+    let one = |(known, asked): (&str, &str)| {
+        let empty = known.is_empty() && !asked.contains('*');
+        if empty || asked.is_empty() {
+            known == asked
+        } else {
+            Pattern::parse(known).overlaps(&Pattern::parse(asked))
+        }
+    };
+    fields.map(one).fold(true, |all, one| all && one)
+        && match (known.next(), asked.next()) {
+            (Some(known), Some(asked)) => Pattern::parse(known).overlaps(&Pattern::parse(asked)),
+            // A wildcard that stands for several fields.
+            _ => true,
+        }
 }
 
 /// Whether the action may mean something there: also where the catalog does not know what the resource is.
@@ -295,5 +313,9 @@ mod tests {
         assert!(!applies("s3:ListBucket", "arn:aws:sqs:eu-central-1:111122223333:orders"));
         assert!(applies("s3:GetObject", "arn:aws:s3:::orders*"), "a star takes in the keys of such a bucket");
         assert!(applies("s3:GetObject", "*"));
+        assert!(
+            !applies("s3:ListBucket", "arn:aws:s3:::orders/incoming/*"),
+            "below a bucket there are objects"
+        );
     }
 }
