@@ -3,9 +3,13 @@
 use super::Key;
 use super::intern::{Interner, Sym};
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// More sessions than these are not told apart: the question is whether there was more than one.
 const ENOUGH: usize = 64;
+
+/// Principal and action → sessions.
+pub type Sensitive = BTreeMap<(String, String), BTreeSet<u64>>;
 
 /// Sessions of sensitive actions. Merging is commutative and associative.
 #[derive(Debug, Default)]
@@ -37,6 +41,20 @@ impl Careful {
         other.sessions.into_iter().for_each(|((principal, action), theirs)| {
             self.sessions.entry((translated(principal), translated(action))).or_default().extend(theirs);
         });
+    }
+
+    /// Two of the sessions in which each sensitive action was used, by principal and action: as many as a later run needs to
+    /// know.
+    pub(super) fn two(&self, texts: &Interner, in_window: impl Fn(Sym, u64) -> bool) -> Sensitive {
+        let mut all = Sensitive::new();
+        self.sessions.iter().for_each(|((who, action), sessions)| {
+            let mut seen: Vec<u64> = sessions.iter().copied().filter(|s| in_window(*who, *s)).collect();
+            seen.sort_unstable();
+            seen.truncate(2);
+            let key = (texts.text(*who).to_owned(), texts.text(*action).to_owned());
+            all.insert(key, seen.into_iter().collect());
+        });
+        all
     }
 
     /// Whether the action was used in one session only, of those in the window.

@@ -14,6 +14,7 @@ mod observe;
 mod table;
 mod worker;
 
+pub use careful::Sensitive;
 pub use table::Usage;
 pub use worker::Worker;
 

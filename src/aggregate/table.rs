@@ -1,6 +1,7 @@
 //! The finished usage table: owned, sorted by text, cut to the window.
 
 use super::Shard;
+use super::careful::Sensitive;
 use super::holdings::Holdings;
 use super::intern::Sym;
 use super::line::{Line, target};
@@ -32,6 +33,8 @@ pub struct Usage {
     pub lines: Vec<Line>,
     /// Records that each `[[exclude]]` entry kept from being learned, in the order of the file.
     pub withheld: Vec<u64>,
+    /// Two of the sessions of each sensitive action, by principal.
+    pub sensitive: Sensitive,
     /// Entries of the intent file that have expired, by name.
     pub expired: Vec<String>,
     /// What was refused, sorted.
@@ -58,6 +61,8 @@ impl Shard {
         self.rows.retain(|key, _| keeps(key.day));
         self.days.retain(|(_, day), _| keeps(*day));
         self.sessions.retain(|_, (first, last)| keeps(first.day()) || keeps(last.day()));
+        let sensitive =
+            self.careful.two(&self.texts, |who, session| self.sessions.contains_key(&(who, session)));
         self.hold_for_review();
         let lines = self.lines.take().unwrap_or_default().into_iter();
         let inside =
@@ -81,6 +86,7 @@ impl Shard {
             withheld: self.withheld,
             denials,
             observed: observer.finish(keeps),
+            sensitive,
             expired: Vec::new(),
             holdings: self.holdings,
             notes,

@@ -37,8 +37,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         )
         .into());
     }
-    let (usage, intent) = args.input.read(args.shape.ask(&args.input)?)?;
+    let (mut usage, intent) = args.input.read(args.shape.ask(&args.input)?)?;
     let planning = args.shape.planning(&args.input, &usage, intent, Some(&args.out))?;
+    pipeline::recall(&mut usage, &planning.memory);
     let plans = pipeline::plan(&usage, &planning);
     let wanted = args.input.wanted()?;
     let plans: Vec<&Plan<'_>> = plans.iter().filter(|plan| wanted(&plan.who.id)).collect();

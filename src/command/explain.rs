@@ -28,8 +28,9 @@ pub(super) struct Args {
 
 /// Runs it.
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    let (usage, intent) = args.input.read(args.shape.ask(&args.input)?)?;
+    let (mut usage, intent) = args.input.read(args.shape.ask(&args.input)?)?;
     let planning = args.shape.planning(&args.input, &usage, intent, None)?;
+    pipeline::recall(&mut usage, &planning.memory);
     let plans = pipeline::plan(&usage, &planning);
     if plans.is_empty() {
         return Err("no principal matches: `leastgrant principals INPUT` lists them".into());

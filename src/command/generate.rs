@@ -42,8 +42,9 @@ pub(super) struct Args {
 /// Runs it.
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let targets = target::pick(target::all(args.templates.as_deref())?, &args.target)?;
-    let (usage, intent) = args.input.read(args.shape.ask(&args.input)?)?;
+    let (mut usage, intent) = args.input.read(args.shape.ask(&args.input)?)?;
     let mut planning = args.shape.planning(&args.input, &usage, intent, Some(&args.out))?;
+    pipeline::recall(&mut usage, &planning.memory);
     planning.boundaries = targets.iter().any(|t| t.files.iter().any(|f| f.per == target::Per::Boundary));
     let plans = pipeline::plan(&usage, &planning);
     let mut files = Files {

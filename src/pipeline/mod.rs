@@ -3,6 +3,8 @@
 mod decide;
 mod plan;
 mod read;
+mod recall;
 
 pub use plan::{Fate, Plan, Planning, documented, plan};
 pub use read::{Progress, ReadError, Reader, read};
+pub use recall::recall;

@@ -27,6 +27,8 @@ pub struct Remembered {
     pub who: PrincipalUse,
     /// Its folder.
     pub slug: String,
+    /// Two of the sessions of each sensitive action.
+    pub sensitive: BTreeMap<String, BTreeSet<u64>>,
     /// What it was granted.
     pub grants: Vec<Grant>,
     /// Where that stood.
@@ -73,6 +75,9 @@ struct PrincipalFile {
     first: Timestamp,
     last: Timestamp,
     days: BTreeMap<Day, usize>,
+    /// Sensitive action → two of its sessions, as hashes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    sensitive: BTreeMap<String, BTreeSet<u64>>,
     grants: Vec<GrantFile>,
     documents: Vec<DocumentFile>,
 }
@@ -139,6 +144,25 @@ impl Memory {
         self.principals.values()
     }
 
+    /// Two of the sessions of each sensitive action of a principal, those `now` seen among them.
+    #[must_use]
+    pub fn sensitive(
+        &self,
+        cloud: &str,
+        id: &str,
+        now: &BTreeMap<(String, String), BTreeSet<u64>>,
+    ) -> BTreeMap<String, BTreeSet<u64>> {
+        let mut all = self.of(cloud, id).map(|old| old.sensitive.clone()).unwrap_or_default();
+        for ((_, action), sessions) in now.iter().filter(|((who, _), _)| who == id) {
+            let known: &mut BTreeSet<u64> = all.entry(action.clone()).or_default();
+            let fresh = sessions.iter().filter(|session| !known.contains(session)).copied();
+            let room = 2_usize.saturating_sub(known.len());
+            let fresh: Vec<u64> = fresh.take(room).collect();
+            known.extend(fresh);
+        }
+        all
+    }
+
     /// Whether nothing is remembered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -148,23 +172,37 @@ impl Memory {
 
 /// What the manifest keeps of these principals. Grants that only a person's word made are not kept: the word is.
 #[must_use]
-pub fn file<'p>(
-    principals: impl Iterator<Item = (&'p PrincipalUse, &'p str, &'p [Grant], Vec<Layout>)>,
-) -> MemoryFile {
-    let principals = principals.map(|(who, slug, grants, layout)| PrincipalFile {
-        principal: who.id.clone(),
-        slug: slug.to_owned(),
-        cloud: who.cloud.to_owned(),
-        kind: who.kind.as_str().to_owned(),
-        account: who.home.clone(),
-        vouched: who.vouched.0,
-        first: who.span.0,
-        last: who.span.1,
-        days: who.calendar.clone(),
-        grants: grants.iter().filter(|grant| !only_kept(grant)).map(grant_file).collect(),
-        documents: layout.into_iter().map(document_file).collect(),
+pub fn file<'p>(principals: impl Iterator<Item = Kept<'p>>) -> MemoryFile {
+    let principals = principals.map(|kept| PrincipalFile {
+        principal: kept.who.id.clone(),
+        slug: kept.slug.to_owned(),
+        cloud: kept.who.cloud.to_owned(),
+        kind: kept.who.kind.as_str().to_owned(),
+        account: kept.who.home.clone(),
+        vouched: kept.who.vouched.0,
+        first: kept.who.span.0,
+        last: kept.who.span.1,
+        days: kept.who.calendar.clone(),
+        sensitive: kept.sensitive,
+        grants: kept.grants.iter().filter(|grant| !only_kept(grant)).map(grant_file).collect(),
+        documents: kept.layout.into_iter().map(document_file).collect(),
     });
     MemoryFile { version: VERSION, principals: principals.collect() }
+}
+
+/// One principal as a later run shall find it.
+#[derive(Clone, Debug)]
+pub struct Kept<'p> {
+    /// The principal.
+    pub who: &'p PrincipalUse,
+    /// Its folder.
+    pub slug: &'p str,
+    /// Two of the sessions of each sensitive action.
+    pub sensitive: BTreeMap<String, BTreeSet<u64>>,
+    /// What it is granted.
+    pub grants: &'p [Grant],
+    /// Where that stands.
+    pub layout: Vec<Layout>,
 }
 
 fn only_kept(grant: &Grant) -> bool {
@@ -231,6 +269,7 @@ fn remembered(file: PrincipalFile, clouds: &[&'static str]) -> Option<Remembered
     Some(Remembered {
         who,
         slug: file.slug,
+        sensitive: file.sensitive,
         grants: file.grants.into_iter().map(grant).collect(),
         layout: layout.collect(),
     })

@@ -6,7 +6,7 @@ use crate::cloud;
 use crate::model::grant::{Grant, On};
 use crate::model::tally::Tally;
 use crate::pipeline::{Fate, Plan, Planning};
-use crate::previous;
+use crate::previous::{self, Kept};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -87,16 +87,18 @@ fn unused(grant: &Grant) -> Value {
 }
 
 /// What a later run needs to know: grants, where they stand, days.
-fn memory(plans: &[Plan<'_>], planning: &Planning) -> Value {
-    let documented = plans.iter().filter(|plan| !plan.grants.is_empty());
-    let all = documented.map(|plan| {
+fn memory(usage: &Usage, plans: &[Plan<'_>], planning: &Planning) -> Value {
+    let before = |plan: &Plan<'_>| planning.memory.of(plan.who.cloud, &plan.who.id);
+    let all = plans.iter().map(|plan| {
         // What cannot be written this time still stands as it was.
-        let before = planning.memory.of(plan.who.cloud, &plan.who.id).map(|old| old.layout.clone());
         let refused = matches!(plan.fate, Fate::Refused(_));
-        let layout = if refused { before.unwrap_or_default() } else { plan.layout() };
-        (&plan.who, plan.slug.as_str(), plan.grants.as_slice(), layout)
+        let former = before(plan).map(|old| old.layout.clone()).filter(|_| refused);
+        let sensitive = planning.memory.sensitive(plan.who.cloud, &plan.who.id, &usage.sensitive);
+        let (who, slug, grants) = (&plan.who, plan.slug.as_str(), plan.grants.as_slice());
+        Kept { who, slug, sensitive, grants, layout: former.unwrap_or_else(|| plan.layout()) }
     });
-    serde_json::to_value(previous::file(all)).unwrap_or_default()
+    let worth = |kept: &Kept<'_>| !kept.grants.is_empty() || !kept.sensitive.is_empty();
+    serde_json::to_value(previous::file(all.filter(worth))).unwrap_or_default()
 }
 
 /// Every entry of the intent file, and what it did.
@@ -154,7 +156,7 @@ pub fn manifest(
         "intent": decisions(usage, plans, planning),
         "findings": findings(plans),
         "notes": notes,
-        "memory": memory(plans, planning),
+        "memory": memory(usage, plans, planning),
     })
 }
 
