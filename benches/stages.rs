@@ -334,7 +334,7 @@ fn aggregate(logs: &Logs) -> Result<Counts, Failure> {
 
 fn synthesise(by: &dyn Cloud, plans: &[Plan<'_>]) -> Counts {
     let documented = plans.iter().filter(|plan| plan.disposition.documented());
-    let world = World::new(plans.iter().flat_map(|plan| plan.rows.iter().copied()));
+    let world = World::new(plans.iter().flat_map(|plan| plan.rows.iter().copied()), by);
     let (intent, shaping) = (Intent::default(), Shaping::default());
     let grants: usize = documented
         .map(|plan| {

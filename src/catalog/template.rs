@@ -55,6 +55,15 @@ impl Template {
         Self { parts, own, literal }
     }
 
+    /// The service that stands in the template, where it is no placeholder.
+    #[must_use]
+    pub fn service(&self) -> Option<&'static str> {
+        match self.parts.get(2) {
+            Some(Part::Text(text)) => text.strip_prefix(':')?.split(':').next(),
+            _ => None,
+        }
+    }
+
     /// Placeholders beside partition, region and account.
     pub fn own_vars(&self) -> impl Iterator<Item = &'static str> + '_ {
         self.own.iter().map(|(name, _)| *name)

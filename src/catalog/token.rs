@@ -129,8 +129,11 @@ impl TokenRule {
         );
         let bounded = !before.ends_with(char::is_alphanumeric) && !after.starts_with(char::is_alphanumeric);
         let last = after.is_empty() || after.starts_with(['/', ':']);
+        // `pr-` is a word of its own, not the end of one.
+        let head = before.strip_suffix(self.after.as_str());
+        let word = self.after.starts_with(char::is_alphabetic);
         bounded
-            && before.ends_with(&self.after)
+            && head.is_some_and(|head| !word || !head.ends_with(char::is_alphanumeric))
             && (last || !self.last)
             && (!self.mixed || takes_turns(token))
             && (!self.cased || (token.contains(char::is_lowercase) && token.contains(char::is_uppercase)))
@@ -139,9 +142,31 @@ impl TokenRule {
 
 /// Whether letters and digits follow each other more than once: `1a2b`, not `version12`.
 fn takes_turns(token: &str) -> bool {
-    let kinds: Vec<bool> =
-        token.chars().filter(char::is_ascii_alphanumeric).map(|c| c.is_ascii_digit()).collect();
-    kinds.windows(2).filter(|pair| pair.first() != pair.last()).count() >= 2
+    changes(token, |c| u8::from(c.is_ascii_digit())) >= 2
+}
+
+fn changes(token: &str, kind: impl Fn(char) -> u8) -> usize {
+    let kinds: Vec<u8> = token.chars().filter(char::is_ascii_alphanumeric).map(kind).collect();
+    kinds.windows(2).filter(|pair| pair.first() != pair.last()).count()
+}
+
+/// Whether nobody would choose the text: capitals, small letters and digits change too often for words. `S3FullAccess` and
+/// `Route53Admin` do not pass.
+#[must_use]
+pub fn is_random(token: &str) -> bool {
+    let kind = |c: char| if c.is_ascii_digit() { 2 } else { u8::from(c.is_ascii_uppercase()) };
+    let longest = token
+        .split(|c: char| !c.is_ascii_lowercase())
+        .map(str::len)
+        .max()
+        .filter(|_| token.contains(char::is_uppercase));
+    let changes = changes(token, kind);
+    let digits = token.bytes().filter(u8::is_ascii_digit).count();
+    if token.contains(char::is_lowercase) && token.contains(char::is_uppercase) {
+        changes > 5 || (changes == 5 && longest.is_some_and(|run| run < 4))
+    } else {
+        digits > 1 && changes > 2
+    }
 }
 
 #[cfg(test)]
@@ -157,6 +182,20 @@ mod tests {
     }
 
     #[test]
+    fn words_with_a_number_are_no_suffixes() {
+        for random in
+            ["Qw3Er5Ty7Ui9", "1A2B3C4D5E6F", "7G8H9J0K1L2M", "1a2b3c4d5e6f", "AbC1dEfGhIjK", "K9X2PQ7LM4ZT"]
+        {
+            assert!(super::is_random(random), "{random}");
+        }
+        for word in
+            ["S3FullAccess", "Route53Admin", "Ec2Scheduler", "PRODUCTION01", "EUCENTRAL1AB", "s3fullaccess"]
+        {
+            assert!(!super::is_random(word), "{word}");
+        }
+    }
+
+    #[test]
     fn machine_made_parts_are_told_from_words() {
         for (name, wanted) in [
             ("orders-dev-ApiFunction-Qw3Er5Ty7Ui9", "orders-dev-ApiFunction-<cloudformation-mixed>"),
@@ -167,6 +206,7 @@ mod tests {
             ("2026/11/03/[$LATEST]0123456789abcdef0123456789abcdef", "<log-stream>"),
             ("app-pr-123-web", "app-pr-<pull-request>-web"),
             ("backup-2026-11-03", "backup-<date>"),
+            ("report-apr-2025", "report-apr-2025"),
             ("dump-1762245600.sql", "dump-<epoch>.sql"),
             ("web-20261103101112000100000001", "web-<terraform>"),
             ("instance/i-0123456789abcdef0", "instance/<ec2-id>"),

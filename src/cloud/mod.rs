@@ -103,8 +103,8 @@ pub trait Cloud: Sync {
         layout: &[Layout],
         packing: &Packing,
     ) -> Result<Vec<Document>, DoesNotFit>;
-    /// Steps that would make these grants shorter, by name, with what each would allow more.
-    fn loosenings(&self, _grants: &[Grant]) -> Vec<(String, String)> {
+    /// Steps that would make these grants shorter.
+    fn loosenings(&self, _grants: &[Grant]) -> Vec<Step> {
         Vec::new()
     }
     /// The pattern that takes a grant's place under one of [`Cloud::loosenings`].
@@ -150,6 +150,10 @@ pub trait Cloud: Sync {
     /// Machine-made parts of a resource name, in order and apart.
     fn tokens(&self, _name: &str) -> Vec<Token> {
         Vec::new()
+    }
+    /// The unit of deployment whose name begins the names of what belongs to it, where a resource name tells one.
+    fn unit<'n>(&self, _name: &'n str) -> Option<&'n str> {
+        None
     }
     /// Whether the name stays as it is, but for a recognised suffix.
     fn stays_exact(&self, _name: &str) -> bool {
@@ -226,6 +230,17 @@ pub trait Cloud: Sync {
     fn level(&self, action: &str) -> &'static str;
 }
 
+/// A way to make grants shorter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Its name, as `[[loosen]]` takes it.
+    pub name: String,
+    /// What it allows more.
+    pub breadth: String,
+    /// Which of the grants get which pattern.
+    pub opened: Vec<(usize, Pattern)>,
+}
+
 /// A machine-made part of a resource name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
@@ -235,8 +250,10 @@ pub struct Token {
     pub rule: &'static str,
     /// What it is, in words.
     pub words: &'static str,
-    /// Different names that must show it.
+    /// Different values of it that must be seen.
     pub samples: usize,
+    /// Whether a person could have chosen it: then the name must be one of a stack's.
+    pub doubtful: bool,
     /// Whether it holds for what stays exact otherwise.
     pub suffix: bool,
     /// Whether its length stays.

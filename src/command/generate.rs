@@ -63,7 +63,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     files.together(&plans, &targets)?;
     files.entries.sort();
     let manifest = manifest::manifest(&usage, &plans, &files.entries, &planning);
-    write::file(&args.out, "manifest.json", &format!("{manifest:#}\n"), false)?;
+    write::file(&args.out, "manifest.json", &manifest::text(manifest), false)?;
     if !args.input.quiet {
         let out = args.out.display().to_string();
         output::message(&summary::summary(&usage, &plans, &files.entries, &planning.intent, &out));
@@ -197,7 +197,7 @@ pub(super) fn view<'p>(plan: &'p Plan<'_>) -> Option<View<'p>> {
         cloud: plan.who.cloud,
         account: &plan.account,
         disposition: plan.disposition.as_str(),
-        reasons: &plan.reasons,
+        reasons: &plan.lasting,
     };
     Some(View::new(who, verified))
 }

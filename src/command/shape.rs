@@ -65,6 +65,7 @@ impl Shape {
             shaping: Shaping { exact: self.exact, stacks: self.stack.clone() },
             packing,
             prune,
+            partial: !usage.tally.unreadable.is_empty(),
             boundaries: false,
         })
     }

@@ -1,19 +1,21 @@
 //! The usage table into one plan for each principal: its disposition, its verified documents, or why there are none.
 
+use super::fate::{fate, width};
 use crate::aggregate::Usage;
-use crate::cloud::{self, CLOUDS, Cloud, Reach, Subject};
+use crate::cloud::{self, CLOUDS, Cloud, Subject};
 use crate::config::{Minimums, Shaping};
 use crate::coverage::{self, Coverage, doubt};
 use crate::intent::Intent;
-use crate::model::document::{DocumentKind, DoesNotFit, Layout, Loosening, Packing};
-use crate::model::grant::Grant;
-use crate::model::identity::{Disposition, Kind, PrincipalUse};
+use crate::model::document::{DocumentKind, Layout, Loosening, Packing};
+use crate::model::grant::{Grant, On};
+use crate::model::identity::{Disposition, PrincipalUse};
+use crate::model::pattern::Pattern;
 use crate::model::time::Day;
 use crate::model::usage::{Outcome, Row};
 use crate::previous::{Memory, Remembered};
 use crate::synthesize::{self, Ctx, World, readiness};
-use crate::verify::probe::{self, Width};
-use crate::verify::{self, Verified};
+use crate::verify::Verified;
+use crate::verify::probe::Width;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,6 +34,8 @@ pub struct Planning {
     pub packing: Packing,
     /// Grants unused for more than so many days go.
     pub prune: Option<i32>,
+    /// Whether a part of the log could not be read.
+    pub partial: bool,
     /// Whether limits of reach are made.
     pub boundaries: bool,
 }
@@ -62,6 +66,8 @@ pub struct Plan<'u> {
     pub name: String,
     /// Why the evidence is too thin; empty when ready.
     pub reasons: Vec<String>,
+    /// The same in words that change only when the state does.
+    pub lasting: Vec<String>,
     /// Its rows.
     pub rows: Vec<&'u Row>,
     /// Its grants, before packaging.
@@ -135,7 +141,7 @@ pub fn plan<'u>(usage: &'u Usage, planning: &Planning) -> Vec<Plan<'u>> {
         .map(|cloud| {
             let all = || usage.rows.iter().filter(|row| row.cloud == cloud.id());
             let granted = all().filter(|row| row.outcome.grants() && row.exempt.is_none()).collect();
-            (cloud.id(), (World::new(all()), granted))
+            (cloud.id(), (World::new(all(), *cloud), granted))
         })
         .collect();
     let coverage = coverage::assess(usage);
@@ -225,7 +231,16 @@ fn one<'u>(named: Named<'_>, rows: Vec<&'u Row>, log: &Log<'_>, planning: &Plann
     let width = width(cloud, &fate, &who, &rows, others);
     let minimums = if intent.is_ci(&who.id) { who.clone().declared_ci() } else { who.clone() };
     let mut reasons = readiness::shortfalls(&minimums, &planning.minimums);
-    reasons.extend(doubt::doubts(coverage, &who.id));
+    // What holds from night to night, for files that are applied.
+    let mut lasting = reasons.clone();
+    let doubts = doubt::doubts(coverage, &who.id);
+    lasting.extend((!doubts.is_empty()).then(|| "not all that it uses is proven to be logged".to_owned()));
+    reasons.extend(doubts);
+    // Nothing was learned of who is not in this log.
+    if let Some(old) = memory.filter(|_| who.events == 0) {
+        reasons.clone_from(&old.reasons);
+        lasting.clone_from(&old.reasons);
+    }
     let fresh = fresh(&grants, &old);
     Plan {
         who,
@@ -234,6 +249,7 @@ fn one<'u>(named: Named<'_>, rows: Vec<&'u Row>, log: &Log<'_>, planning: &Plann
         account,
         name,
         reasons,
+        lasting,
         rows,
         grants,
         fate,
@@ -246,7 +262,6 @@ fn one<'u>(named: Named<'_>, rows: Vec<&'u Row>, log: &Log<'_>, planning: &Plann
 
 /// Grants of a former run that still hold: not forbidden since, not learned from what is now excluded, not pruned.
 fn still(old: &Remembered, rows: &[&Row], intent: &Intent, prune: Option<i32>, newest: Day) -> Vec<Grant> {
-    use crate::model::grant::On;
     let covers = |grant: &Grant, row: &Row| {
         let on = match &grant.on {
             On::Service => row.target.text.is_empty(),
@@ -265,7 +280,8 @@ fn still(old: &Remembered, rows: &[&Row], intent: &Intent, prune: Option<i32>, n
         let last = grant.evidence.seen.last.day();
         let stale =
             prune.is_some_and(|days| last.known().is_some() && last.0 < newest.0.saturating_sub(days));
-        !forbidden && (asked || !(withheld || stale))
+        let exact = matches!(&grant.on, On::Service) || on.is_some_and(Pattern::is_exact);
+        !forbidden && if withheld { asked && exact } else { asked || !stale }
     };
     old.grants.iter().filter(holds).cloned().collect()
 }
@@ -274,96 +290,6 @@ fn still(old: &Remembered, rows: &[&Row], intent: &Intent, prune: Option<i32>, n
 fn fresh(grants: &[Grant], old: &[Grant]) -> Vec<usize> {
     let known = |grant: &Grant| old.iter().any(|old| old.covers(grant));
     grants.iter().enumerate().filter(|(_, grant)| !known(grant)).map(|(at, _)| at).collect()
-}
-
-#[expect(clippy::too_many_arguments, reason = "everything that decides one principal's fate")]
-fn fate(
-    cloud: &dyn Cloud,
-    who: &Subject<'_>,
-    disposition: Disposition,
-    grants: &[Grant],
-    rows: &[&Row],
-    layout: &[Layout],
-    planning: &Planning,
-    loosenings: &mut Vec<Loosening>,
-) -> Fate {
-    if !disposition.documented() {
-        return Fate::Nothing(why_not(disposition, who.kind).to_owned());
-    }
-    if grants.is_empty() {
-        return Fate::Nothing("no use that asks for a grant".to_owned());
-    }
-    let mut documents = match cloud.package(who, grants, layout, &planning.packing) {
-        Ok(documents) => documents,
-        Err(why) => {
-            *loosenings = table(cloud, who, grants);
-            return Fate::Refused(why.to_string());
-        }
-    };
-    if planning.boundaries {
-        let declared = planning.intent.prefix.iter().filter(|entry| entry.is_for(who.principal));
-        let stacks = planning.shaping.stacks.iter().map(|stack| format!("{}-", stack.trim_end_matches('-')));
-        let prefixes: Vec<String> = declared.map(|entry| entry.value.clone()).chain(stacks).collect();
-        match cloud.boundary(who, &documents, Reach { prefixes: &prefixes }) {
-            Ok(boundary) => documents.extend(boundary),
-            Err(why) => return Fate::Refused(why.to_string()),
-        }
-    }
-    let kept = |row: &Row| planning.intent.keep.iter().any(|entry| entry.covers(row));
-    match verify::verify(cloud, documents, rows, &kept) {
-        Ok(verified) => Fate::Written(verified),
-        Err(why) => Fate::Refused(why.to_string()),
-    }
-}
-
-/// What could be loosened, by characters saved.
-fn table(cloud: &dyn Cloud, who: &Subject<'_>, grants: &[Grant]) -> Vec<Loosening> {
-    use crate::model::grant::On;
-    let anywhere = Packing { attachments: usize::MAX, free: 0, inline: false };
-    let size = |grants: &[Grant]| match cloud.package(who, grants, &[], &anywhere) {
-        Ok(documents) => documents.iter().map(|d| d.size.0).sum(),
-        Err(DoesNotFit { .. }) => usize::MAX,
-    };
-    let now = size(grants);
-    let steps = cloud.loosenings(grants).into_iter().map(|(step, breadth)| {
-        let mut after: BTreeMap<(String, String, On), Grant> = BTreeMap::new();
-        for grant in grants {
-            let mut grant = grant.clone();
-            if let Some(pattern) = cloud.loosened(&grant, &step) {
-                grant.on = On::Resource(pattern);
-            }
-            after.insert((grant.action.clone(), grant.scope.clone(), grant.on.clone()), grant);
-        }
-        let after: Vec<Grant> = after.into_values().collect();
-        Loosening { saves: now.saturating_sub(size(&after)), step, breadth }
-    });
-    let mut all: Vec<Loosening> = steps.filter(|loosening| loosening.saves > 0).collect();
-    all.sort_by(|a, b| b.saves.cmp(&a.saves).then_with(|| a.step.cmp(&b.step)));
-    all
-}
-
-fn width(cloud: &dyn Cloud, fate: &Fate, who: &PrincipalUse, rows: &[&Row], others: &[&Row]) -> Width {
-    let Fate::Written(verified) = fate else { return Width::default() };
-    let policies = verified.documents().iter().filter(|d| d.kind == DocumentKind::Policy);
-    let texts: Vec<String> = policies.map(|d| d.text.clone()).collect();
-    let Ok(evaluator) = cloud.evaluator(&texts) else { return Width::default() };
-    let own: Vec<&Row> = rows.iter().copied().filter(|row| row.outcome.grants()).collect();
-    let others: Vec<&Row> = others.iter().copied().filter(|row| row.principal != who.id).collect();
-    probe::width(evaluator.as_ref(), &who.id, &own, &others)
-}
-
-fn why_not(disposition: Disposition, kind: Kind) -> &'static str {
-    match (disposition, kind) {
-        (Disposition::ReportOnly, Kind::Root) => "root has no policies: stop using it",
-        (Disposition::ReportOnly, Kind::User) => {
-            "people on Google Cloud get access through groups, not bindings of their own"
-        }
-        (Disposition::ReportOnly, _) => "nothing can be attached to it",
-        (Disposition::BreakGlass, _) => "for emergencies: each use is a finding",
-        (Disposition::External, _) => "belongs to another account, whose own trail decides",
-        (Disposition::Infrastructure, _) => "belongs to the platform",
-        _ => "",
-    }
 }
 
 /// `[a-z0-9-]`, at most 64 characters, never empty.

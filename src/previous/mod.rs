@@ -29,6 +29,8 @@ pub struct Remembered {
     pub slug: String,
     /// Two of the sessions of each sensitive action.
     pub sensitive: BTreeMap<String, BTreeSet<u64>>,
+    /// Why its evidence was thin.
+    pub reasons: Vec<String>,
     /// What it was granted.
     pub grants: Vec<Grant>,
     /// Where that stood.
@@ -78,6 +80,8 @@ struct PrincipalFile {
     /// Sensitive action → two of its sessions, as hashes.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     sensitive: BTreeMap<String, BTreeSet<u64>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    reasons: Vec<String>,
     grants: Vec<GrantFile>,
     documents: Vec<DocumentFile>,
 }
@@ -184,6 +188,7 @@ pub fn file<'p>(principals: impl Iterator<Item = Kept<'p>>) -> MemoryFile {
         last: kept.who.span.1,
         days: kept.who.calendar.clone(),
         sensitive: kept.sensitive,
+        reasons: kept.reasons,
         grants: kept.grants.iter().filter(|grant| !only_kept(grant)).map(grant_file).collect(),
         documents: kept.layout.into_iter().map(document_file).collect(),
     });
@@ -199,6 +204,8 @@ pub struct Kept<'p> {
     pub slug: &'p str,
     /// Two of the sessions of each sensitive action.
     pub sensitive: BTreeMap<String, BTreeSet<u64>>,
+    /// Why its evidence is thin.
+    pub reasons: Vec<String>,
     /// What it is granted.
     pub grants: &'p [Grant],
     /// Where that stands.
@@ -270,6 +277,7 @@ fn remembered(file: PrincipalFile, clouds: &[&'static str]) -> Option<Remembered
         who,
         slug: file.slug,
         sensitive: file.sensitive,
+        reasons: file.reasons,
         grants: file.grants.into_iter().map(grant).collect(),
         layout: layout.collect(),
     })

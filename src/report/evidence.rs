@@ -4,6 +4,7 @@ use crate::cloud;
 use crate::intent::Intent;
 use crate::model::document::{DocumentKind, Statement};
 use crate::model::grant::{Breadth, Grant, On};
+use crate::model::pattern::Pattern;
 use crate::model::usage::{Level, Row};
 use crate::pipeline::{Fate, Plan};
 use crate::synthesize::{self, asks};
@@ -44,12 +45,18 @@ fn resource(grant: &Grant) -> String {
     }
 }
 
-/// Whether a grant is one of those a statement was made from.
+/// Whether a grant is one of those a statement was made from, or one that it covers.
 fn stands_in(grant: &Grant, statement: &Statement, scope: &str) -> bool {
-    let on = if scope.is_empty() { resource(grant) } else { grant.scope.clone() };
     let keys: Vec<&String> = statement.conditions.values().flat_map(|keys| keys.keys()).collect();
-    statement.actions.contains(&grant.action)
-        && statement.resources.contains(&on)
+    let on = match &grant.on {
+        _ if !scope.is_empty() => statement.resources.contains(&grant.scope),
+        On::Service => statement.resources.iter().any(|r| r == "*"),
+        On::Resource(pattern) => {
+            let text = pattern.to_string();
+            statement.resources.iter().any(|r| *r == text || Pattern::parse(r).covers(pattern))
+        }
+    };
+    on && statement.actions.contains(&grant.action)
         && grant.when.keys().all(|key| keys.contains(&key))
         && grant.when.len() == keys.len()
 }

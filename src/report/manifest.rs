@@ -90,12 +90,16 @@ fn unused(grant: &Grant) -> Value {
 fn memory(usage: &Usage, plans: &[Plan<'_>], planning: &Planning) -> Value {
     let before = |plan: &Plan<'_>| planning.memory.of(plan.who.cloud, &plan.who.id);
     let all = plans.iter().map(|plan| {
-        // What cannot be written this time still stands as it was.
+        let (who, slug) = (&plan.who, plan.slug.as_str());
+        let sensitive = planning.memory.sensitive(who.cloud, &who.id, &usage.sensitive);
+        // What cannot be written this time, or only beside, still stands as it was.
         let refused = matches!(plan.fate, Fate::Refused(_));
-        let former = before(plan).map(|old| old.layout.clone()).filter(|_| refused);
-        let sensitive = planning.memory.sensitive(plan.who.cloud, &plan.who.id, &usage.sensitive);
-        let (who, slug, grants) = (&plan.who, plan.slug.as_str(), plan.grants.as_slice());
-        Kept { who, slug, sensitive, grants, layout: former.unwrap_or_else(|| plan.layout()) }
+        let stands = before(plan).filter(|_| refused || (planning.partial && plan.dropped > 0));
+        let (grants, layout) = stands.map_or_else(
+            || (plan.grants.as_slice(), plan.layout()),
+            |old| (old.grants.as_slice(), old.layout.clone()),
+        );
+        Kept { who, slug, sensitive, reasons: plan.reasons.clone(), grants, layout }
     });
     let worth = |kept: &Kept<'_>| !kept.grants.is_empty() || !kept.sensitive.is_empty();
     serde_json::to_value(previous::file(all.filter(worth))).unwrap_or_default()
@@ -158,6 +162,15 @@ pub fn manifest(
         "notes": notes,
         "memory": memory(usage, plans, planning),
     })
+}
+
+/// The manifest as it is written: for people, but for the memory, which stands on one line.
+#[must_use]
+pub fn text(mut manifest: Value) -> String {
+    let memory = manifest.as_object_mut().and_then(|map| map.remove("memory")).unwrap_or_default();
+    let pretty = format!("{manifest:#}");
+    let open = pretty.trim_end().trim_end_matches('}').trim_end();
+    format!("{open},\n  \"memory\": {memory}\n}}\n")
 }
 
 /// The review file of one principal: what the log shows but no document should hold unseen.

@@ -12,7 +12,7 @@ pub(super) fn keep(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
             let Some(action) = ctx.cloud.canonical(action) else { continue };
             let on = entry.resource.clone().map_or(On::Service, On::Resource);
             let Some(scope) = ctx.cloud.keeps(ctx.who, &on) else { continue };
-            let mut kept = Grant {
+            let kept = Grant {
                 action,
                 on,
                 scope,
@@ -21,18 +21,18 @@ pub(super) fn keep(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
                 widened: Vec::new(),
                 intent: BTreeSet::from([entry.meta.name("keep")]),
             };
-            let name = entry.meta.name("keep");
-            if let Some(wider) =
-                draft.grants.iter_mut().find(|grant| grant.covers(&kept) && grant.on != kept.on)
-            {
-                wider.intent.insert(name);
+            let on = if let On::Resource(pattern) = &kept.on { Some(pattern) } else { None };
+            // What is never granted is not kept either: the entry matches nothing, and that is told.
+            if ctx.intent.forbids(ctx.who, &kept.action, on).is_some() {
                 continue;
             }
-            let (covered, others): (Vec<Grant>, Vec<Grant>) =
-                std::mem::take(&mut draft.grants).into_iter().partition(|grant| kept.covers(grant));
-            draft.grants = others;
-            covered.iter().for_each(|grant| kept.absorb(grant));
-            draft.grants.push(kept);
+            let name = entry.meta.name("keep");
+            for grant in draft.grants.iter_mut().filter(|grant| kept.covers(grant) || grant.covers(&kept)) {
+                grant.intent.insert(name.clone());
+            }
+            if !draft.grants.iter().any(|grant| grant.covers(&kept)) {
+                draft.grants.push(kept);
+            }
         }
     }
     draft.join();

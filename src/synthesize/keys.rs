@@ -4,6 +4,7 @@
 use super::{Ctx, Draft};
 use crate::model::grant::{Grant, On, Widening};
 use crate::model::pattern::{Part, Pattern};
+use crate::model::usage::COLLAPSED;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Keys of one first-level prefix that still stand as they are.
@@ -28,7 +29,10 @@ pub(super) fn keys(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
         let wide = wide_prefixes(draft, ctx, &members);
         let fits = |pattern: &Pattern| draft.refused(ctx, &action, pattern).is_none();
         let whole = below(&bucket, "");
-        if wide.len() >= MANY && fits(&whole) {
+        // Keys elsewhere in the bucket that only others use speak against all of it.
+        let used = |name: &str| name.get(bucket.len()..).is_some_and(|key| wide.contains_key(first(key)));
+        let foreign = ctx.world.strangers(&whole, &draft.own).any(|name| !used(name));
+        if wide.len() >= MANY && !foreign && fits(&whole) {
             let reason = format!("keys under {} prefixes of the bucket", wide.len());
             widen(draft, &members, |_| Some((whole.clone(), reason.clone())), ctx);
             continue;
@@ -67,19 +71,31 @@ fn below(bucket: &str, prefix: &str) -> Pattern {
 
 /// Prefixes whose keys are many or machine-made, with the reason.
 fn wide_prefixes(draft: &Draft<'_>, ctx: &Ctx<'_>, members: &[usize]) -> BTreeMap<String, String> {
-    let mut prefixes: BTreeMap<String, (usize, Option<String>)> = BTreeMap::new();
-    for grant in members.iter().filter_map(|at| draft.grants.get(*at)) {
+    let mut prefixes: BTreeMap<String, (BTreeSet<String>, Option<String>)> = BTreeMap::new();
+    let fresh: Vec<&Grant> = members.iter().filter_map(|at| draft.grants.get(*at)).collect();
+    let place = fresh.first().and_then(|grant| key(grant, ctx)).map(|(place, _)| place);
+    // Keys of former nights count too.
+    let exact = |grant: &&Grant| matches!(&grant.on, On::Resource(pattern) if pattern.is_exact());
+    let former =
+        ctx.memory.iter().filter(exact).filter(|grant| key(grant, ctx).map(|(place, _)| place) == place);
+    for grant in fresh.iter().copied().chain(former) {
         let (Some((_, key)), On::Resource(pattern)) = (key(grant, ctx), &grant.on) else { continue };
         let known = prefixes.entry(first(&key).to_owned()).or_default();
-        known.0 += 1;
+        known.0.insert(key.clone());
         let token = ctx.cloud.tokens(pattern.head());
         let in_key = token.iter().find(|t| ctx.cloud.object(pattern.head()).is_some_and(|at| t.span.0 >= at));
-        let joined = (!pattern.is_exact()).then(|| "more keys than can be kept apart".to_owned());
+        let joined = grant
+            .evidence
+            .rules
+            .iter()
+            .any(|rule| rule.ends_with(COLLAPSED))
+            .then(|| "more keys than can be kept apart".to_owned());
         let made = in_key.filter(|t| t.samples < 2).map(|t| format!("{} in keys, as in {key}", t.words));
         known.1 = known.1.take().or(joined).or(made);
     }
     let many = |count: usize| (count > FEW).then(|| format!("{count} different keys"));
-    let all = prefixes.into_iter().filter_map(|(prefix, (count, why))| Some((prefix, many(count).or(why)?)));
+    let all =
+        prefixes.into_iter().filter_map(|(prefix, (keys, why))| Some((prefix, many(keys.len()).or(why)?)));
     all.collect()
 }
 

@@ -7,36 +7,33 @@ pub(super) fn remember(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
     if ctx.memory.is_empty() {
         return;
     }
-    let mut kept: Vec<Grant> = Vec::new();
-    for old in ctx.memory {
-        let mut old = old.clone();
-        let mut used = false;
-        draft.grants.retain(|fresh| {
-            let covered = old.covers(fresh);
-            if covered {
-                let (first, sample) = (old.evidence.seen.first, old.evidence.seen.sample.clone());
-                old.absorb(fresh);
-                old.evidence.seen.first = old.evidence.seen.first.min(first);
-                old.evidence.seen.sample = old.evidence.seen.sample.clone().min(sample);
-                used = true;
-            }
-            !covered
-        });
-        // A pattern replaces exactly the literals it covers.
-        let replaced = !used
-            && draft.grants.iter_mut().any(|fresh| {
-                let covers = fresh.covers(&old);
-                if covers {
-                    fresh.evidence.seen.first = fresh.evidence.seen.first.min(old.evidence.seen.first);
-                    fresh.evidence.seen.sample =
-                        fresh.evidence.seen.sample.clone().min(old.evidence.seen.sample.clone());
-                }
-                covers
-            });
-        if !replaced {
-            kept.push(old);
+    let mut old: Vec<(Grant, bool)> = ctx.memory.iter().map(|grant| (grant.clone(), false)).collect();
+    let fresh = std::mem::take(&mut draft.grants);
+    for mut grant in fresh {
+        // All that cover it have been used: the narrowest alone would let the others age.
+        let mut covered = false;
+        for (known, used) in old.iter_mut().filter(|(known, _)| known.covers(&grant)) {
+            let (first, sample) = (known.evidence.seen.first, known.evidence.seen.sample.clone());
+            known.absorb(&grant);
+            known.evidence.seen.first = known.evidence.seen.first.min(first);
+            known.evidence.seen.sample = known.evidence.seen.sample.clone().min(sample);
+            (*used, covered) = (true, true);
         }
+        if covered {
+            continue;
+        }
+        // A pattern replaces exactly the literals it covers.
+        old.retain(|(known, used)| {
+            let replaced = !used && grant.covers(known);
+            if replaced {
+                let seen = &mut grant.evidence.seen;
+                seen.first = seen.first.min(known.evidence.seen.first);
+                seen.sample = seen.sample.clone().min(known.evidence.seen.sample.clone());
+            }
+            !replaced
+        });
+        draft.grants.push(grant);
     }
-    draft.grants.extend(kept);
+    draft.grants.extend(old.into_iter().map(|(known, _)| known));
     draft.join();
 }

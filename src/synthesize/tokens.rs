@@ -14,8 +14,8 @@ type Shape = Vec<String>;
 #[derive(Default)]
 struct Kin {
     names: BTreeSet<String>,
-    /// The machine-made parts of the first of them.
-    tokens: Vec<Token>,
+    /// What stands at each of the machine-made parts.
+    values: Vec<BTreeSet<String>>,
 }
 
 pub(super) fn tokens(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
@@ -59,7 +59,13 @@ fn types_made(draft: &Draft<'_>) -> BTreeSet<Pattern> {
 
 fn usable(name: &str, exact: bool, ctx: &Ctx<'_>) -> Vec<Token> {
     let mut tokens = ctx.cloud.tokens(name);
-    tokens.retain(|token| !exact || token.suffix);
+    // What a person could have written is a suffix only behind the name of a stack that the log knows.
+    let of_stack = |token: &Token| {
+        let head = name.get(..token.span.0).unwrap_or("");
+        let segment = head.rsplit(['/', ':']).next().unwrap_or("");
+        ctx.world.units().any(|unit| segment.strip_prefix(unit).is_some_and(|rest| rest.starts_with('-')))
+    };
+    tokens.retain(|token| (!exact || token.suffix) && (!token.doubtful || of_stack(token)));
     tokens
 }
 
@@ -72,8 +78,9 @@ fn kin(draft: &Draft<'_>, ctx: &Ctx<'_>) -> BTreeMap<Shape, Kin> {
             continue;
         }
         let kin = all.entry(shape(&name, &tokens)).or_default();
-        if kin.names.is_empty() {
-            kin.tokens = tokens;
+        kin.values.resize(tokens.len(), BTreeSet::new());
+        for (token, values) in tokens.iter().zip(&mut kin.values) {
+            values.insert(name.get(token.span.0..token.span.1).unwrap_or("").to_owned());
         }
         kin.names.insert(name);
     }
@@ -101,8 +108,14 @@ fn pattern(
     ctx: &Ctx<'_>,
     made: &BTreeSet<Pattern>,
 ) -> Option<(Pattern, String)> {
-    let enough = |token: &Token| kin.names.len() >= token.samples;
-    let tokens: Vec<Token> = usable(name, exact, ctx).into_iter().filter(enough).collect();
+    // Different values at that place: two digests behind one date are no series of dates.
+    let enough = |(token, values): &(Token, &BTreeSet<String>)| values.len() >= token.samples;
+    let tokens: Vec<Token> = usable(name, exact, ctx)
+        .into_iter()
+        .zip(&kin.values)
+        .filter(enough)
+        .map(|(token, _)| token)
+        .collect();
     if tokens.is_empty() {
         return None;
     }

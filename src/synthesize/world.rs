@@ -1,5 +1,6 @@
 //! Every resource name of the log, whoever used it: the evidence against a pattern (semantics rule 13).
 
+use crate::cloud::Cloud;
 use crate::model::pattern::Pattern;
 use crate::model::usage::{Level, Row};
 use std::collections::BTreeSet;
@@ -8,17 +9,24 @@ use std::collections::BTreeSet;
 #[derive(Clone, Debug, Default)]
 pub struct World<'u> {
     names: Vec<&'u str>,
+    units: BTreeSet<&'u str>,
 }
 
 impl<'u> World<'u> {
     /// The names in those rows, whatever came of the calls.
     #[must_use]
-    pub fn new(rows: impl Iterator<Item = &'u Row>) -> Self {
+    pub fn new(rows: impl Iterator<Item = &'u Row> + Clone, cloud: &dyn Cloud) -> Self {
+        let units = rows.clone().filter_map(|row| cloud.unit(&row.target.text)).collect();
         let named = rows.filter(|row| row.target.level == Level::Named);
         let mut names: Vec<&str> = named.map(|row| row.target.text.as_ref()).collect();
         names.sort_unstable();
         names.dedup();
-        Self { names }
+        Self { names, units }
+    }
+
+    /// Units of deployment that the log knows.
+    pub fn units(&self) -> impl Iterator<Item = &'u str> + '_ {
+        self.units.iter().copied()
     }
 
     /// Names that fit the pattern and are not among `own`.

@@ -261,7 +261,7 @@ fn every_pass_keeps_the_law_of_replay_and_does_something() {
         {
             let cloud = cloud::by_id(plan.who.cloud).unwrap();
             let subject = Subject { principal: &plan.who.id, kind: plan.who.kind, slug: &plan.slug };
-            let world = World::new(usage.rows.iter().filter(|row| row.cloud == plan.who.cloud));
+            let world = World::new(usage.rows.iter().filter(|row| row.cloud == plan.who.cloud), cloud);
             let who = plan.who.id.as_str();
             let ctx = Ctx { cloud, who, intent: &intent, world: &world, memory: &[], shaping: &shaping };
             for upto in 1..=PASSES.len() {

@@ -46,27 +46,33 @@ impl<'g> Pool<'g> {
         actions.iter().any(granted) && actions.iter().all(|a| granted(a) || !applies(a, resource))
     }
 
-    /// The statement as it stood, with resources that all its actions have got since; none where it no longer holds.
-    fn keep(&self, old: &Statement) -> Option<Statement> {
+    /// The statement with those of its resources that all its actions still have.
+    fn keep(&self, old: &Statement) -> Statement {
         let when = words(&old.conditions);
         let mut statement = old.clone();
         statement.resources.retain(|resource| self.takes(&old.actions, resource, &when));
-        let gone = statement.resources.len() < old.resources.len();
+        statement
+    }
+
+    /// The statement with resources that all its actions have got since, and that stand nowhere yet.
+    fn extended(&self, statement: &Statement) -> Option<Statement> {
+        let when = words(&statement.conditions);
         let fresh = self.grants.keys().filter(|key| !self.placed.contains(*key));
-        let fresh = fresh
-            .filter(|(action, _, other)| *other == when && old.actions.iter().any(|known| known == action));
+        let fresh = fresh.filter(|(action, _, other)| *other == when && statement.actions.contains(action));
         let fresh: BTreeSet<&String> = fresh.map(|(_, resource, _)| resource).collect();
-        let fresh =
-            fresh.into_iter().filter(|r| !old.resources.contains(r) && self.takes(&old.actions, r, &when));
-        let fresh: Vec<String> = fresh.cloned().collect();
-        // What went without anything in its place was taken away on purpose.
-        if gone && fresh.is_empty() && statement.resources.is_empty() {
-            return None;
-        }
-        statement.resources.extend(fresh);
-        statement.resources.sort();
+        let new = |r: &&String| !statement.resources.contains(r) && self.takes(&statement.actions, r, &when);
+        let fresh: Vec<String> = fresh.into_iter().filter(new).cloned().collect();
+        let mut extended = statement.clone();
+        extended.resources.extend(fresh);
+        extended.resources.sort();
+        (extended.resources.len() > statement.resources.len()).then_some(extended)
+    }
+
+    /// Whether each action has a resource left.
+    fn holds(&self, statement: &Statement) -> bool {
+        let when = words(&statement.conditions);
         let used = |action: &String| statement.resources.iter().any(|r| self.has(action, r, &when));
-        old.actions.iter().all(used).then_some(statement)
+        statement.actions.iter().all(used)
     }
 
     fn place(&mut self, statement: &Statement) {
@@ -81,21 +87,48 @@ impl<'g> Pool<'g> {
         }
     }
 
-    /// Former documents with the statements that still hold.
-    pub(super) fn standing(&mut self, layout: &[Layout]) -> Vec<Layout> {
-        let mut all = Vec::new();
-        for document in layout {
-            let mut kept = Vec::new();
-            for old in &document.statements {
-                if let Some(statement) = self.keep(old) {
-                    self.place(&statement);
-                    kept.push(statement);
+    /// Former documents with the statements that still hold. `fits` says how much a document may take.
+    pub(super) fn standing(&mut self, layout: &[Layout], fits: impl Fn(&[Statement]) -> bool) -> Vec<Layout> {
+        let keep = |d: &Layout| Layout {
+            name: d.name.clone(),
+            statements: d.statements.iter().map(|old| self.keep(old)).collect(),
+        };
+        let mut all: Vec<Layout> = layout.iter().map(keep).collect();
+        for statement in all.iter().flat_map(|d| &d.statements) {
+            self.place(statement);
+        }
+        // Only what stands nowhere joins a statement, and only where there is room.
+        for document in &mut all {
+            for at in 0..document.statements.len() {
+                let Some(extended) = document.statements.get(at).and_then(|s| self.extended(s)) else {
+                    continue;
+                };
+                let mut longer = document.statements.clone();
+                if let Some(statement) = longer.get_mut(at) {
+                    statement.clone_from(&extended);
+                }
+                if fits(&longer) {
+                    document.statements = longer;
+                    self.place(&extended);
                 }
             }
-            if !kept.is_empty() {
-                all.push(Layout { name: document.name.clone(), statements: kept });
+        }
+        let gone: Vec<Statement> = all
+            .iter_mut()
+            .flat_map(|d| d.statements.extract_if(.., |s| !self.holds(s)).collect::<Vec<Statement>>())
+            .collect();
+        gone.iter().for_each(|statement| self.displace(statement));
+        all.retain(|document| !document.statements.is_empty());
+        all
+    }
+
+    /// The statement does not stand: what it would have held is to be placed.
+    fn displace(&mut self, statement: &Statement) {
+        let when = words(&statement.conditions);
+        for action in &statement.actions {
+            for resource in &statement.resources {
+                self.placed.remove(&(action.clone(), resource.clone(), when.clone()));
             }
         }
-        all
     }
 }

@@ -3,6 +3,7 @@
 use super::shape;
 use crate::catalog;
 use crate::catalog::template::{ACCOUNT, PARTITION, REGION};
+use crate::cloud::Step;
 use crate::model::grant::{Grant, On};
 use crate::model::pattern::{Part, Pattern};
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,17 +11,21 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Fewer resources than these are not worth a step.
 const WORTH: usize = 3;
 
-/// Steps by name, with what each allows more.
-pub(super) fn loosenings(grants: &[Grant]) -> Vec<(String, String)> {
-    let mut steps: BTreeMap<String, (BTreeSet<String>, String)> = BTreeMap::new();
-    for grant in grants {
+/// Steps with what each allows more, and which grants get which pattern by it.
+pub(super) fn loosenings(grants: &[Grant]) -> Vec<Step> {
+    let mut steps: BTreeMap<String, (BTreeSet<String>, Step)> = BTreeMap::new();
+    for (at, grant) in grants.iter().enumerate() {
         let On::Resource(pattern) = &grant.on else { continue };
         let text = pattern.to_string();
-        let Some((step, breadth)) = step(&text) else { continue };
-        steps.entry(step).or_insert_with(|| (BTreeSet::new(), breadth)).0.insert(text);
+        let Some((name, breadth)) = step(&text) else { continue };
+        let Some(pattern) = opened(&text, &name) else { continue };
+        let fresh = || (BTreeSet::new(), Step { name: name.clone(), breadth, opened: Vec::new() });
+        let known = steps.entry(name.clone()).or_insert_with(fresh);
+        known.0.insert(text);
+        known.1.opened.push((at, pattern));
     }
-    let worth = steps.into_iter().filter(|(_, (resources, _))| resources.len() >= WORTH);
-    worth.map(|(step, (_, breadth))| (step, breadth)).collect()
+    let worth = steps.into_values().filter(|(resources, _)| resources.len() >= WORTH);
+    worth.map(|(_, step)| step).collect()
 }
 
 /// The grant's resource under a step; none where the step is about something else.
@@ -28,11 +33,15 @@ pub(super) fn loosened(grant: &Grant, wanted: &str) -> Option<Pattern> {
     let On::Resource(pattern) = &grant.on else { return None };
     let text = pattern.to_string();
     let (found, _) = step(&text).filter(|(found, _)| found == wanted)?;
-    if let Some(bucket) = found.strip_prefix("objects ") {
+    opened(&text, &found)
+}
+
+fn opened(text: &str, step: &str) -> Option<Pattern> {
+    if let Some(bucket) = step.strip_prefix("objects ") {
         let (head, _) = text.split_once(":s3:::")?;
         return Some(Pattern::of([Part::Text(format!("{head}:s3:::{bucket}/")), Part::Any]));
     }
-    whole(&text)
+    whole(text)
 }
 
 /// The step that would open this resource. Roles, keys and secrets are never opened.

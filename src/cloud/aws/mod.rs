@@ -23,7 +23,7 @@ mod statement;
 mod take;
 mod trail;
 
-use super::{Cloud, Evaluator, Lifecycle, Logging, Piece, Reach, Sink, Subject, Token};
+use super::{Cloud, Evaluator, Lifecycle, Logging, Piece, Reach, Sink, Step, Subject, Token};
 use crate::catalog;
 use crate::catalog::user::Provenance;
 use crate::model::coverage::{Access, Plane};
@@ -92,7 +92,7 @@ impl Cloud for Aws {
         package::package(who, grants, layout, packing)
     }
 
-    fn loosenings(&self, grants: &[Grant]) -> Vec<(String, String)> {
+    fn loosenings(&self, grants: &[Grant]) -> Vec<Step> {
         loosen::loosenings(grants)
     }
 
@@ -133,6 +133,10 @@ impl Cloud for Aws {
 
     fn tokens(&self, name: &str) -> Vec<Token> {
         shape::tokens(name)
+    }
+
+    fn unit<'n>(&self, name: &'n str) -> Option<&'n str> {
+        shape::stack(name)
     }
 
     fn stays_exact(&self, name: &str) -> bool {

@@ -25,13 +25,21 @@ pub(super) fn package(
     packing: &Packing,
 ) -> Result<Vec<Document>, DoesNotFit> {
     let mut pool = Pool::new(grants);
-    let standing = pool.standing(layout);
-    if standing.is_empty() {
+    let limit = if layout.len() < 2 { single_limit(who.kind, packing) } else { POLICY_LIMIT };
+    let standing = pool.standing(layout, |statements| length(&policy_json(statements)) <= limit);
+    // One inline policy is all there is: it is laid out anew when it cannot hold what is new.
+    let written = if packing.inline { 1 } else { usize::MAX };
+    if standing.is_empty() || standing.len() > written {
         return fresh(who, grants, packing);
     }
     let taken = standing.iter().flat_map(|d| &d.statements).map(|s| s.id.clone()).collect();
     let new = statements(&pool.rest(), Reads::ByGroup, &taken);
-    add(who, standing, new, packing)
+    match add(who, standing, new, packing) {
+        Ok(documents) if documents.len() <= written => Ok(documents),
+        Ok(_) => fresh(who, grants, packing),
+        // What has grown step by step may need more room than it would laid out at once.
+        Err(why) => fresh(who, grants, packing).map_err(|_| why),
+    }
 }
 
 /// Documents without regard to former ones.
@@ -89,7 +97,7 @@ fn add(
                 statement::sort(&mut document.statements);
             }
             None => {
-                let name = format!("{}-{group}", who.slug);
+                let name = format!("{}.{group}", who.slug);
                 let taken = standing.iter().any(|d| d.name == name);
                 let name = if taken { format!("{name}-{}", digest(&statement)) } else { name };
                 standing.push(Layout { name, statements: vec![statement] });

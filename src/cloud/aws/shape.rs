@@ -4,6 +4,7 @@ use super::Token;
 use crate::catalog;
 use crate::catalog::table::{AccessLevel, Service};
 use crate::catalog::template::{ACCOUNT, PARTITION, Part, REGION};
+use crate::catalog::token::{TokenRule, is_random};
 use crate::model::pattern::{self, Pattern};
 
 /// The service an ARN belongs to, and whether a type of it fits best.
@@ -28,18 +29,29 @@ pub(super) fn own_part(name: &str) -> usize {
     name.char_indices().filter(|(_, c)| *c == ':').nth(4).map_or(0, |(at, _)| at + 1)
 }
 
-/// Machine-made parts of the own part.
+/// Machine-made parts of the own part. Names of buckets belong to all accounts: one alone is never opened.
 pub(super) fn tokens(name: &str) -> Vec<Token> {
-    let found = catalog::aws().tokens.find(name, own_part(name), |kind| is_of(name, kind));
-    let token = |(start, end, rule): (usize, usize, &'static crate::catalog::token::TokenRule)| Token {
+    let own = own_part(name);
+    let found = catalog::aws().tokens.find(name, own, |kind| is_of(name, kind));
+    let bucket = name.contains(":s3:::").then(|| object(name).unwrap_or(name.len()));
+    let token = |(start, end, rule): (usize, usize, &'static TokenRule)| Token {
         span: (start, end),
         rule: &rule.id,
         words: &rule.words,
-        samples: rule.samples,
+        samples: if bucket.is_some_and(|bucket| end <= bucket) { rule.samples.max(2) } else { rule.samples },
+        doubtful: rule.id.starts_with("cloudformation") && !name.get(start..end).is_some_and(is_random),
         suffix: rule.suffix,
         fixed: rule.fixed,
     };
     found.into_iter().map(token).collect()
+}
+
+/// The stack that a CloudFormation ARN, or a pattern over one, names.
+pub(super) fn stack(name: &str) -> Option<&str> {
+    let rest = name.split_once(":stack/")?.1;
+    rest.split('/')
+        .next()
+        .filter(|stack| name.contains(":cloudformation:") && !stack.contains(['*', '?', '$']))
 }
 
 /// Roles, keys and secrets.

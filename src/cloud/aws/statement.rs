@@ -5,10 +5,12 @@
 
 use super::shape;
 use crate::catalog;
+use crate::catalog::table::ResourceType;
 use crate::model::document::{Conditions, Statement};
 use crate::model::grant::{Grant, On};
 use crate::model::pattern::Pattern;
 use crate::wire::fingerprint;
+use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Condition key → values.
@@ -48,8 +50,9 @@ pub(super) enum Reads {
 /// Statements for the grants, named apart from those `taken`, in reading order.
 pub(super) fn statements(grants: &[&Grant], reads: Reads, taken: &BTreeSet<String>) -> Vec<Statement> {
     let mut joined: Vec<Purpose> = Vec::new();
+    let mut asked = Asked::default();
     for purpose in purposes(grants, reads) {
-        match joined.iter_mut().find(|known| known.admits(&purpose)) {
+        match joined.iter_mut().find(|known| known.admits(&purpose, &mut asked)) {
             Some(known) => known.take(purpose),
             None => joined.push(purpose),
         }
@@ -111,15 +114,15 @@ pub(super) fn service_group(service: &str) -> &'static str {
 
 impl Purpose {
     /// Whether the two can stand together and still mean what each of them means.
-    fn admits(&self, other: &Self) -> bool {
+    fn admits(&self, other: &Self, asked: &mut Asked) -> bool {
         let alone = |purpose: &Self| purpose.services.contains("");
         self.family == other.family
             && self.reads == other.reads
             && self.conditions == other.conditions
             && !alone(self)
             && !alone(other)
-            && apart(&self.actions, &other.resources, &self.resources)
-            && apart(&other.actions, &self.resources, &other.resources)
+            && apart(&self.actions, &other.resources, &self.resources, asked)
+            && apart(&other.actions, &self.resources, &other.resources, asked)
     }
 
     fn take(&mut self, other: Self) {
@@ -171,10 +174,28 @@ impl Purpose {
 }
 
 /// Whether none of the actions means anything on those resources, beside the ones they share.
-fn apart(actions: &BTreeSet<String>, resources: &BTreeSet<String>, shared: &BTreeSet<String>) -> bool {
+fn apart(
+    actions: &BTreeSet<String>,
+    resources: &BTreeSet<String>,
+    shared: &BTreeSet<String>,
+    asked: &mut Asked,
+) -> bool {
     let foreign: Vec<&String> = resources.difference(shared).collect();
-    actions.iter().all(|action| foreign.iter().all(|resource| !applies(action, resource)))
+    actions.iter().all(|action| {
+        let known = asked.entry(action.clone()).or_default();
+        foreign.iter().all(|resource| match known.get(resource.as_str()) {
+            Some(applies) => !applies,
+            None => {
+                let applies = applies(action, resource);
+                known.insert((*resource).clone(), applies);
+                !applies
+            }
+        })
+    })
 }
+
+/// Action → resource → whether it means anything there: asked once for each pair.
+type Asked = FxHashMap<String, FxHashMap<String, bool>>;
 
 /// Whether IAM asks for the action on anything that the resource text stands for. What the catalog does not know may.
 pub(super) fn applies(action: &str, resource: &str) -> bool {
@@ -182,9 +203,9 @@ pub(super) fn applies(action: &str, resource: &str) -> bool {
     if resource == "*" {
         return true;
     }
-    let field = |text: &str| text.split(':').nth(2).map(str::to_owned);
+    let field = resource.split(':').nth(2);
     if service.prefix == "apigateway" {
-        return field(resource).as_deref() == Some("apigateway") && shape::path_takes(known.name, resource);
+        return field == Some("apigateway") && shape::path_takes(known.name, resource);
     }
     if known.types.is_empty() {
         return true;
@@ -192,9 +213,11 @@ pub(super) fn applies(action: &str, resource: &str) -> bool {
     let more = catalog::aws().types.iter().filter(|row| row.actions.iter().any(|a| a == action));
     let more: BTreeSet<&str> = more.flat_map(|row| &row.types).map(String::as_str).collect();
     let listed = |at: usize| known.types.iter().any(|(known, _)| *known == at);
-    let mut types =
-        service.types.iter().enumerate().filter(|(at, kind)| listed(*at) || more.contains(kind.name));
-    types.any(|(at, kind)| {
+    let types = service.types.iter().enumerate().filter(|(at, kind)| listed(*at) || more.contains(kind.name));
+    // No wildcard reaches into the service field: most pairs are told apart by it alone.
+    let near =
+        |kind: &ResourceType| kind.templates.iter().any(|t| t.service().is_none() || t.service() == field);
+    types.filter(|(_, kind)| near(kind)).any(|(at, kind)| {
         if kind.fits(resource) {
             // Whatever the text stands for is of the most specific type that fits.
             return service.is_type(at, resource);
@@ -216,7 +239,8 @@ fn meets(kind: &str, resource: &str) -> bool {
             Pattern::parse(known).overlaps(&Pattern::parse(asked))
         }
     };
-    fields.map(one).fold(true, |all, one| all && one)
+    let same: Vec<bool> = fields.map(one).collect();
+    same.iter().all(|same| *same)
         && match (known.next(), asked.next()) {
             (Some(known), Some(asked)) => Pattern::parse(known).overlaps(&Pattern::parse(asked)),
             // A wildcard that stands for several fields.

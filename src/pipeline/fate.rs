@@ -1,0 +1,120 @@
+//! What becomes of one principal's grants: documents that passed, or why there are none and what would help.
+
+use super::plan::{Fate, Planning};
+use crate::cloud::{Cloud, Reach, Subject};
+use crate::model::document::{DocumentKind, DoesNotFit, Layout, Loosening, Packing};
+use crate::model::grant::{Grant, On};
+use crate::model::identity::{Disposition, Kind, PrincipalUse};
+use crate::model::pattern::Pattern;
+use crate::model::usage::Row;
+use crate::verify;
+use crate::verify::probe::{self, Width};
+use std::collections::BTreeMap;
+
+#[expect(clippy::too_many_arguments, reason = "everything that decides one principal's fate")]
+pub(super) fn fate(
+    cloud: &dyn Cloud,
+    who: &Subject<'_>,
+    disposition: Disposition,
+    grants: &[Grant],
+    rows: &[&Row],
+    layout: &[Layout],
+    planning: &Planning,
+    loosenings: &mut Vec<Loosening>,
+) -> Fate {
+    if !disposition.documented() {
+        return Fate::Nothing(why_not(disposition, who.kind).to_owned());
+    }
+    if grants.is_empty() {
+        return Fate::Nothing("no use that asks for a grant".to_owned());
+    }
+    let grants = needed(grants);
+    let mut documents = match cloud.package(who, &grants, layout, &planning.packing) {
+        Ok(documents) => documents,
+        Err(why) => {
+            *loosenings = table(cloud, who, &grants);
+            return Fate::Refused(why.to_string());
+        }
+    };
+    if planning.boundaries {
+        let declared = planning.intent.prefix.iter().filter(|entry| entry.is_for(who.principal));
+        let stacks = planning.shaping.stacks.iter().map(|stack| format!("{}-", stack.trim_end_matches('-')));
+        let prefixes: Vec<String> = declared.map(|entry| entry.value.clone()).chain(stacks).collect();
+        match cloud.boundary(who, &documents, Reach { prefixes: &prefixes }) {
+            Ok(boundary) => documents.extend(boundary),
+            Err(why) => return Fate::Refused(why.to_string()),
+        }
+    }
+    let kept = |row: &Row| planning.intent.keep.iter().any(|entry| entry.covers(row));
+    match verify::verify(cloud, documents, rows, &kept) {
+        Ok(verified) => Fate::Written(verified),
+        Err(why) => Fate::Refused(why.to_string()),
+    }
+}
+
+/// The grants without those that another covers: their evidence is kept, but they need no line.
+fn needed(grants: &[Grant]) -> Vec<Grant> {
+    let wide: Vec<&Grant> = grants
+        .iter()
+        .filter(|grant| matches!(&grant.on, On::Resource(pattern) if !pattern.is_exact()))
+        .collect();
+    let covered = |grant: &Grant| {
+        wide.iter().any(|other| other.on != grant.on && other.covers(grant) && !grant.covers(other))
+    };
+    grants.iter().filter(|grant| !covered(grant)).cloned().collect()
+}
+
+/// What could be loosened, by characters saved.
+fn table(cloud: &dyn Cloud, who: &Subject<'_>, grants: &[Grant]) -> Vec<Loosening> {
+    let anywhere = Packing { attachments: usize::MAX, free: 0, inline: false };
+    let size = |grants: &[Grant]| match cloud.package(who, grants, &[], &anywhere) {
+        Ok(documents) => documents.iter().map(|d| d.size.0).sum(),
+        Err(DoesNotFit { .. }) => usize::MAX,
+    };
+    let now = size(grants);
+    let steps = cloud.loosenings(grants).into_iter().map(|step| {
+        let opened: BTreeMap<usize, Pattern> = step.opened.into_iter().collect();
+        let mut after: BTreeMap<(&str, &str, On), Grant> = BTreeMap::new();
+        for (at, grant) in grants.iter().enumerate() {
+            let on =
+                opened.get(&at).map_or_else(|| grant.on.clone(), |pattern| On::Resource(pattern.clone()));
+            let key = (grant.action.as_str(), grant.scope.as_str(), on.clone());
+            after.entry(key).or_insert_with(|| Grant { on, ..grant.clone() });
+        }
+        let after: Vec<Grant> = after.into_values().collect();
+        Loosening { saves: now.saturating_sub(size(&after)), step: step.name, breadth: step.breadth }
+    });
+    let mut all: Vec<Loosening> = steps.filter(|loosening| loosening.saves > 0).collect();
+    all.sort_by(|a, b| b.saves.cmp(&a.saves).then_with(|| a.step.cmp(&b.step)));
+    all
+}
+
+pub(super) fn width(
+    cloud: &dyn Cloud,
+    fate: &Fate,
+    who: &PrincipalUse,
+    rows: &[&Row],
+    others: &[&Row],
+) -> Width {
+    let Fate::Written(verified) = fate else { return Width::default() };
+    let policies = verified.documents().iter().filter(|d| d.kind == DocumentKind::Policy);
+    let texts: Vec<String> = policies.map(|d| d.text.clone()).collect();
+    let Ok(evaluator) = cloud.evaluator(&texts) else { return Width::default() };
+    let own: Vec<&Row> = rows.iter().copied().filter(|row| row.outcome.grants()).collect();
+    let others: Vec<&Row> = others.iter().copied().filter(|row| row.principal != who.id).collect();
+    probe::width(evaluator.as_ref(), &who.id, &own, &others)
+}
+
+fn why_not(disposition: Disposition, kind: Kind) -> &'static str {
+    match (disposition, kind) {
+        (Disposition::ReportOnly, Kind::Root) => "root has no policies: stop using it",
+        (Disposition::ReportOnly, Kind::User) => {
+            "people on Google Cloud get access through groups, not bindings of their own"
+        }
+        (Disposition::ReportOnly, _) => "nothing can be attached to it",
+        (Disposition::BreakGlass, _) => "for emergencies: each use is a finding",
+        (Disposition::External, _) => "belongs to another account, whose own trail decides",
+        (Disposition::Infrastructure, _) => "belongs to the platform",
+        _ => "",
+    }
+}
