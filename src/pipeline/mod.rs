@@ -1,6 +1,7 @@
 //! The only place where stages meet: read, aggregate, synthesise, verify, render.
 
 mod decide;
+mod former;
 mod plan;
 mod read;
 mod recall;

@@ -1,5 +1,6 @@
 //! The usage table into one plan for each principal: its disposition, its verified documents, or why there are none.
 
+use super::former::{covers, fresh, still, unused};
 use crate::aggregate::Usage;
 use crate::cloud::{self, CLOUDS, Cloud, Reach, Subject};
 use crate::config::{Minimums, Shaping};
@@ -62,6 +63,10 @@ pub struct Plan<'u> {
     pub name: String,
     /// Why the evidence is too thin; empty when ready.
     pub reasons: Vec<String>,
+    /// The same for files that are applied: in words that do not change from night to night.
+    pub lasting: Vec<String>,
+    /// Whether uses of it may never have been logged.
+    pub doubted: bool,
     /// Its rows.
     pub rows: Vec<&'u Row>,
     /// Its grants, before packaging.
@@ -95,11 +100,7 @@ impl Plan<'_> {
     /// Grants of a former run without a use in this one.
     #[must_use]
     pub fn ageing(&self) -> Vec<&Grant> {
-        let unused = |grant: &&Grant| {
-            let evidence = &grant.evidence;
-            evidence.seen.count == 0 && evidence.rules.iter().any(|rule| rule != Grant::KEPT)
-        };
-        self.grants.iter().filter(unused).collect()
+        self.grants.iter().filter(|grant| unused(grant)).collect()
     }
 
     /// Its policies as a later run shall find them.
@@ -221,11 +222,20 @@ fn one<'u>(named: Named<'_>, rows: Vec<&'u Row>, log: &Log<'_>, planning: &Plann
     let layout = memory.map_or(&[][..], |old| &old.layout);
     let subject = Subject { principal: &who.id, kind: who.kind, slug: &slug };
     let mut loosenings = Vec::new();
-    let fate = fate(cloud, &subject, disposition, &grants, &rows, layout, planning, &mut loosenings);
+    let fate = fate(cloud, &subject, disposition, &grants, &rows, (layout, &old), planning, &mut loosenings);
     let width = width(cloud, &fate, &who, &rows, others);
     let minimums = if intent.is_ci(&who.id) { who.clone().declared_ci() } else { who.clone() };
-    let mut reasons = readiness::shortfalls(&minimums, &planning.minimums);
-    reasons.extend(doubt::doubts(coverage, &who.id));
+    let shortfalls = readiness::shortfalls(&minimums, &planning.minimums);
+    let doubts = doubt::doubts(coverage, &who.id);
+    // What is not used in this log, this log cannot clear.
+    let idle = rows.is_empty() || grants.iter().any(unused);
+    let before = doubts.is_empty() && idle && memory.is_some_and(|old| old.doubted);
+    let before = before.then(|| "uses of former runs may lack what was never logged".to_owned());
+    let doubted = !doubts.is_empty() || before.is_some();
+    let lasting =
+        doubted.then(|| "calls of it may never have been logged; the manifest says which".to_owned());
+    let lasting = shortfalls.iter().cloned().chain(lasting).collect();
+    let reasons = shortfalls.into_iter().chain(doubts).chain(before).collect();
     let fresh = fresh(&grants, &old);
     Plan {
         who,
@@ -234,6 +244,8 @@ fn one<'u>(named: Named<'_>, rows: Vec<&'u Row>, log: &Log<'_>, planning: &Plann
         account,
         name,
         reasons,
+        lasting,
+        doubted,
         rows,
         grants,
         fate,
@@ -244,38 +256,6 @@ fn one<'u>(named: Named<'_>, rows: Vec<&'u Row>, log: &Log<'_>, planning: &Plann
     }
 }
 
-/// Grants of a former run that still hold: not forbidden since, not learned from what is now excluded, not pruned.
-fn still(old: &Remembered, rows: &[&Row], intent: &Intent, prune: Option<i32>, newest: Day) -> Vec<Grant> {
-    use crate::model::grant::On;
-    let covers = |grant: &Grant, row: &Row| {
-        let on = match &grant.on {
-            On::Service => row.target.text.is_empty(),
-            On::Resource(pattern) => pattern.matches(&row.target.text),
-        };
-        on && grant.action == row.action && grant.scope == row.scope
-    };
-    let holds = |grant: &&Grant| {
-        let on = match &grant.on {
-            On::Service => None,
-            On::Resource(pattern) => Some(pattern),
-        };
-        let forbidden = intent.forbids(&old.who.id, &grant.action, on).is_some();
-        let asked = rows.iter().any(|row| synthesize::asks(row) && covers(grant, row));
-        let withheld = rows.iter().any(|row| row.outcome == Outcome::Withheld && covers(grant, row));
-        let last = grant.evidence.seen.last.day();
-        let stale =
-            prune.is_some_and(|days| last.known().is_some() && last.0 < newest.0.saturating_sub(days));
-        !forbidden && (asked || !(withheld || stale))
-    };
-    old.grants.iter().filter(holds).cloned().collect()
-}
-
-/// Grants that a former run did not make: what the principal needs more.
-fn fresh(grants: &[Grant], old: &[Grant]) -> Vec<usize> {
-    let known = |grant: &Grant| old.iter().any(|old| old.covers(grant));
-    grants.iter().enumerate().filter(|(_, grant)| !known(grant)).map(|(at, _)| at).collect()
-}
-
 #[expect(clippy::too_many_arguments, reason = "everything that decides one principal's fate")]
 fn fate(
     cloud: &dyn Cloud,
@@ -283,7 +263,7 @@ fn fate(
     disposition: Disposition,
     grants: &[Grant],
     rows: &[&Row],
-    layout: &[Layout],
+    (layout, old): (&[Layout], &[Grant]),
     planning: &Planning,
     loosenings: &mut Vec<Loosening>,
 ) -> Fate {
@@ -309,7 +289,9 @@ fn fate(
             Err(why) => return Fate::Refused(why.to_string()),
         }
     }
-    let kept = |row: &Row| planning.intent.keep.iter().any(|entry| entry.covers(row));
+    let kept = |row: &Row| {
+        planning.intent.keep.iter().any(|entry| entry.covers(row)) || old.iter().any(|old| covers(old, row))
+    };
     match verify::verify(cloud, documents, rows, &kept) {
         Ok(verified) => Fate::Written(verified),
         Err(why) => Fate::Refused(why.to_string()),

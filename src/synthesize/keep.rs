@@ -10,9 +10,12 @@ pub(super) fn keep(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
     for entry in ctx.intent.keep.iter().filter(|entry| entry.is_for(ctx.who)) {
         for action in &entry.actions {
             let Some(action) = ctx.cloud.canonical(action) else { continue };
+            if ctx.intent.forbids(ctx.who, &action, entry.resource.as_ref()).is_some() {
+                continue;
+            }
             let on = entry.resource.clone().map_or(On::Service, On::Resource);
             let Some(scope) = ctx.cloud.keeps(ctx.who, &on) else { continue };
-            let mut kept = Grant {
+            let kept = Grant {
                 action,
                 on,
                 scope,
@@ -28,10 +31,7 @@ pub(super) fn keep(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
                 wider.intent.insert(name);
                 continue;
             }
-            let (covered, others): (Vec<Grant>, Vec<Grant>) =
-                std::mem::take(&mut draft.grants).into_iter().partition(|grant| kept.covers(grant));
-            draft.grants = others;
-            covered.iter().for_each(|grant| kept.absorb(grant));
+            // What it covers stays beside it: the uses are still proved when the entry has expired.
             draft.grants.push(kept);
         }
     }

@@ -2,6 +2,7 @@
 
 use super::{Ctx, Draft};
 use crate::model::grant::Grant;
+use crate::model::usage::Seen;
 
 pub(super) fn remember(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
     if ctx.memory.is_empty() {
@@ -14,29 +15,57 @@ pub(super) fn remember(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
         draft.grants.retain(|fresh| {
             let covered = old.covers(fresh);
             if covered {
-                let (first, sample) = (old.evidence.seen.first, old.evidence.seen.sample.clone());
+                let before = old.evidence.seen.clone();
                 old.absorb(fresh);
-                old.evidence.seen.first = old.evidence.seen.first.min(first);
-                old.evidence.seen.sample = old.evidence.seen.sample.clone().min(sample);
+                since(&mut old.evidence.seen, &before);
                 used = true;
             }
             !covered
         });
-        // A pattern replaces exactly the literals it covers.
-        let replaced = !used
-            && draft.grants.iter_mut().any(|fresh| {
-                let covers = fresh.covers(&old);
-                if covers {
-                    fresh.evidence.seen.first = fresh.evidence.seen.first.min(old.evidence.seen.first);
-                    fresh.evidence.seen.sample =
-                        fresh.evidence.seen.sample.clone().min(old.evidence.seen.sample.clone());
-                }
-                covers
-            });
-        if !replaced {
-            kept.push(old);
+        draft.grants.iter_mut().for_each(|fresh| beside(fresh, &mut old));
+        // A pattern replaces exactly the literals it covers. A person's word may expire: it replaces nothing.
+        let mut proved = draft.grants.iter_mut().filter(|fresh| !fresh.only_kept());
+        match proved.find(|fresh| !used && fresh.covers(&old)) {
+            Some(fresh) => since(&mut fresh.evidence.seen, &old.evidence.seen),
+            None => kept.push(old),
         }
     }
     draft.grants.extend(kept);
     draft.join();
+}
+
+/// Extends what was seen by what a former run saw.
+fn since(seen: &mut Seen, before: &Seen) {
+    if !before.first.is_known() {
+        return;
+    }
+    if !seen.first.is_known() {
+        *seen = before.clone();
+        return;
+    }
+    seen.first = seen.first.min(before.first);
+    seen.last = seen.last.later(before.last);
+    seen.sample = seen.sample.clone().min(before.sample.clone());
+}
+
+/// Takes the values of a condition that stand already out of a grant that differs by them only: what is new gets a
+/// statement of its own, and the old one changes no byte.
+fn beside(fresh: &mut Grant, old: &mut Grant) {
+    let alike = fresh.action == old.action && fresh.scope == old.scope && fresh.on == old.on;
+    if !alike || !fresh.when.keys().eq(old.when.keys()) {
+        return;
+    }
+    let mut differing = fresh.when.iter_mut().zip(old.when.values()).filter(|((_, new), old)| *new != *old);
+    if let (Some(((_, new), old)), None) = (differing.next(), differing.next()) {
+        let before = new.len();
+        new.retain(|value| !old.contains(value));
+        if new.len() == before {
+            return;
+        }
+    } else {
+        return;
+    }
+    let before = old.evidence.seen.clone();
+    old.evidence.seen = fresh.evidence.seen.clone();
+    since(&mut old.evidence.seen, &before);
 }

@@ -19,6 +19,7 @@ mod events;
 mod hostile;
 mod laws;
 mod lifecycle;
+mod nights;
 mod places;
 mod passed;
 mod readme;

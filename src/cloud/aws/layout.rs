@@ -46,8 +46,19 @@ impl<'g> Pool<'g> {
         actions.iter().any(granted) && actions.iter().all(|a| granted(a) || !applies(a, resource))
     }
 
-    /// The statement as it stood, with resources that all its actions have got since; none where it no longer holds.
+    /// The statement as it stood, without actions that were taken away; none where it no longer holds.
     fn keep(&self, old: &Statement) -> Option<Statement> {
+        self.whole(old).or_else(|| {
+            let when = words(&old.conditions);
+            let granted = |action: &&String| old.resources.iter().any(|r| self.has(action, r, &when));
+            let actions: Vec<String> = old.actions.iter().filter(granted).cloned().collect();
+            let fewer = !actions.is_empty() && actions.len() < old.actions.len();
+            fewer.then(|| self.whole(&Statement { actions, ..old.clone() })).flatten()
+        })
+    }
+
+    /// The statement with resources that all its actions have got since; none where one of them has nothing in it.
+    fn whole(&self, old: &Statement) -> Option<Statement> {
         let when = words(&old.conditions);
         let mut statement = old.clone();
         statement.resources.retain(|resource| self.takes(&old.actions, resource, &when));
