@@ -25,6 +25,14 @@ pub(super) fn keys(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
         }
     }
     for ((action, .., bucket), members) in buckets {
+        let new: BTreeSet<String> = members
+            .iter()
+            .filter_map(|at| draft.grants.get(*at).filter(|grant| !ctx.stands(grant)))
+            .filter_map(|grant| key(grant, ctx).map(|(_, key)| first(&key).to_owned()))
+            .collect();
+        if new.is_empty() {
+            continue;
+        }
         let wide = wide_prefixes(draft, ctx, &members);
         let fits = |pattern: &Pattern| draft.refused(ctx, &action, pattern).is_none();
         let whole = below(&bucket, "");
@@ -39,7 +47,7 @@ pub(super) fn keys(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
             .filter(|(prefix, (pattern, _))| {
                 // Keys without a prefix name no part of the bucket: others may have theirs in it.
                 let alone = !prefix.is_empty() || ctx.world.strangers(pattern, &draft.own).next().is_none();
-                alone && fits(pattern)
+                alone && new.contains(prefix) && fits(pattern)
             })
             .collect();
         widen(draft, &members, |key| patterns.get(first(key)).cloned(), ctx);
@@ -67,11 +75,14 @@ fn below(bucket: &str, prefix: &str) -> Pattern {
 
 /// Prefixes whose keys are many or machine-made, with the reason.
 fn wide_prefixes(draft: &Draft<'_>, ctx: &Ctx<'_>, members: &[usize]) -> BTreeMap<String, String> {
-    let mut prefixes: BTreeMap<String, (usize, Option<String>)> = BTreeMap::new();
-    for grant in members.iter().filter_map(|at| draft.grants.get(*at)) {
+    let mut prefixes: BTreeMap<String, (BTreeSet<String>, Option<String>)> = BTreeMap::new();
+    let here: Vec<&Grant> = members.iter().filter_map(|at| draft.grants.get(*at)).collect();
+    let place = here.first().and_then(|grant| key(grant, ctx)).map(|(place, _)| place);
+    let before = ctx.memory.iter().filter(|old| key(old, ctx).map(|(place, _)| place) == place);
+    for grant in here.iter().copied().chain(before) {
         let (Some((_, key)), On::Resource(pattern)) = (key(grant, ctx), &grant.on) else { continue };
         let known = prefixes.entry(first(&key).to_owned()).or_default();
-        known.0 += 1;
+        known.0.insert(pattern.to_string());
         let token = ctx.cloud.tokens(pattern.head());
         let in_key = token.iter().find(|t| ctx.cloud.object(pattern.head()).is_some_and(|at| t.span.0 >= at));
         let joined = (!pattern.is_exact()).then(|| "more keys than can be kept apart".to_owned());
@@ -79,7 +90,8 @@ fn wide_prefixes(draft: &Draft<'_>, ctx: &Ctx<'_>, members: &[usize]) -> BTreeMa
         known.1 = known.1.take().or(joined).or(made);
     }
     let many = |count: usize| (count > FEW).then(|| format!("{count} different keys"));
-    let all = prefixes.into_iter().filter_map(|(prefix, (count, why))| Some((prefix, many(count).or(why)?)));
+    let all = prefixes.into_iter();
+    let all = all.filter_map(|(prefix, (keys, why))| Some((prefix, many(keys.len()).or(why)?)));
     all.collect()
 }
 

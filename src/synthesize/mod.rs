@@ -44,6 +44,13 @@ pub struct Ctx<'a> {
     pub shaping: &'a Shaping,
 }
 
+impl Ctx<'_> {
+    /// Whether a former run granted it: then it stays as it stands, unless something new takes it in.
+    fn stands(&self, grant: &Grant) -> bool {
+        self.memory.iter().any(|old| old.covers(grant))
+    }
+}
+
 /// What passes work on.
 pub struct Draft<'r> {
     /// The principal's rows that ask for a grant.
