@@ -5,9 +5,9 @@ use super::shape::Shape;
 use super::{Exit, Failure, output};
 use crate::aggregate::Usage;
 use crate::cloud;
-use crate::intent::Intent;
 use crate::model::usage::Row;
 use crate::pipeline::{self, Fate, Plan};
+use crate::previous::Memory;
 use crate::render::target::{self, Target};
 use crate::render::view::{View, Who};
 use crate::render::{self, Artifact, alike, write};
@@ -50,8 +50,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let mut files = Files {
         root: &args.out,
         partial: !usage.tally.unreadable.is_empty(),
-        remembers: !planning.memory.is_empty(),
-        intent: &planning.intent,
+        // Only of this folder it is known what stands in it.
+        memory: (args.shape.remembers(&args.out)).then_some(&planning.memory),
         unwritten: 0,
         entries: Vec::new(),
     };
@@ -93,9 +93,8 @@ struct Files<'a> {
     root: &'a Path,
     /// Part of the input was unreadable: nothing that stands is narrowed.
     partial: bool,
-    /// Whether it is known what stood before, so that nothing of it is lost.
-    remembers: bool,
-    intent: &'a Intent,
+    /// What is known to stand, so that nothing of it is lost.
+    memory: Option<&'a Memory>,
     /// Files that could not be written.
     unwritten: usize,
     entries: Vec<ArtifactEntry>,
@@ -106,7 +105,7 @@ impl Files<'_> {
         if let Some(view) = view(plan) {
             for target in targets.iter().filter(|t| t.cloud == plan.who.cloud) {
                 let artifacts = render::render(target, &view)?;
-                read_back(plan, &artifacts, self.intent)?;
+                read_back(plan, &artifacts)?;
                 for artifact in artifacts {
                     self.write(&[plan], &plan.folder(), &artifact);
                 }
@@ -158,7 +157,11 @@ impl Files<'_> {
         let Some((plan, others)) = plans.split_first() else { return };
         let path = format!("{folder}/{}", artifact.path);
         // What was granted before is granted still, unless something was dropped.
-        let keep = self.partial && !(self.remembers && plans.iter().all(|plan| plan.dropped == 0));
+        let stands = |plan: &&Plan<'_>| {
+            let known = self.memory.and_then(|memory| memory.of(plan.who.cloud, &plan.who.id));
+            plan.dropped == 0 && known.is_some()
+        };
+        let keep = self.partial && !plans.iter().all(stands);
         let written = match write::file(self.root, &path, &artifact.text, keep) {
             Ok(written) => written,
             Err(why) => {
@@ -203,11 +206,12 @@ pub(super) fn view<'p>(plan: &'p Plan<'_>) -> Option<View<'p>> {
 }
 
 /// What was rendered is read back and replayed once more: a template cannot change what was proved.
-fn read_back(plan: &Plan<'_>, artifacts: &[Artifact], intent: &Intent) -> Result<(), Failure> {
+fn read_back(plan: &Plan<'_>, artifacts: &[Artifact]) -> Result<(), Failure> {
+    let Fate::Written(verified) = &plan.fate else { return Ok(()) };
     let read = artifacts.iter().filter(|a| a.reads_back);
     let files: Vec<(String, String)> = read.map(|a| (render::stem(&a.path), a.text.clone())).collect();
     if let Some(cloud) = cloud::by_id(plan.who.cloud).filter(|_| !files.is_empty()) {
-        let kept = |row: &Row| intent.keep.iter().any(|entry| entry.covers(row));
+        let kept = |row: &Row| verified.shared().contains(&verify::describe(row));
         let replayed = verify::verify_files(cloud, &files, &plan.rows, &kept);
         replayed.map_err(|why| {
             format!("the rendered policy of {} does not do what was proved: {why}", plan.who.id)

@@ -70,6 +70,11 @@ impl Shape {
         })
     }
 
+    /// Whether the memory, if there is any, is of what stands in the folder.
+    pub(super) fn remembers(&self, out: &Path) -> bool {
+        self.previous.as_ref().is_none_or(|folder| folder == out)
+    }
+
     /// What the former run left; nothing where there was none.
     fn memory(&self, out: Option<&Path>) -> Result<Memory, Failure> {
         let (folder, asked) = match (&self.previous, out) {

@@ -72,6 +72,12 @@ impl Grant {
             }
     }
 
+    /// Whether only a person's word stands behind it.
+    #[must_use]
+    pub fn only_kept(&self) -> bool {
+        self.evidence.rules.iter().all(|rule| rule == Self::KEPT)
+    }
+
     /// Takes over the evidence of a grant that this one covers.
     pub fn absorb(&mut self, other: &Self) {
         if self.evidence.seen.count == 0 {

@@ -1,5 +1,6 @@
 //! What becomes of one principal's grants: documents that passed, or why there are none and what would help.
 
+use super::former::covers;
 use super::plan::{Fate, Planning};
 use crate::cloud::{Cloud, Reach, Subject};
 use crate::model::document::{DocumentKind, DoesNotFit, Layout, Loosening, Packing};
@@ -18,7 +19,7 @@ pub(super) fn fate(
     disposition: Disposition,
     grants: &[Grant],
     rows: &[&Row],
-    layout: &[Layout],
+    (layout, old): (&[Layout], &[Grant]),
     planning: &Planning,
     loosenings: &mut Vec<Loosening>,
 ) -> Fate {
@@ -45,7 +46,9 @@ pub(super) fn fate(
             Err(why) => return Fate::Refused(why.to_string()),
         }
     }
-    let kept = |row: &Row| planning.intent.keep.iter().any(|entry| entry.covers(row));
+    let kept = |row: &Row| {
+        planning.intent.keep.iter().any(|entry| entry.covers(row)) || old.iter().any(|old| covers(old, row))
+    };
     match verify::verify(cloud, documents, rows, &kept) {
         Ok(verified) => Fate::Written(verified),
         Err(why) => Fate::Refused(why.to_string()),

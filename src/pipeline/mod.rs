@@ -2,6 +2,7 @@
 
 mod decide;
 mod fate;
+mod former;
 mod plan;
 mod read;
 mod recall;

@@ -1,15 +1,15 @@
 //! The usage table into one plan for each principal: its disposition, its verified documents, or why there are none.
 
 use super::fate::{fate, width};
+use super::former::{fresh, still, unused};
 use crate::aggregate::Usage;
 use crate::cloud::{self, CLOUDS, Cloud, Subject};
 use crate::config::{Minimums, Shaping};
 use crate::coverage::{self, Coverage, doubt};
 use crate::intent::Intent;
 use crate::model::document::{DocumentKind, Layout, Loosening, Packing};
-use crate::model::grant::{Grant, On};
+use crate::model::grant::Grant;
 use crate::model::identity::{Disposition, PrincipalUse};
-use crate::model::pattern::Pattern;
 use crate::model::time::Day;
 use crate::model::usage::{Outcome, Row};
 use crate::previous::{Memory, Remembered};
@@ -66,8 +66,10 @@ pub struct Plan<'u> {
     pub name: String,
     /// Why the evidence is too thin; empty when ready.
     pub reasons: Vec<String>,
-    /// The same in words that change only when the state does.
+    /// The same for files that are applied: in words that do not change from night to night.
     pub lasting: Vec<String>,
+    /// Whether uses of it may never have been logged.
+    pub doubted: bool,
     /// Its rows.
     pub rows: Vec<&'u Row>,
     /// Its grants, before packaging.
@@ -101,11 +103,7 @@ impl Plan<'_> {
     /// Grants of a former run without a use in this one.
     #[must_use]
     pub fn ageing(&self) -> Vec<&Grant> {
-        let unused = |grant: &&Grant| {
-            let evidence = &grant.evidence;
-            evidence.seen.count == 0 && evidence.rules.iter().any(|rule| rule != Grant::KEPT)
-        };
-        self.grants.iter().filter(unused).collect()
+        self.grants.iter().filter(|grant| unused(grant)).collect()
     }
 
     /// Its policies as a later run shall find them.
@@ -227,20 +225,20 @@ fn one<'u>(named: Named<'_>, rows: Vec<&'u Row>, log: &Log<'_>, planning: &Plann
     let layout = memory.map_or(&[][..], |old| &old.layout);
     let subject = Subject { principal: &who.id, kind: who.kind, slug: &slug };
     let mut loosenings = Vec::new();
-    let fate = fate(cloud, &subject, disposition, &grants, &rows, layout, planning, &mut loosenings);
+    let fate = fate(cloud, &subject, disposition, &grants, &rows, (layout, &old), planning, &mut loosenings);
     let width = width(cloud, &fate, &who, &rows, others);
     let minimums = if intent.is_ci(&who.id) { who.clone().declared_ci() } else { who.clone() };
-    let mut reasons = readiness::shortfalls(&minimums, &planning.minimums);
-    // What holds from night to night, for files that are applied.
-    let mut lasting = reasons.clone();
+    let shortfalls = readiness::shortfalls(&minimums, &planning.minimums);
     let doubts = doubt::doubts(coverage, &who.id);
-    lasting.extend((!doubts.is_empty()).then(|| "not all that it uses is proven to be logged".to_owned()));
-    reasons.extend(doubts);
-    // Nothing was learned of who is not in this log.
-    if let Some(old) = memory.filter(|_| who.events == 0) {
-        reasons.clone_from(&old.reasons);
-        lasting.clone_from(&old.reasons);
-    }
+    // What is not used in this log, this log cannot clear.
+    let idle = rows.is_empty() || grants.iter().any(unused);
+    let before = doubts.is_empty() && idle && memory.is_some_and(|old| old.doubted);
+    let before = before.then(|| "uses of former runs may lack what was never logged".to_owned());
+    let doubted = !doubts.is_empty() || before.is_some();
+    let lasting =
+        doubted.then(|| "calls of it may never have been logged; the manifest says which".to_owned());
+    let lasting = shortfalls.iter().cloned().chain(lasting).collect();
+    let reasons = shortfalls.into_iter().chain(doubts).chain(before).collect();
     let fresh = fresh(&grants, &old);
     Plan {
         who,
@@ -250,6 +248,7 @@ fn one<'u>(named: Named<'_>, rows: Vec<&'u Row>, log: &Log<'_>, planning: &Plann
         name,
         reasons,
         lasting,
+        doubted,
         rows,
         grants,
         fate,
@@ -258,38 +257,6 @@ fn one<'u>(named: Named<'_>, rows: Vec<&'u Row>, log: &Log<'_>, planning: &Plann
         fresh,
         dropped,
     }
-}
-
-/// Grants of a former run that still hold: not forbidden since, not learned from what is now excluded, not pruned.
-fn still(old: &Remembered, rows: &[&Row], intent: &Intent, prune: Option<i32>, newest: Day) -> Vec<Grant> {
-    let covers = |grant: &Grant, row: &Row| {
-        let on = match &grant.on {
-            On::Service => row.target.text.is_empty(),
-            On::Resource(pattern) => pattern.matches(&row.target.text),
-        };
-        on && grant.action == row.action && grant.scope == row.scope
-    };
-    let holds = |grant: &&Grant| {
-        let on = match &grant.on {
-            On::Service => None,
-            On::Resource(pattern) => Some(pattern),
-        };
-        let forbidden = intent.forbids(&old.who.id, &grant.action, on).is_some();
-        let asked = rows.iter().any(|row| synthesize::asks(row) && covers(grant, row));
-        let withheld = rows.iter().any(|row| row.outcome == Outcome::Withheld && covers(grant, row));
-        let last = grant.evidence.seen.last.day();
-        let stale =
-            prune.is_some_and(|days| last.known().is_some() && last.0 < newest.0.saturating_sub(days));
-        let exact = matches!(&grant.on, On::Service) || on.is_some_and(Pattern::is_exact);
-        !forbidden && if withheld { asked && exact } else { asked || !stale }
-    };
-    old.grants.iter().filter(holds).cloned().collect()
-}
-
-/// Grants that a former run did not make: what the principal needs more.
-fn fresh(grants: &[Grant], old: &[Grant]) -> Vec<usize> {
-    let known = |grant: &Grant| old.iter().any(|old| old.covers(grant));
-    grants.iter().enumerate().filter(|(_, grant)| !known(grant)).map(|(at, _)| at).collect()
 }
 
 /// `[a-z0-9-]`, at most 64 characters, never empty.

@@ -29,12 +29,29 @@ pub struct Remembered {
     pub slug: String,
     /// Two of the sessions of each sensitive action.
     pub sensitive: BTreeMap<String, BTreeSet<u64>>,
-    /// Why its evidence was thin.
-    pub reasons: Vec<String>,
     /// What it was granted.
     pub grants: Vec<Grant>,
     /// Where that stood.
     pub layout: Vec<Layout>,
+    /// Whether uses of it may never have been logged.
+    pub doubted: bool,
+}
+
+/// What a manifest keeps of one principal.
+#[derive(Clone, Debug)]
+pub struct Kept<'p> {
+    /// The principal.
+    pub who: &'p PrincipalUse,
+    /// Its folder.
+    pub slug: &'p str,
+    /// Two of the sessions of each sensitive action.
+    pub sensitive: BTreeMap<String, BTreeSet<u64>>,
+    /// What it is granted.
+    pub grants: Vec<Grant>,
+    /// Where that stands.
+    pub layout: Vec<Layout>,
+    /// Whether uses of it may never have been logged.
+    pub doubted: bool,
 }
 
 /// Why a manifest cannot be used as memory.
@@ -80,8 +97,8 @@ struct PrincipalFile {
     /// Sensitive action → two of its sessions, as hashes.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     sensitive: BTreeMap<String, BTreeSet<u64>>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    reasons: Vec<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    doubted: bool,
     grants: Vec<GrantFile>,
     documents: Vec<DocumentFile>,
 }
@@ -188,32 +205,11 @@ pub fn file<'p>(principals: impl Iterator<Item = Kept<'p>>) -> MemoryFile {
         last: kept.who.span.1,
         days: kept.who.calendar.clone(),
         sensitive: kept.sensitive,
-        reasons: kept.reasons,
-        grants: kept.grants.iter().filter(|grant| !only_kept(grant)).map(grant_file).collect(),
+        doubted: kept.doubted,
+        grants: kept.grants.iter().filter(|grant| !grant.only_kept()).map(grant_file).collect(),
         documents: kept.layout.into_iter().map(document_file).collect(),
     });
     MemoryFile { version: VERSION, principals: principals.collect() }
-}
-
-/// One principal as a later run shall find it.
-#[derive(Clone, Debug)]
-pub struct Kept<'p> {
-    /// The principal.
-    pub who: &'p PrincipalUse,
-    /// Its folder.
-    pub slug: &'p str,
-    /// Two of the sessions of each sensitive action.
-    pub sensitive: BTreeMap<String, BTreeSet<u64>>,
-    /// Why its evidence is thin.
-    pub reasons: Vec<String>,
-    /// What it is granted.
-    pub grants: &'p [Grant],
-    /// Where that stands.
-    pub layout: Vec<Layout>,
-}
-
-fn only_kept(grant: &Grant) -> bool {
-    grant.evidence.rules.iter().all(|rule| rule == Grant::KEPT)
 }
 
 fn grant_file(grant: &Grant) -> GrantFile {
@@ -277,9 +273,9 @@ fn remembered(file: PrincipalFile, clouds: &[&'static str]) -> Option<Remembered
         who,
         slug: file.slug,
         sensitive: file.sensitive,
-        reasons: file.reasons,
         grants: file.grants.into_iter().map(grant).collect(),
         layout: layout.collect(),
+        doubted: file.doubted,
     })
 }
 

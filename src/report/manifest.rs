@@ -88,18 +88,21 @@ fn unused(grant: &Grant) -> Value {
 
 /// What a later run needs to know: grants, where they stand, days.
 fn memory(usage: &Usage, plans: &[Plan<'_>], planning: &Planning) -> Value {
-    let before = |plan: &Plan<'_>| planning.memory.of(plan.who.cloud, &plan.who.id);
+    let partial = !usage.tally.unreadable.is_empty();
     let all = plans.iter().map(|plan| {
-        let (who, slug) = (&plan.who, plan.slug.as_str());
-        let sensitive = planning.memory.sensitive(who.cloud, &who.id, &usage.sensitive);
-        // What cannot be written this time, or only beside, still stands as it was.
+        let before = planning.memory.of(plan.who.cloud, &plan.who.id);
         let refused = matches!(plan.fate, Fate::Refused(_));
-        let stands = before(plan).filter(|_| refused || (planning.partial && plan.dropped > 0));
-        let (grants, layout) = stands.map_or_else(
-            || (plan.grants.as_slice(), plan.layout()),
-            |old| (old.grants.as_slice(), old.layout.clone()),
-        );
-        Kept { who, slug, sensitive, reasons: plan.reasons.clone(), grants, layout }
+        // What cannot be written this time still stands as it was; and so does what a partial log would narrow.
+        let stands = before.filter(|_| refused || partial && plan.dropped > 0);
+        let mut grants = plan.grants.clone();
+        for old in stands.filter(|_| !refused).iter().flat_map(|old| &old.grants) {
+            if !grants.iter().any(|grant| grant.covers(old)) {
+                grants.push(old.clone());
+            }
+        }
+        let layout = stands.map_or_else(|| plan.layout(), |old| old.layout.clone());
+        let sensitive = planning.memory.sensitive(plan.who.cloud, &plan.who.id, &usage.sensitive);
+        Kept { who: &plan.who, slug: &plan.slug, sensitive, grants, layout, doubted: plan.doubted }
     });
     let worth = |kept: &Kept<'_>| !kept.grants.is_empty() || !kept.sensitive.is_empty();
     serde_json::to_value(previous::file(all.filter(worth))).unwrap_or_default()

@@ -10,6 +10,9 @@ pub(super) fn keep(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
     for entry in ctx.intent.keep.iter().filter(|entry| entry.is_for(ctx.who)) {
         for action in &entry.actions {
             let Some(action) = ctx.cloud.canonical(action) else { continue };
+            if ctx.intent.forbids(ctx.who, &action, entry.resource.as_ref()).is_some() {
+                continue;
+            }
             let on = entry.resource.clone().map_or(On::Service, On::Resource);
             let Some(scope) = ctx.cloud.keeps(ctx.who, &on) else { continue };
             let kept = Grant {
@@ -26,13 +29,8 @@ pub(super) fn keep(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
             if ctx.intent.forbids(ctx.who, &kept.action, on).is_some() {
                 continue;
             }
-            let name = entry.meta.name("keep");
-            for grant in draft.grants.iter_mut().filter(|grant| kept.covers(grant) || grant.covers(&kept)) {
-                grant.intent.insert(name.clone());
-            }
-            if !draft.grants.iter().any(|grant| grant.covers(&kept)) {
-                draft.grants.push(kept);
-            }
+            // What it covers stays beside it: the uses are still proved when the entry has expired.
+            draft.grants.push(kept);
         }
     }
     draft.join();

@@ -26,6 +26,14 @@ pub(super) fn keys(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
         }
     }
     for ((action, .., bucket), members) in buckets {
+        let new: BTreeSet<String> = members
+            .iter()
+            .filter_map(|at| draft.grants.get(*at).filter(|grant| !ctx.stands(grant)))
+            .filter_map(|grant| key(grant, ctx).map(|(_, key)| first(&key).to_owned()))
+            .collect();
+        if new.is_empty() {
+            continue;
+        }
         let wide = wide_prefixes(draft, ctx, &members);
         let fits = |pattern: &Pattern| draft.refused(ctx, &action, pattern).is_none();
         let whole = below(&bucket, "");
@@ -43,7 +51,7 @@ pub(super) fn keys(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
             .filter(|(prefix, (pattern, _))| {
                 // Keys without a prefix name no part of the bucket: others may have theirs in it.
                 let alone = !prefix.is_empty() || ctx.world.strangers(pattern, &draft.own).next().is_none();
-                alone && fits(pattern)
+                alone && new.contains(prefix) && fits(pattern)
             })
             .collect();
         widen(draft, &members, |key| patterns.get(first(key)).cloned(), ctx);

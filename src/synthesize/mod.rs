@@ -44,13 +44,20 @@ pub struct Ctx<'a> {
     pub shaping: &'a Shaping,
 }
 
+impl Ctx<'_> {
+    /// Whether a former run granted it: then it stays as it stands, unless something new takes it in.
+    fn stands(&self, grant: &Grant) -> bool {
+        self.memory.iter().any(|old| old.covers(grant))
+    }
+}
+
 /// What passes work on.
 pub struct Draft<'r> {
     /// The principal's rows that ask for a grant.
     pub rows: Vec<&'r Row>,
     /// Its uses that are not to be learned.
     pub withheld: Vec<&'r Row>,
-    /// Names that it used.
+    /// Names that it used, now or in a former run.
     pub own: BTreeSet<&'r str>,
     /// Grants so far, sorted.
     pub grants: Vec<Grant>,
@@ -70,8 +77,8 @@ pub const PASSES: [(&str, Pass); 11] = [
     ("tokens", tokens::tokens),
     ("qualify", qualify::qualify),
     ("writable", writable::writable),
-    ("loosen", loosen::loosen),
     ("remember", remember::remember),
+    ("loosen", loosen::loosen),
 ];
 
 /// Whether a row asks for a grant: it was authorised, and nothing exempts it.
@@ -96,10 +103,11 @@ pub fn exact(rows: &[&Row], cloud: &dyn Cloud) -> Vec<Grant> {
 
 /// The grants that some of the passes make: the tests hold every prefix of [`PASSES`] to the law of replay.
 #[must_use]
-pub fn run(passes: &[(&str, Pass)], rows: &[&Row], ctx: &Ctx<'_>) -> Vec<Grant> {
+pub fn run<'r>(passes: &[(&str, Pass)], rows: &[&'r Row], ctx: &Ctx<'r>) -> Vec<Grant> {
     let used = rows.iter().filter(|row| row.outcome.grants() && row.target.level == Level::Named);
+    let names = |grant: &'r Grant| if let On::Resource(pattern) = &grant.on { pattern.name() } else { None };
     let mut draft = Draft {
-        own: used.map(|row| row.target.text.as_ref()).collect(),
+        own: used.map(|row| row.target.text.as_ref()).chain(ctx.memory.iter().filter_map(names)).collect(),
         withheld: rows.iter().copied().filter(|row| row.outcome == Outcome::Withheld).collect(),
         rows: rows.iter().copied().filter(|row| asks(row)).collect(),
         grants: Vec::new(),

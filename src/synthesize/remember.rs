@@ -2,38 +2,70 @@
 
 use super::{Ctx, Draft};
 use crate::model::grant::Grant;
+use crate::model::usage::Seen;
 
 pub(super) fn remember(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
     if ctx.memory.is_empty() {
         return;
     }
-    let mut old: Vec<(Grant, bool)> = ctx.memory.iter().map(|grant| (grant.clone(), false)).collect();
-    let fresh = std::mem::take(&mut draft.grants);
-    for mut grant in fresh {
-        // All that cover it have been used: the narrowest alone would let the others age.
+    let mut memory: Vec<(Grant, bool)> = ctx.memory.iter().map(|old| (old.clone(), false)).collect();
+    // All that cover a use have been used: were it the narrowest alone, the others would age.
+    draft.grants.retain(|fresh| {
         let mut covered = false;
-        for (known, used) in old.iter_mut().filter(|(known, _)| known.covers(&grant)) {
-            let (first, sample) = (known.evidence.seen.first, known.evidence.seen.sample.clone());
-            known.absorb(&grant);
-            known.evidence.seen.first = known.evidence.seen.first.min(first);
-            known.evidence.seen.sample = known.evidence.seen.sample.clone().min(sample);
+        for (old, used) in memory.iter_mut().filter(|(old, _)| old.covers(fresh)) {
+            let before = old.evidence.seen.clone();
+            old.absorb(fresh);
+            since(&mut old.evidence.seen, &before);
             (*used, covered) = (true, true);
         }
-        if covered {
-            continue;
+        !covered
+    });
+    let mut kept: Vec<Grant> = Vec::new();
+    for (mut old, used) in memory {
+        draft.grants.iter_mut().for_each(|fresh| beside(fresh, &mut old));
+        // A pattern replaces exactly the literals it covers. A person's word may expire: it replaces nothing.
+        let mut proved = draft.grants.iter_mut().filter(|fresh| !fresh.only_kept());
+        match proved.find(|fresh| !used && fresh.covers(&old)) {
+            Some(fresh) => since(&mut fresh.evidence.seen, &old.evidence.seen),
+            None => kept.push(old),
         }
-        // A pattern replaces exactly the literals it covers.
-        old.retain(|(known, used)| {
-            let replaced = !used && grant.covers(known);
-            if replaced {
-                let seen = &mut grant.evidence.seen;
-                seen.first = seen.first.min(known.evidence.seen.first);
-                seen.sample = seen.sample.clone().min(known.evidence.seen.sample.clone());
-            }
-            !replaced
-        });
-        draft.grants.push(grant);
     }
-    draft.grants.extend(old.into_iter().map(|(known, _)| known));
+    draft.grants.extend(kept);
     draft.join();
+}
+
+/// Extends what was seen by what a former run saw.
+fn since(seen: &mut Seen, before: &Seen) {
+    if !before.first.is_known() {
+        return;
+    }
+    if !seen.first.is_known() {
+        *seen = before.clone();
+        return;
+    }
+    seen.first = seen.first.min(before.first);
+    seen.last = seen.last.later(before.last);
+    seen.sample = seen.sample.clone().min(before.sample.clone());
+}
+
+/// Takes the values of a condition that stand already out of a grant that differs by them only: what is new gets a
+/// statement of its own, and the old one changes no byte.
+fn beside(fresh: &mut Grant, old: &mut Grant) {
+    let alike = fresh.action == old.action && fresh.scope == old.scope && fresh.on == old.on;
+    if !alike || !fresh.when.keys().eq(old.when.keys()) {
+        return;
+    }
+    let mut differing = fresh.when.iter_mut().zip(old.when.values()).filter(|((_, new), old)| *new != *old);
+    if let (Some(((_, new), old)), None) = (differing.next(), differing.next()) {
+        let before = new.len();
+        new.retain(|value| !old.contains(value));
+        if new.len() == before {
+            return;
+        }
+    } else {
+        return;
+    }
+    let before = old.evidence.seen.clone();
+    old.evidence.seen = fresh.evidence.seen.clone();
+    since(&mut old.evidence.seen, &before);
 }

@@ -25,8 +25,12 @@ pub(super) fn tokens(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
     let made = types_made(draft);
     let mut replaced: BTreeMap<(String, bool), Option<(Pattern, String)>> = BTreeMap::new();
     let kin = kin(draft, ctx);
-    let mut grants = std::mem::take(&mut draft.grants);
-    for grant in &mut grants {
+    let (standing, new): (Vec<Grant>, Vec<Grant>) =
+        std::mem::take(&mut draft.grants).into_iter().partition(|grant| ctx.stands(grant));
+    let among = new.len();
+    let mut made_new: BTreeSet<(String, Pattern)> = BTreeSet::new();
+    let mut grants: Vec<Grant> = new.into_iter().chain(standing).collect();
+    for (at, grant) in grants.iter_mut().enumerate() {
         let Some(name) = literal(grant) else { continue };
         let exact = ctx.cloud.stays_exact(&name);
         let Some(family) = kin.get(&shape(&name, &usable(&name, exact, ctx))) else { continue };
@@ -34,7 +38,9 @@ pub(super) fn tokens(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
         let found = replaced.entry(key).or_insert_with(|| pattern(&name, exact, family, draft, ctx, &made));
         if let Some((pattern, reason)) = found
             && draft.refused(ctx, &grant.action, pattern).is_none()
+            && (at < among || made_new.contains(&(grant.action.clone(), pattern.clone())))
         {
+            made_new.insert((grant.action.clone(), pattern.clone()));
             grant.on = On::Resource(pattern.clone());
             grant.widened.push(Widening { pass: "tokens".into(), reason: reason.clone() });
         }

@@ -250,7 +250,7 @@ fn every_pass_keeps_the_law_of_replay_and_does_something() {
     use leastgrant::model::document::Packing;
     use leastgrant::synthesize::{Ctx, PASSES, World, run};
     let mut changed = std::collections::BTreeSet::new();
-    // These need an intent file or a former run; `nights.rs` has cases for each.
+    // These need an intent file or a former run; `widening.rs` shows that they matter.
     let elsewhere = ["keep", "prefix", "loosen", "remember"];
     for scenario in SCENARIOS {
         let usage = read(&[fixture(&format!("{scenario}/logs"))], 2);

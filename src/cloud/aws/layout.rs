@@ -50,6 +50,12 @@ impl<'g> Pool<'g> {
     fn keep(&self, old: &Statement) -> Statement {
         let when = words(&old.conditions);
         let mut statement = old.clone();
+        // An action that was taken away leaves the others where they stand.
+        let granted = |action: &String| old.resources.iter().any(|r| self.has(action, r, &when));
+        if old.actions.iter().any(granted) {
+            statement.actions.retain(granted);
+        }
+        let old = statement.clone();
         statement.resources.retain(|resource| self.takes(&old.actions, resource, &when));
         statement
     }

@@ -1,0 +1,57 @@
+//! What a former run granted, against the log of this one.
+
+use crate::intent::Intent;
+use crate::model::grant::{Grant, On};
+use crate::model::time::Day;
+use crate::model::usage::{Outcome, Row};
+use crate::previous::Remembered;
+use crate::synthesize;
+
+/// Grants of a former run that still hold: not forbidden since, not learned from what is now excluded, not pruned.
+pub(super) fn still(
+    old: &Remembered,
+    rows: &[&Row],
+    intent: &Intent,
+    prune: Option<i32>,
+    newest: Day,
+) -> Vec<Grant> {
+    let holds = |grant: &&Grant| {
+        let on = match &grant.on {
+            On::Service => None,
+            On::Resource(pattern) => Some(pattern),
+        };
+        let forbidden = intent.forbids(&old.who.id, &grant.action, on).is_some();
+        let asked = rows.iter().any(|row| synthesize::asks(row) && covers(grant, row));
+        // What was seen before or after the withheld uses was not learned from them.
+        let seen = &grant.evidence.seen;
+        let within =
+            |row: &Row| !seen.first.is_known() || seen.first >= row.seen.first && seen.last <= row.seen.last;
+        let withheld =
+            rows.iter().any(|row| row.outcome == Outcome::Withheld && covers(grant, row) && within(row));
+        let last = grant.evidence.seen.last.day();
+        let stale =
+            prune.is_some_and(|days| last.known().is_some() && last.0 < newest.0.saturating_sub(days));
+        !forbidden && (asked || !(withheld || stale))
+    };
+    old.grants.iter().filter(holds).cloned().collect()
+}
+
+/// Whether a grant is one for the row's use.
+pub(super) fn covers(grant: &Grant, row: &Row) -> bool {
+    let on = match &grant.on {
+        On::Service => row.target.text.is_empty(),
+        On::Resource(pattern) => pattern.matches(&row.target.text),
+    };
+    on && grant.action == row.action && grant.scope == row.scope
+}
+
+/// Grants that a former run did not make: what the principal needs more.
+pub(super) fn fresh(grants: &[Grant], old: &[Grant]) -> Vec<usize> {
+    let known = |grant: &Grant| old.iter().any(|old| old.covers(grant));
+    grants.iter().enumerate().filter(|(_, grant)| !known(grant)).map(|(at, _)| at).collect()
+}
+
+/// Whether a former run proved it, and this one does not.
+pub(super) fn unused(grant: &Grant) -> bool {
+    grant.evidence.seen.count == 0 && !grant.only_kept()
+}
