@@ -96,10 +96,10 @@ pub fn exact(rows: &[&Row], cloud: &dyn Cloud) -> Vec<Grant> {
 
 /// The grants that some of the passes make: the tests hold every prefix of [`PASSES`] to the law of replay.
 #[must_use]
-pub fn run(passes: &[(&str, Pass)], rows: &[&Row], ctx: &Ctx<'_>) -> Vec<Grant> {
+pub fn run<'r>(passes: &[(&str, Pass)], rows: &[&'r Row], ctx: &Ctx<'r>) -> Vec<Grant> {
     let used = rows.iter().filter(|row| row.outcome.grants() && row.target.level == Level::Named);
     let mut draft = Draft {
-        own: used.map(|row| row.target.text.as_ref()).collect(),
+        own: used.map(|row| row.target.text.as_ref()).chain(ctx.world.elsewhere(ctx.who)).collect(),
         withheld: rows.iter().copied().filter(|row| row.outcome == Outcome::Withheld).collect(),
         rows: rows.iter().copied().filter(|row| asks(row)).collect(),
         grants: Vec::new(),
@@ -120,7 +120,12 @@ impl Draft<'_> {
             return Some(never.meta.name("never"));
         }
         let mut withheld = self.withheld.iter().filter(|row| row.action == action);
-        withheld.find(|row| pattern.matches(&row.target.text)).map(|row| row.target.text.to_string())
+        // Joined object names stand for all that they could be.
+        let hits = |row: &Row| match row.target.level {
+            Level::Partial => pattern.overlaps(&Pattern::parse(&row.target.text)),
+            _ => pattern.matches(&row.target.text),
+        };
+        withheld.find(|row| hits(row)).map(|row| row.target.text.to_string())
     }
 
     /// Joins grants that have become the same.

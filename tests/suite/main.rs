@@ -26,3 +26,4 @@ mod scenarios;
 mod support;
 mod tidy;
 mod update;
+mod vetoes;
