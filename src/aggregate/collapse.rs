@@ -1,7 +1,8 @@
 //! Keeps families of object-like names bounded: a bucket may have millions of keys, a policy cannot name them.
 //!
 //! What a family looks like in the end depends on the set of its names alone, never on the order they came in: exact
-//! up to [`CAP`] names, then first-level prefixes up to [`CAP`] of those, then the whole family.
+//! up to [`CAP`] names, then first-level prefixes beside the names that have none, up to [`CAP`] of both, then the whole
+//! family.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +14,7 @@ pub const CAP: usize = 1_000;
 pub enum Family {
     /// All of them.
     Exact(BTreeSet<String>),
-    /// Their first-level prefixes.
+    /// Their first-level prefixes with the slash, and names that have none.
     Prefixes(BTreeSet<String>),
     /// Too many prefixes to tell.
     Whole,
@@ -25,9 +26,9 @@ impl Default for Family {
     }
 }
 
-/// The part of a name before its first slash; empty when it has none.
+/// The part of a name up to its first slash; all of it when it has none.
 fn prefix(name: &str) -> &str {
-    name.split_once('/').map_or("", |(prefix, _)| prefix)
+    name.split_inclusive('/').next().unwrap_or("")
 }
 
 impl Family {
@@ -88,10 +89,20 @@ impl Family {
     pub fn pattern(&self, name: &str) -> Option<String> {
         match self {
             Self::Exact(_) => None,
-            Self::Prefixes(_) if !prefix(name).is_empty() => {
-                Some(format!("{}/*", crate::model::pattern::escape(prefix(name))))
+            Self::Prefixes(_) => {
+                let prefix = prefix(name);
+                prefix.ends_with('/').then(|| format!("{}*", crate::model::pattern::escape(prefix)))
             }
-            _ => Some("*".to_owned()),
+            Self::Whole => Some("*".to_owned()),
+        }
+    }
+
+    /// What all names begin with, or are; nothing but the empty text where that is too much to tell.
+    #[must_use]
+    pub fn beginnings(self) -> BTreeSet<String> {
+        match self {
+            Self::Exact(names) | Self::Prefixes(names) => names,
+            Self::Whole => BTreeSet::from([String::new()]),
         }
     }
 }
@@ -113,7 +124,9 @@ mod tests {
         fn the_order_and_split_of_names_do_not_matter(
             spread in 1usize..2_500, total in 0usize..3_000, cut in 0usize..3_000, turn in 0usize..3_000
         ) {
-            let mut names: Vec<String> = (0..total).map(|n| format!("p{}/k{n}", n % spread)).collect();
+            let slash = |n: usize| if n % 7 == 0 { "-" } else { "/" };
+            let name = |n: usize| format!("p{}{}k{n}", n % spread, slash(n));
+            let mut names: Vec<String> = (0..total).map(name).collect();
             let whole = of(&names);
             names.rotate_left(turn.min(total));
             let (a, b) = names.split_at(cut.min(total));
@@ -128,6 +141,10 @@ mod tests {
         let names: Vec<String> = (0..=CAP).map(|n| format!("logs/{n}")).collect();
         assert_eq!(of(&names[..CAP]).pattern("logs/1"), None);
         assert_eq!(of(&names).pattern("logs/1").as_deref(), Some("logs/*"));
+        let mut beside = of(&names);
+        beside.add("index.html");
+        assert_eq!(beside.pattern("logs/1").as_deref(), Some("logs/*"));
+        assert_eq!(beside.pattern("index.html"), None, "a name without a slash stays a name");
         let names: Vec<String> = (0..=CAP).map(|n| format!("p{n}/x")).collect();
         assert_eq!(of(&names).pattern("p1/x").as_deref(), Some("*"));
     }

@@ -2,6 +2,7 @@
 //!
 //! Duplicates are told by a set that all shards share; everything else a shard keeps for itself until [`Shard::merge`].
 
+mod bystanders;
 mod careful;
 pub mod collapse;
 pub mod dedup;
@@ -24,6 +25,7 @@ use crate::model::identity::{Kind, Vouched};
 use crate::model::tally::Tally;
 use crate::model::time::{Day, Timestamp};
 use crate::model::usage::{Basis, COLLAPSED, Level, Outcome, Reading, Seen, Use};
+use bystanders::Bystanders;
 use careful::Careful;
 use collapse::Family;
 use dedup::Dedup;
@@ -67,6 +69,28 @@ struct Key {
     day: Day,
 }
 
+/// Whose names are kept apart or joined together: names that are refused or not to be learned never widen what is granted.
+type Of = (Sym, Sym, Sym, Class);
+
+/// What an outcome means for names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Class {
+    Granted,
+    Withheld,
+    Other,
+}
+
+impl Key {
+    fn of(&self) -> Of {
+        let class = match self.outcome {
+            Outcome::Withheld => Class::Withheld,
+            outcome if outcome.grants() => Class::Granted,
+            _ => Class::Other,
+        };
+        (self.principal, self.action, self.family, class)
+    }
+}
+
 /// What is known of a principal beside its uses.
 #[derive(Clone, Debug)]
 struct Known {
@@ -84,7 +108,7 @@ pub struct Shard {
     cloud: &'static str,
     texts: Interner,
     rows: FxHashMap<Key, Seen>,
-    families: FxHashMap<(Sym, Sym, Sym), Family>,
+    families: FxHashMap<Of, Family>,
     principals: FxHashMap<Sym, Known>,
     days: FxHashMap<(Sym, Day), u64>,
     sessions: FxHashMap<(Sym, u64), (Timestamp, Timestamp)>,
@@ -98,6 +122,7 @@ pub struct Shard {
     careful: Careful,
     lines: Option<Vec<Line>>,
     observer: Observer,
+    bystanders: Bystanders,
     holdings: Holdings,
     /// Where every record went.
     pub tally: Tally,
@@ -126,6 +151,7 @@ impl Shard {
             unmapped: FxHashMap::default(),
             lines: lines.then(Vec::new),
             observer: Observer::default(),
+            bystanders: Bystanders::default(),
             holdings: Holdings::default(),
             tally: Tally::default(),
         }
@@ -169,7 +195,7 @@ impl Shard {
             return key;
         }
         let name = self.texts.text(key.target).get(family.len()..).unwrap_or("").to_owned();
-        let of = (key.principal, key.action, key.family);
+        let of = key.of();
         let names = self.families.entry(of).or_default();
         let before = std::mem::discriminant(names);
         names.add(&name);
@@ -181,7 +207,7 @@ impl Shard {
 
     fn collapsed(&mut self, key: Key) -> Key {
         let family = self.texts.text(key.family);
-        let Some(names) = self.families.get(&(key.principal, key.action, key.family)) else { return key };
+        let Some(names) = self.families.get(&key.of()) else { return key };
         let target = self.texts.text(key.target);
         let name = match key.level {
             Level::Named => target.get(family.len()..).unwrap_or("").to_owned(),
@@ -197,9 +223,8 @@ impl Shard {
     }
 
     /// Rewrites the rows of a family that has just become coarser.
-    fn collapse(&mut self, of: (Sym, Sym, Sym)) {
-        let fine: Vec<Key> =
-            self.rows.keys().filter(|k| (k.principal, k.action, k.family) == of).copied().collect();
+    fn collapse(&mut self, of: Of) {
+        let fine: Vec<Key> = self.rows.keys().filter(|key| key.of() == of).copied().collect();
         for key in fine {
             let coarse = self.collapsed(key);
             if coarse != key
@@ -254,8 +279,8 @@ impl Shard {
             rule: t(key.rule),
             ..key
         };
-        other.families.into_iter().for_each(|((p, a, f), names)| {
-            let of = (t(p), t(a), t(f));
+        other.families.into_iter().for_each(|((p, a, f, class), names)| {
+            let of = (t(p), t(a), t(f), class);
             let mine = self.families.entry(of).or_default();
             let before = std::mem::discriminant(mine);
             mine.merge(names);
@@ -294,6 +319,7 @@ impl Shard {
             mine.extend(theirs);
         }
         self.observer.merge(other.observer);
+        self.bystanders.merge(other.bystanders);
         self.tally.merge(other.tally);
     }
 }

@@ -1,6 +1,7 @@
 //! The finished usage table: owned, sorted by text, cut to the window.
 
 use super::Shard;
+use super::bystanders::Cut;
 use super::careful::Sensitive;
 use super::holdings::Holdings;
 use super::intern::Sym;
@@ -11,7 +12,7 @@ use crate::model::identity::{Kind, PrincipalUse};
 use crate::model::note::{Code, Note};
 use crate::model::tally::Tally;
 use crate::model::time::{Day, Timestamp};
-use crate::model::usage::{COLLAPSED, Row, Seen};
+use crate::model::usage::{Bystander, COLLAPSED, Row, Seen};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,6 +24,8 @@ const REVIEW: &str = "review";
 pub struct Usage {
     /// Rows, sorted.
     pub rows: Vec<Row>,
+    /// Names in records that a filter left out, sorted.
+    pub bystanders: Vec<Bystander>,
     /// Principals, sorted by cloud and id.
     pub principals: Vec<PrincipalUse>,
     /// Where every record went.
@@ -58,7 +61,7 @@ impl Shard {
         let keeps = |day: Day| rules.filter.in_window(day, newest);
         self.tally.cut(keeps);
         let denials = std::mem::take(&mut self.denials).finish(keeps);
-        self.rows.retain(|key, _| keeps(key.day));
+        let bystanders = self.cut(keeps);
         self.days.retain(|(_, day), _| keeps(*day));
         self.sessions.retain(|_, (first, last)| keeps(first.day()) || keeps(last.day()));
         let sensitive =
@@ -79,6 +82,7 @@ impl Shard {
         let notes = notes(&self.tally, &principals, &rows, &unmapped);
         Usage {
             rows,
+            bystanders,
             principals,
             tally: self.tally,
             unmapped,
@@ -91,6 +95,27 @@ impl Shard {
             holdings: self.holdings,
             notes,
         }
+    }
+
+    /// Cuts the rows to the window; their names, and those of records that were filtered, are told.
+    fn cut(&mut self, keeps: impl Fn(Day) -> bool) -> Vec<Bystander> {
+        let mut bystanders = std::mem::take(&mut self.bystanders);
+        let texts = &self.texts;
+        self.rows.retain(|key, _| {
+            let keep = keeps(key.day);
+            if !keep {
+                bystanders.cut(Cut {
+                    cloud: key.cloud,
+                    principal: texts.text(key.principal),
+                    level: key.level,
+                    target: texts.text(key.target),
+                    rule: texts.text(key.rule),
+                    outcome: key.outcome,
+                });
+            }
+            keep
+        });
+        bystanders.finish()
     }
 
     /// Marks the uses of sensitive actions that were seen in one session only, rows and lines alike.

@@ -51,6 +51,8 @@ impl Sink for Worker<'_> {
         let day = Some(reading.at.day());
         let event = reading.event.as_deref().unwrap_or("");
         if !shard.rules.filter.takes(cloud, &reading.actor.principal, &reading.account, &reading.region) {
+            let learned = !shard.rules.intent.exclude.iter().any(|entry| entry.matches(reading));
+            shard.bystanders.take(cloud, reading, learned);
             return self.skip(Some(reading.at), reading.event.as_deref(), Skip::Filtered, "");
         }
         let withheld = shard.withhold(reading);

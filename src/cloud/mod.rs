@@ -14,7 +14,7 @@ use crate::model::identity::{Disposition, Kind, Vouched};
 use crate::model::pattern::Pattern;
 use crate::model::tally::Skip;
 use crate::model::time::Timestamp;
-use crate::model::usage::{Level, Reading, Row};
+use crate::model::usage::{COLLAPSED, Level, Reading, Row};
 use crate::wire::frame::{Broken, Shape};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -192,7 +192,14 @@ pub trait Cloud: Sync {
     fn same_grant(&self, kept: &Row, withheld: &Row) -> bool {
         // Where the log names only a type or a part of it, the grant cannot be narrower.
         let wide = kept.target.level != Level::Named || kept.rule.contains("+response-");
-        kept.action == withheld.action && (wide || kept.target == withheld.target)
+        // Joined object names excuse what they may take in, and nothing beside it.
+        let joined = kept.target.level == Level::Partial && kept.rule.ends_with(COLLAPSED);
+        let theirs = || match withheld.target.level {
+            Level::Named => Pattern::literal(&withheld.target.text),
+            _ => Pattern::parse(&withheld.target.text),
+        };
+        let reaches = || !joined || Pattern::parse(&kept.target.text).overlaps(&theirs());
+        kept.action == withheld.action && ((wide && reaches()) || kept.target == withheld.target)
     }
     /// What a pasted answer says was refused, where it is one of this cloud's and names anything.
     fn pasted(&self, message: &str) -> Option<Denial>;

@@ -215,6 +215,19 @@ pub struct Reading<'a> {
     pub refused: Vec<Refused>,
 }
 
+/// A name in a record that a filter left out: no use, but evidence that the name is somebody's.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Bystander {
+    /// Cloud.
+    pub cloud: &'static str,
+    /// Resource name, or what many object names begin with.
+    pub name: String,
+    /// Who called.
+    pub principal: String,
+    /// Whether the call was a use to learn from.
+    pub used: bool,
+}
+
 /// What the rule of a row ends in when its object names were joined because there were too many to keep apart.
 pub const COLLAPSED: &str = "+collapsed";
 

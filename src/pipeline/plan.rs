@@ -139,7 +139,8 @@ pub fn plan<'u>(usage: &'u Usage, planning: &Planning) -> Vec<Plan<'u>> {
         .map(|cloud| {
             let all = || usage.rows.iter().filter(|row| row.cloud == cloud.id());
             let granted = all().filter(|row| row.outcome.grants() && row.exempt.is_none()).collect();
-            (cloud.id(), (World::new(all(), *cloud), granted))
+            let beside = usage.bystanders.iter().filter(|one| one.cloud == cloud.id());
+            (cloud.id(), (World::new(all(), *cloud).beside(beside), granted))
         })
         .collect();
     let coverage = coverage::assess(usage);

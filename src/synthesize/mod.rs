@@ -107,7 +107,11 @@ pub fn run<'r>(passes: &[(&str, Pass)], rows: &[&'r Row], ctx: &Ctx<'r>) -> Vec<
     let used = rows.iter().filter(|row| row.outcome.grants() && row.target.level == Level::Named);
     let names = |grant: &'r Grant| if let On::Resource(pattern) = &grant.on { pattern.name() } else { None };
     let mut draft = Draft {
-        own: used.map(|row| row.target.text.as_ref()).chain(ctx.memory.iter().filter_map(names)).collect(),
+        own: used
+            .map(|row| row.target.text.as_ref())
+            .chain(ctx.memory.iter().filter_map(names))
+            .chain(ctx.world.elsewhere(ctx.who))
+            .collect(),
         withheld: rows.iter().copied().filter(|row| row.outcome == Outcome::Withheld).collect(),
         rows: rows.iter().copied().filter(|row| asks(row)).collect(),
         grants: Vec::new(),
@@ -128,7 +132,12 @@ impl Draft<'_> {
             return Some(never.meta.name("never"));
         }
         let mut withheld = self.withheld.iter().filter(|row| row.action == action);
-        withheld.find(|row| pattern.matches(&row.target.text)).map(|row| row.target.text.to_string())
+        // Joined object names stand for all that they could be.
+        let hits = |row: &Row| match row.target.level {
+            Level::Partial => pattern.overlaps(&Pattern::parse(&row.target.text)),
+            _ => pattern.matches(&row.target.text),
+        };
+        withheld.find(|row| hits(row)).map(|row| row.target.text.to_string())
     }
 
     /// Joins grants that have become the same.

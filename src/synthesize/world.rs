@@ -2,14 +2,16 @@
 
 use crate::cloud::Cloud;
 use crate::model::pattern::Pattern;
-use crate::model::usage::{Level, Row};
-use std::collections::BTreeSet;
+use crate::model::usage::{Bystander, Level, Row};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Names of one cloud, sorted.
 #[derive(Clone, Debug, Default)]
 pub struct World<'u> {
     names: Vec<&'u str>,
     units: BTreeSet<&'u str>,
+    /// Names that principals used in records left out by a filter.
+    elsewhere: BTreeMap<&'u str, Vec<&'u str>>,
 }
 
 impl<'u> World<'u> {
@@ -21,12 +23,31 @@ impl<'u> World<'u> {
         let mut names: Vec<&str> = named.map(|row| row.target.text.as_ref()).collect();
         names.sort_unstable();
         names.dedup();
-        Self { names, units }
+        Self { names, units, elsewhere: BTreeMap::new() }
     }
 
     /// Units of deployment that the log knows.
     pub fn units(&self) -> impl Iterator<Item = &'u str> + '_ {
         self.units.iter().copied()
+    }
+
+    /// The names in records that a filter left out, too.
+    #[must_use]
+    pub fn beside(mut self, bystanders: impl Iterator<Item = &'u Bystander>) -> Self {
+        for one in bystanders {
+            self.names.push(&one.name);
+            if one.used {
+                self.elsewhere.entry(&one.principal).or_default().push(&one.name);
+            }
+        }
+        self.names.sort_unstable();
+        self.names.dedup();
+        self
+    }
+
+    /// Names that a principal used in records left out by a filter.
+    pub fn elsewhere(&self, who: &str) -> impl Iterator<Item = &'u str> + '_ {
+        self.elsewhere.get(who).into_iter().flatten().copied()
     }
 
     /// Names that fit the pattern and are not among `own`.

@@ -28,3 +28,4 @@ mod support;
 mod tidy;
 mod update;
 mod widening;
+mod vetoes;
