@@ -24,5 +24,6 @@ mod passed;
 mod readme;
 mod scenarios;
 mod support;
+mod tags;
 mod tidy;
 mod update;
