@@ -8,5 +8,7 @@ pub mod evidence;
 pub mod intent;
 pub mod lifecycle;
 pub mod manifest;
+pub mod redact;
+mod scan;
 pub mod summary;
 pub mod table;
