@@ -5,6 +5,7 @@ pub mod denials;
 pub mod coverage;
 pub mod cross_account;
 pub mod evidence;
+mod fold;
 pub mod intent;
 pub mod lifecycle;
 pub mod manifest;

@@ -280,6 +280,39 @@ fn a_key_makes_pseudonyms_that_others_cannot_check() {
     assert_eq!(code(&forgot), 2, "a key without --redact must not pass for redaction");
 }
 
+#[test]
+fn many_object_names_are_listed_by_their_prefix_only() {
+    let root =
+        json!({ "type": "Root", "arn": "arn:aws:iam::111122223333:root", "accountId": "111122223333" });
+    let role = json!({ "type": "AssumedRole", "arn": "arn:aws:sts::111122223333:assumed-role/app/s",
+        "accountId": "111122223333", "sessionContext": { "sessionIssuer": { "type": "Role",
+        "arn": "arn:aws:iam::111122223333:role/app", "accountId": "111122223333" } } });
+    let record = |who: &Value, prefix: &str, at: usize| {
+        json!({ "eventVersion": "1.11", "userIdentity": who, "eventTime": format!("2026-11-03T09:00:{at:02}Z"),
+            "eventSource": "s3.amazonaws.com", "eventName": "GetObject", "awsRegion": "eu-west-1",
+            "sourceIPAddress": ADDRESS, "requestParameters": { "bucketName": "box", "key": format!("{prefix}/{MARK}-{at}") },
+            "resources": [{ "type": "AWS::S3::Object", "ARN": format!("arn:aws:s3:::box/{prefix}/{MARK}-{at}") },
+                { "type": "AWS::S3::Bucket", "accountId": "444455556666", "ARN": "arn:aws:s3:::box" }],
+            "eventID": format!("{prefix}-{at}"), "eventType": "AwsApiCall", "recipientAccountId": "111122223333",
+            "eventCategory": "Data", "readOnly": true })
+    };
+    let of = |who: &Value, prefix: &str, n| (0..n).map(|at| record(who, prefix, at)).collect::<Vec<_>>();
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log.json");
+    let records = [of(&root, "many", 25), of(&role, "many", 25), of(&root, "few", 2)].concat();
+    std::fs::write(&log, json!({ "Records": records }).to_string()).unwrap();
+    let out = folder.path().join("out");
+    let made = run(&["generate", &log.display().to_string(), "--out", &out.display().to_string()]);
+    assert_eq!(code(&made), 0, "{}", stderr(&made));
+    let text = std::fs::read_to_string(out.join("manifest.json")).unwrap();
+    assert!(!text.contains(&format!("many/{MARK}")), "{text}");
+    let manifest: Value = serde_json::from_str(&text).unwrap();
+    let findings = manifest["findings"].as_array().unwrap();
+    let of = |name: &str| findings.iter().find(|one| one["resource"] == name).map(|one| one["count"].clone());
+    assert_eq!(of("arn:aws:s3:::box/many/*"), Some(json!(25)));
+    assert_eq!((of(&format!("arn:aws:s3:::box/few/{MARK}-1")), findings.len()), (Some(json!(1)), 3));
+}
+
 #[cfg(unix)]
 #[test]
 fn what_is_written_is_its_owners_only() {
