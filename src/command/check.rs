@@ -8,6 +8,7 @@ use super::{Exit, Failure};
 use crate::cloud::{self, Cloud, Evaluator};
 use crate::model::usage::{Level, Outcome, Row};
 use crate::render;
+use crate::report::redact::Redactor;
 use crate::report::table;
 use crate::verify;
 use serde_json::{Value, json};
@@ -31,6 +32,7 @@ pub(super) struct Args {
 
 /// Runs it.
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let redactor = args.input.redactor()?;
     let files = args.policy.iter().map(file).collect::<Result<Vec<(String, String)>, Failure>>()?;
     let (cloud, policies) = told_by_content(&files, args)?;
     let limits = args.boundary.iter().map(file).collect::<Result<Vec<(String, String)>, Failure>>()?;
@@ -56,7 +58,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let needed = |row: &Row| kept(row) || asked.iter().any(|other| cloud.same_grant(other, row));
     let open = withheld.iter().filter(|row| policies.allows(row) && limit(row) && !needed(row));
     let open: Vec<&&Row> = open.collect();
-    print(args, &denied, &open, policies.as_ref())?;
+    print(args, &denied, &open, policies.as_ref(), &redactor.knowing(&usage))?;
     if !args.input.quiet {
         output::message(&format!("{} of {} observed uses would be denied", denied.len(), asked.len()));
         if !withheld.is_empty() {
@@ -98,7 +100,13 @@ fn told_by_content(files: &[(String, String)], args: &Args) -> Result<Told, Fail
     Err(format!("--policy {}: cannot be read{}", names.join(", "), whys.concat()).into())
 }
 
-fn print(args: &Args, denied: &[&&Row], open: &[&&Row], policies: &dyn Evaluator) -> Result<(), Failure> {
+fn print(
+    args: &Args,
+    denied: &[&&Row],
+    open: &[&&Row],
+    policies: &dyn Evaluator,
+    redactor: &Redactor,
+) -> Result<(), Failure> {
     let by = |row: &Row| match row.outcome {
         Outcome::Withheld => "nobody: withheld, yet allowed",
         _ if policies.allows(row) => "boundary",
@@ -106,14 +114,14 @@ fn print(args: &Args, denied: &[&&Row], open: &[&&Row], policies: &dyn Evaluator
     };
     let all = denied.iter().chain(open);
     let text = match output::format(args.format) {
-        Format::Json => table::lines(&all.map(|row| value(row, by(row))).collect::<Vec<Value>>()),
+        Format::Json => table::lines(&redactor.rows(all.map(|row| value(row, by(row))).collect())),
         Format::Table if denied.is_empty() && open.is_empty() => String::new(),
         Format::Table => {
             let cells = |row: &&&Row| {
                 vec![
-                    row.principal.clone(),
+                    redactor.id(&row.principal),
                     row.action.clone(),
-                    row.target.text.to_string(),
+                    redactor.text(&row.target.text),
                     row.seen.count.to_string(),
                     by(row).to_owned(),
                 ]

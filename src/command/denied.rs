@@ -5,6 +5,7 @@ use super::output::{self, Format};
 use super::{Exit, Failure};
 use crate::cloud::CLOUDS;
 use crate::report::denials::{self, Refusal};
+use crate::report::redact::Redactor;
 use crate::report::table;
 use serde_json::Value;
 
@@ -23,13 +24,14 @@ pub(super) struct Args {
 
 /// Runs it.
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let redactor = args.input.redactor()?;
     if let Some(text) = &args.message {
-        print(args, &[pasted(text)?])?;
+        print(args, &[pasted(text)?], &redactor)?;
         return Ok(Exit::Done);
     }
     let (usage, _) = args.input.read(Ask::default())?;
     let all = denials::of_log(&usage);
-    print(args, &all)?;
+    print(args, &all, &redactor.knowing(&usage))?;
     if all.is_empty() && !args.input.quiet {
         output::message("no refused call in the log");
     }
@@ -60,10 +62,10 @@ fn said(value: &Value) -> Option<String> {
     keys.iter().find_map(|key| value.get(key).and_then(said))
 }
 
-fn print(args: &Args, all: &[Refusal]) -> Result<(), Failure> {
+fn print(args: &Args, all: &[Refusal], redactor: &Redactor) -> Result<(), Failure> {
     let text = match output::format(args.format) {
-        Format::Json => table::lines(&all.iter().map(Refusal::value).collect::<Vec<Value>>()),
-        Format::Table => all.iter().map(Refusal::text).collect::<Vec<String>>().join("\n"),
+        Format::Json => table::lines(&redactor.rows(all.iter().map(Refusal::value).collect())),
+        Format::Table => all.iter().map(|one| redactor.text(&one.text())).collect::<Vec<String>>().join("\n"),
     };
     output::print(&text)
 }

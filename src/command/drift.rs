@@ -37,19 +37,21 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         )
         .into());
     }
+    let redactor = args.input.redactor()?;
     let (mut usage, intent) = args.input.read(args.shape.ask(&args.input)?)?;
     let planning = args.shape.planning(&args.input, &usage, intent, Some(&args.out))?;
     pipeline::recall(&mut usage, &planning.memory);
     let plans = pipeline::plan(&usage, &planning);
+    let redactor = redactor.knowing(&usage).with(&plans);
     let wanted = args.input.wanted()?;
     let plans: Vec<&Plan<'_>> = plans.iter().filter(|plan| wanted(&plan.who.id)).collect();
-    let rows: Vec<Value> = plans.iter().flat_map(|plan| drift::rows(plan, &usage)).collect();
+    let rows: Vec<Value> = plans.iter().flat_map(|plan| redactor.rows(drift::rows(plan, &usage))).collect();
     let text = match output::format(args.format) {
         Format::Json => table::lines(&rows),
         Format::Table => {
             let mut text = drift::text(&rows);
             for plan in &plans {
-                text.push_str(&changed_lines(plan, &args.out)?);
+                text.push_str(&redactor.text(&changed_lines(plan, &args.out)?));
             }
             text
         }

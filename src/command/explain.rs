@@ -28,15 +28,17 @@ pub(super) struct Args {
 
 /// Runs it.
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let redactor = args.input.redactor()?;
     let (mut usage, intent) = args.input.read(args.shape.ask(&args.input)?)?;
     let planning = args.shape.planning(&args.input, &usage, intent, None)?;
     pipeline::recall(&mut usage, &planning.memory);
     let plans = pipeline::plan(&usage, &planning);
+    let redactor = redactor.knowing(&usage).with(&plans);
     if plans.is_empty() {
         return Err("no principal matches: `leastgrant principals INPUT` lists them".into());
     }
     if args.summary {
-        let rows: Vec<Value> = evidence::summary(&plans);
+        let rows: Vec<Value> = redactor.rows(evidence::summary(&plans));
         let text = match output::format(args.format) {
             Format::Json => table::lines(&rows),
             Format::Table => evidence::summary_text(&rows),
@@ -47,9 +49,10 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let mut rows: Vec<Value> = Vec::new();
     for plan in &plans {
         if let Fate::Refused(why) | Fate::Nothing(why) = &plan.fate {
-            output::message(&format!("{}: no document: {why}", plan.who.id));
+            output::message(&redactor.text(&format!("{}: no document: {why}", plan.who.id)));
         }
-        rows.extend(evidence::evidence(plan, args.action.as_deref(), &planning.intent, &usage.withheld));
+        let rows_of = evidence::evidence(plan, args.action.as_deref(), &planning.intent, &usage.withheld);
+        rows.extend(redactor.rows(rows_of));
     }
     if rows.is_empty() {
         return Err("nothing in the log matches: check the action's name".into());

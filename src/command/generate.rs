@@ -14,6 +14,7 @@ use crate::render::{self, Artifact, alike, write};
 use crate::report::denials::{self, Refusal};
 use crate::report::lifecycle;
 use crate::report::manifest::{self, ArtifactEntry};
+use crate::report::redact::Redactor;
 use crate::report::summary;
 use crate::verify;
 use std::path::{Path, PathBuf};
@@ -41,17 +42,29 @@ pub(super) struct Args {
 
 /// Runs it.
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let redactor = args.input.redactor()?;
+    if redactor.is_on() && holds_memory(&args.out) {
+        return Err(format!(
+            "`{}` holds the documents and the memory of a run without `--redact`: give --out another folder, and that one as \
+             --previous",
+            args.out.display()
+        )
+        .into());
+    }
     let targets = target::pick(target::all(args.templates.as_deref())?, &args.target)?;
     let (mut usage, intent) = args.input.read(args.shape.ask(&args.input)?)?;
-    let mut planning = args.shape.planning(&args.input, &usage, intent, Some(&args.out))?;
+    let mut planning =
+        args.shape.planning(&args.input, &usage, intent, (!redactor.is_on()).then_some(&*args.out))?;
     pipeline::recall(&mut usage, &planning.memory);
     planning.boundaries = targets.iter().any(|t| t.files.iter().any(|f| f.per == target::Per::Boundary));
     let plans = pipeline::plan(&usage, &planning);
+    let redactor = redactor.knowing(&usage).with(&plans);
     let mut files = Files {
         root: &args.out,
         partial: !usage.tally.unreadable.is_empty(),
         // Only of this folder it is known what stands in it.
         memory: (args.shape.remembers(&args.out)).then_some(&planning.memory),
+        redactor: &redactor,
         unwritten: 0,
         entries: Vec::new(),
     };
@@ -60,16 +73,28 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         files.principal(plan, &targets)?;
         files.denied(plan, &refusals);
     }
-    files.together(&plans, &targets)?;
+    if !redactor.is_on() {
+        files.together(&plans, &targets)?;
+    }
     files.entries.sort();
-    let manifest = manifest::manifest(&usage, &plans, &files.entries, &planning);
+    let manifest = redactor.manifest(manifest::manifest(&usage, &plans, &files.entries, &planning));
     write::file(&args.out, "manifest.json", &manifest::text(manifest), false)?;
     if !args.input.quiet {
         let out = args.out.display().to_string();
-        output::message(&summary::summary(&usage, &plans, &files.entries, &planning.intent, &out));
+        let text = summary::summary(&usage, &plans, &files.entries, &planning.intent, &out, &redactor);
+        output::message(&text);
     }
     let exit = exit(&usage, &plans)?;
     Ok(if files.unwritten > 0 { Exit::Refused } else { exit })
+}
+
+/// Whether the folder holds what a later run builds on.
+fn holds_memory(out: &Path) -> bool {
+    use crate::previous::{Memory, MemoryError};
+    #[expect(clippy::disallowed_methods, reason = "reads the manifest that stands")]
+    let stands = std::fs::read_to_string(out.join("manifest.json"));
+    // What is no manifest of this program is not to be overwritten either.
+    stands.is_ok_and(|text| !matches!(Memory::read(&text, &[]), Err(MemoryError::Redacted)))
 }
 
 fn exit(usage: &Usage, plans: &[Plan<'_>]) -> Result<Exit, Failure> {
@@ -95,6 +120,8 @@ struct Files<'a> {
     partial: bool,
     /// What is known to stand, so that nothing of it is lost.
     memory: Option<&'a Memory>,
+    /// With pseudonyms there are no documents: they could not be applied.
+    redactor: &'a Redactor,
     /// Files that could not be written.
     unwritten: usize,
     entries: Vec<ArtifactEntry>,
@@ -106,7 +133,7 @@ impl Files<'_> {
             for target in targets.iter().filter(|t| t.cloud == plan.who.cloud) {
                 let artifacts = render::render(target, &view)?;
                 read_back(plan, &artifacts)?;
-                for artifact in artifacts {
+                for artifact in artifacts.into_iter().filter(|_| !self.redactor.is_on()) {
                     self.write(&[plan], &plan.folder(), &artifact);
                 }
             }
@@ -116,10 +143,10 @@ impl Files<'_> {
         let lifecycle = written.then(|| lifecycle::lifecycle(plan)).flatten();
         for (target, value) in [("review", held), ("lifecycle", lifecycle)] {
             let Some(value) = value else { continue };
-            let (path, text) = (format!("{target}.json"), format!("{value:#}\n"));
+            let (path, text) = (format!("{target}.json"), format!("{:#}\n", self.redactor.value(value)));
             let target = target.to_owned();
             let artifact = Artifact { target, path, text, applies: false, reads_back: false };
-            self.write(&[plan], &plan.folder(), &artifact);
+            self.write(&[plan], &self.redactor.folder(plan), &artifact);
         }
         Ok(())
     }
@@ -128,10 +155,10 @@ impl Files<'_> {
     fn denied(&mut self, plan: &Plan<'_>, refusals: &[Refusal]) {
         let own: Vec<&Refusal> = refusals.iter().filter(|one| one.principal() == plan.who.id).collect();
         if !own.is_empty() {
-            let text = format!("{:#}\n", denials::document(&plan.who.id, &own));
+            let text = format!("{:#}\n", self.redactor.value(denials::document(&plan.who.id, &own)));
             let (target, path) = ("denied".to_owned(), "denied.json".to_owned());
             let artifact = Artifact { target, path, text, applies: false, reads_back: false };
-            self.write(&[plan], &plan.folder(), &artifact);
+            self.write(&[plan], &self.redactor.folder(plan), &artifact);
         }
     }
 

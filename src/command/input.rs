@@ -1,6 +1,6 @@
 //! Flags that every command which reads logs shares, and how they become a [`Reader`].
 
-#![expect(clippy::disallowed_methods, reason = "reads the settings file")]
+#![expect(clippy::disallowed_methods, reason = "reads the settings file and the key of pseudonyms")]
 
 use super::{Exit, Failure, output};
 use crate::aggregate::{Rules, Usage};
@@ -9,11 +9,17 @@ use crate::config::{Edge, Filter, Minimums};
 use crate::intent::Intent;
 use crate::model::document::Packing;
 use crate::pipeline::{self, Progress, Reader};
+use crate::report::redact::Redactor;
 use crate::report::summary;
 use globset::{GlobBuilder, GlobSetBuilder};
 use serde::Deserialize;
 use std::io::IsTerminal;
 use std::path::PathBuf;
+
+/// Names the file with the key of pseudonyms.
+const REDACT_KEY: &str = "LEASTGRANT_REDACT_KEY";
+/// Bytes that such a key has at least.
+const SHORTEST_KEY: usize = 16;
 
 /// Inputs and filters.
 #[derive(Debug, clap::Args)]
@@ -45,6 +51,13 @@ pub(super) struct Input {
     /// Settings in TOML (flags win over the environment, the environment over the file)
     #[arg(long, value_name = "FILE", env = "LEASTGRANT_CONFIG")]
     config: Option<PathBuf>,
+    /// Replace identities by stable pseudonyms: people, roles, sessions, keys, accounts, projects
+    #[arg(long)]
+    redact: bool,
+    /// Secret that the pseudonyms are made with, so that nobody can guess whom they stand for
+    /// [env: LEASTGRANT_REDACT_KEY, a file too]
+    #[arg(long, value_name = "FILE", requires = "redact")]
+    redact_key: Option<PathBuf>,
     /// Worker threads
     #[arg(long, value_name = "N", env = "LEASTGRANT_THREADS", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
@@ -156,6 +169,35 @@ impl Input {
     pub(super) fn wanted(&self) -> Result<impl Fn(&str) -> bool, Failure> {
         let principals = self.filter(Vec::new())?.principals;
         Ok(move |id: &str| principals.as_ref().is_none_or(|globs| globs.is_match(id)))
+    }
+
+    /// What replaces identities, where that is asked for.
+    pub(super) fn redactor(&self) -> Result<Redactor, Failure> {
+        if !self.redact {
+            return Ok(Redactor::default());
+        }
+        let named = || std::env::var_os(REDACT_KEY).filter(|named| !named.is_empty()).map(PathBuf::from);
+        let Some(path) = self.redact_key.clone().or_else(named) else {
+            if !self.quiet {
+                output::message(
+                    "redacted without a key: whoever can guess an account or an address can check the guess; \
+                     `--redact-key FILE` prevents that",
+                );
+            }
+            return Ok(Redactor::new(&[]));
+        };
+        let name = path.display().to_string();
+        let key = std::fs::read(&path).map_err(|why| format!("`{name}`: cannot be read: {why}"))?;
+        let key = key.trim_ascii();
+        if key.len() < SHORTEST_KEY {
+            return Err(format!(
+                "`{name}`: holds {} bytes, a key that cannot be guessed has {SHORTEST_KEY} or more: make one with \
+                 `openssl rand -hex 32`",
+                key.len()
+            )
+            .into());
+        }
+        Ok(Redactor::new(key))
     }
 
     fn filter(&self, conditions: Vec<String>) -> Result<Filter, Failure> {

@@ -5,6 +5,7 @@ use super::output::{self, Format};
 use super::{Exit, Failure};
 use crate::cloud;
 use crate::model::identity::PrincipalUse;
+use crate::report::redact::Redactor;
 use crate::report::table;
 use serde_json::{Value, json};
 
@@ -20,12 +21,14 @@ pub(super) struct Args {
 
 /// Runs it.
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let redactor = args.input.redactor()?;
     let (usage, _) = args.input.read(Ask::default())?;
+    let redactor = redactor.knowing(&usage);
     let text = match output::format(args.format) {
-        Format::Json => table::lines(&usage.principals.iter().map(value).collect::<Vec<Value>>()),
+        Format::Json => table::lines(&redactor.rows(usage.principals.iter().map(value).collect())),
         Format::Table => {
             let head = ["principal", "kind", "account", "events", "actions", "first", "last", "disposition"];
-            let rows: Vec<Vec<String>> = usage.principals.iter().map(cells).collect();
+            let rows: Vec<Vec<String>> = usage.principals.iter().map(|who| cells(who, &redactor)).collect();
             table::table(&head, &rows) + "\n"
         }
     };
@@ -44,14 +47,14 @@ fn value(who: &PrincipalUse) -> Value {
             "disposition": disposition(who) })
 }
 
-fn cells(who: &PrincipalUse) -> Vec<String> {
-    let id = if who.id.is_empty() { "(not said)".to_owned() } else { who.id.clone() };
+fn cells(who: &PrincipalUse, redactor: &Redactor) -> Vec<String> {
+    let id = if who.id.is_empty() { "(not said)".to_owned() } else { redactor.id(&who.id) };
     let (first, last) = (who.span.0.day().to_string(), who.span.1.day().to_string());
     let (events, actions) = (who.events.to_string(), who.actions.to_string());
     vec![
         id,
         who.kind.as_str().into(),
-        who.home.clone(),
+        redactor.text(&who.home),
         events,
         actions,
         first,

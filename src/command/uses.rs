@@ -15,10 +15,16 @@ pub(super) struct Args {
 
 /// Runs it.
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let redactor = args.input.redactor()?;
     let (usage, _) = args.input.read(Ask { lines: true, ..Ask::default() })?;
+    let redactor = redactor.knowing(&usage);
     let mut text = String::new();
     for line in usage.lines.iter().filter(|line| args.skipped || line.skipped.is_none()) {
-        text += &line.text();
+        if redactor.is_on() {
+            text += &redactor.value(serde_json::from_str(&line.text())?).to_string();
+        } else {
+            text += &line.text();
+        }
         text.push('\n');
     }
     output::print(&text)?;

@@ -60,6 +60,9 @@ pub enum MemoryError {
     /// It is no manifest.
     #[error("is no manifest of this program: {0}")]
     NotOne(#[from] serde_json::Error),
+    /// It was written with pseudonyms.
+    #[error("is redacted and holds no memory: use the folder of a run without `--redact`")]
+    Redacted,
     /// It was written by a later version.
     #[error(
         "was written by a newer version (memory {found}, this program knows {VERSION}): update leastgrant"
@@ -74,6 +77,8 @@ pub enum MemoryError {
 struct ManifestFile {
     #[serde(default)]
     memory: Option<MemoryFile>,
+    #[serde(default)]
+    redacted: bool,
 }
 
 /// The manifest's `memory`.
@@ -146,6 +151,9 @@ impl Memory {
     /// When the text is no manifest, or one of a newer version.
     pub fn read(manifest: &str, clouds: &[&'static str]) -> Result<Self, MemoryError> {
         let file: ManifestFile = serde_json::from_str(manifest)?;
+        if file.redacted {
+            return Err(MemoryError::Redacted);
+        }
         let Some(memory) = file.memory else { return Ok(Self::default()) };
         if memory.version > VERSION {
             return Err(MemoryError::TooNew { found: memory.version });

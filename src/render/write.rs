@@ -37,6 +37,7 @@ pub fn file(root: &Path, relative: &str, text: &str, keep: bool) -> std::io::Res
     folder(&parent)?;
     let stands = std::fs::read_to_string(&path).ok();
     if stands.as_deref() == Some(text) {
+        own(&path)?;
         return Ok(Written::Whole);
     }
     if keep && stands.is_some() {
@@ -46,6 +47,21 @@ pub fn file(root: &Path, relative: &str, text: &str, keep: bool) -> std::io::Res
     }
     atomically(&parent, &path, text)?;
     Ok(Written::Whole)
+}
+
+/// Leaves a file that stands to its owner.
+fn own(path: &Path) -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let all = std::fs::metadata(path)?.permissions();
+        if all.mode() & 0o077 != 0 {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(all.mode() & 0o700))?;
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+    Ok(())
 }
 
 fn atomically(parent: &Path, path: &PathBuf, text: &str) -> std::io::Result<()> {

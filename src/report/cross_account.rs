@@ -1,5 +1,6 @@
 //! Uses of what other accounts own: a grant in the principal's own account is only half of what such a use needs.
 
+use super::fold::Fold;
 use crate::aggregate::Usage;
 use crate::cloud;
 use crate::model::usage::Row;
@@ -10,15 +11,18 @@ use std::collections::BTreeSet;
 #[must_use]
 pub fn cross_account(usage: &Usage) -> Vec<Value> {
     let wanted = |row: &&Row| row.outcome.grants() && matches!(row.exempt, None | Some("review"));
-    let rows: BTreeSet<[&str; 5]> = usage.rows.iter().filter(wanted).filter_map(foreign).collect();
-    let entry = |[principal, action, resource, owner, place]: [&str; 5]| {
+    let fold = Fold::new(usage.rows.iter().filter(wanted));
+    let rows: BTreeSet<[String; 5]> =
+        usage.rows.iter().filter(wanted).filter_map(|row| foreign(row, &fold)).collect();
+    let entry = |[principal, action, resource, owner, place]: [String; 5]| {
         json!({ "principal": principal, "action": action, "resource": resource, "owner": owner,
                 "allow_in": place })
     };
     rows.into_iter().map(entry).collect()
 }
 
-fn foreign(row: &Row) -> Option<[&str; 5]> {
+fn foreign<'u>(row: &'u Row, fold: &Fold<'u>) -> Option<[String; 5]> {
     let (owner, place) = cloud::by_id(row.cloud)?.foreign(&row.action, &row.scope, &row.target.text)?;
-    Some([&row.principal, &row.action, &row.target.text, owner, place])
+    let (principal, action) = (row.principal.clone(), row.action.clone());
+    Some([principal, action, fold.shown(row).into_owned(), owner.to_owned(), place.to_owned()])
 }

@@ -1,14 +1,17 @@
 //! `manifest.json`: everything that a run decided.
 
+use super::fold::{self, Fold};
 use super::intent;
 use crate::aggregate::Usage;
 use crate::cloud;
 use crate::model::grant::{Grant, On};
 use crate::model::tally::Tally;
+use crate::model::usage::{Row, Seen};
 use crate::pipeline::{Fate, Plan, Planning};
 use crate::previous::{self, Kept};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// One file of the output folder.
@@ -62,6 +65,8 @@ fn principal(plan: &Plan<'_>) -> Value {
     let replayed = if let Fate::Written(verified) = &plan.fate { verified.replayed() } else { 0 };
     let who = &plan.who;
     let width = &plan.width;
+    let examples: BTreeSet<String> =
+        width.examples.iter().map(|text| fold::example(who.cloud, text)).collect();
     let ageing: Vec<Value> = plan.ageing().into_iter().map(unused).collect();
     let shared: &[String] = if let Fate::Written(verified) = &plan.fate { verified.shared() } else { &[] };
     let loosenings: Vec<Value> = plan
@@ -74,7 +79,7 @@ fn principal(plan: &Plan<'_>) -> Value {
             "withheld": plan.withheld(), "account": who.home, "documents": outcome, "why": why, "notes": notes,
             "replayed": replayed, "review": plan.review().len(), "events": who.events, "sessions": who.sessions(),
             "days": who.days(), "first": who.span.0.to_string(), "last": who.span.1.to_string(), "shared": shared,
-            "width": { "probes": width.probes, "allowed": width.allowed, "examples": width.examples },
+            "width": { "probes": width.probes, "allowed": width.allowed, "examples": examples },
             "ageing": ageing, "loosenings": loosenings })
 }
 
@@ -119,14 +124,31 @@ fn decisions(usage: &Usage, plans: &[Plan<'_>], planning: &Planning) -> Vec<Valu
 /// Uses that somebody should look at, whatever is granted.
 fn findings(plans: &[Plan<'_>]) -> Vec<Value> {
     let told = ["break-glass", "never", "root"];
-    let rows = plans.iter().flat_map(|plan| &plan.rows);
-    rows.filter(|row| row.outcome.grants() && row.exempt.is_some_and(|why| told.contains(&why)))
-        .map(|row| {
-            json!({ "finding": row.exempt, "principal": row.principal, "action": row.action,
-                    "resource": row.target.text, "count": row.seen.count, "first": row.seen.first,
-                    "last": row.seen.last, "event": row.seen.sample.1 })
-        })
-        .collect()
+    let rows = || {
+        let all = plans.iter().flat_map(|plan| plan.rows.iter().copied());
+        all.filter(|row| row.outcome.grants() && row.exempt.is_some_and(|why| told.contains(&why)))
+    };
+    let fold = Fold::new(rows());
+    let mut all: Vec<(&Row, Cow<'_, str>, Seen)> = Vec::new();
+    for row in rows() {
+        let shown = fold.shown(row);
+        let same = |(other, name, _): &&mut (&Row, Cow<'_, str>, Seen)| {
+            // What stands as it is has a line of its own.
+            let folded = *name != row.target.text && *name == shown;
+            folded
+                && (&row.principal, &row.action, row.exempt)
+                    == (&other.principal, &other.action, other.exempt)
+        };
+        match all.iter_mut().find(same) {
+            Some((.., seen)) => seen.merge(&row.seen),
+            None => all.push((row, shown, row.seen.clone())),
+        }
+    }
+    let value = |(row, shown, seen): (&Row, Cow<'_, str>, Seen)| {
+        json!({ "finding": row.exempt, "principal": row.principal, "action": row.action, "resource": shown,
+                "count": seen.count, "first": seen.first, "last": seen.last, "event": seen.sample.1 })
+    };
+    all.into_iter().map(value).collect()
 }
 
 /// Which catalogs decided, for those who compare two runs.
@@ -170,8 +192,9 @@ pub fn manifest(
 /// The manifest as it is written: for people, but for the memory, which stands on one line.
 #[must_use]
 pub fn text(mut manifest: Value) -> String {
-    let memory = manifest.as_object_mut().and_then(|map| map.remove("memory")).unwrap_or_default();
+    let memory = manifest.as_object_mut().and_then(|map| map.remove("memory"));
     let pretty = format!("{manifest:#}");
+    let Some(memory) = memory else { return pretty + "\n" };
     let open = pretty.trim_end().trim_end_matches('}').trim_end();
     format!("{open},\n  \"memory\": {memory}\n}}\n")
 }

@@ -2,6 +2,7 @@
 
 use super::intent;
 use super::manifest::{ArtifactEntry, status};
+use super::redact::Redactor;
 use super::table::table;
 use crate::aggregate::Usage;
 use crate::intent::Intent;
@@ -40,22 +41,27 @@ pub fn summary(
     artifacts: &[ArtifactEntry],
     intent: &Intent,
     out: &str,
+    redactor: &Redactor,
 ) -> String {
     let mut screen = vec![records(&usage.tally)];
     for unreadable in usage.tally.unreadable.iter().take(LISTED) {
-        screen.push(format!("  not read: {}: {}", terminal(&unreadable.path), terminal(&unreadable.why)));
+        screen.push(format!(
+            "  not read: {}: {}",
+            terminal(&redactor.text(&unreadable.path)),
+            terminal(&unreadable.why)
+        ));
     }
     more(&mut screen, usage.tally.unreadable.len(), "not read");
     for note in usage.notes.iter().take(LISTED) {
-        screen.push(format!("  {}: {}", note.code.as_str(), terminal(&note.text)));
+        screen.push(format!("  {}: {}", note.code.as_str(), terminal(&redactor.text(&note.text))));
     }
     more(&mut screen, usage.notes.len(), "notes");
-    screen.extend(super::coverage::lines(usage).iter().map(|line| terminal(line)));
-    screen.extend(decisions(usage, plans, intent));
+    screen.extend(super::coverage::lines(usage).iter().map(|line| terminal(&redactor.text(line))));
+    screen.extend(decisions(usage, plans, intent).iter().map(|line| redactor.text(line)));
     // Who is only remembered from a former run keeps its documents, and needs no line.
     let mut shown: Vec<&Plan<'_>> = plans.iter().filter(|plan| plan.who.events > 0).collect();
     shown.sort_by_key(|plan| rank(plan));
-    let rows: Vec<Vec<String>> = shown.iter().take(ROWS).map(|plan| row(plan)).collect();
+    let rows: Vec<Vec<String>> = shown.iter().take(ROWS).map(|plan| row(plan, redactor)).collect();
     screen
         .push(format!("\n{}", table(&["principal", "account", "state", "documents", "what to know"], &rows)));
     if shown.len() > ROWS {
@@ -66,9 +72,19 @@ pub fn summary(
         screen.push(format!("{kept} principals of former runs are not in these logs; what they have stays."));
     }
     screen.extend(
-        shown.iter().filter(|plan| !plan.loosenings.is_empty()).take(LISTED).map(|plan| loosenings(plan)),
+        shown
+            .iter()
+            .filter(|plan| !plan.loosenings.is_empty())
+            .take(LISTED)
+            .map(|plan| redactor.text(&loosenings(plan))),
     );
     let applied = artifacts.iter().filter(|a| a.applies).count();
+    if redactor.is_on() {
+        screen.push(format!(
+            "\nWrote {out}/manifest.json, redacted and without documents: run without `--redact` for those."
+        ));
+        return screen.join("\n");
+    }
     if applied == 0 {
         screen.push(format!(
             "\nWrote nothing to apply; {out}/manifest.json says what became of each principal."
@@ -140,7 +156,7 @@ fn rank(plan: &Plan<'_>) -> (u8, std::cmp::Reverse<u64>) {
     (group, std::cmp::Reverse(plan.who.events))
 }
 
-fn row(plan: &Plan<'_>) -> Vec<String> {
+fn row(plan: &Plan<'_>, redactor: &Redactor) -> Vec<String> {
     let review = plan.review().len();
     let (state, files, what) = match &plan.fate {
         Fate::Written(verified) => {
@@ -161,6 +177,8 @@ fn row(plan: &Plan<'_>) -> Vec<String> {
         .split_once(':')
         .filter(|(_, id)| id.contains('@'))
         .map_or(plan.name.as_str(), |(_, id)| id);
+    let id = redactor.id(&plan.who.id);
+    let name = if redactor.is_on() { id.rsplit(['/', ':']).next().unwrap_or(&id) } else { name };
     let who: String = format!("{} {name}", plan.who.kind.as_str()).chars().take(64).collect();
-    vec![who, plan.account.clone(), state, files, what]
+    vec![who, redactor.text(&plan.account), state, files, redactor.text(&what)]
 }

@@ -15,6 +15,7 @@ mod conditions;
 mod corpus;
 mod denials;
 mod coverage;
+mod discretion;
 mod events;
 mod hostile;
 mod laws;
