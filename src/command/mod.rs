@@ -2,6 +2,7 @@
 
 mod catalog;
 mod check;
+mod decided;
 mod drift;
 mod denied;
 mod data;
