@@ -14,11 +14,10 @@ pub(super) fn keepable(action: &str, on: Option<&Pattern>) -> Result<(), String>
         listed.chain(more.flat_map(|row| row.types.iter().map(String::as_str))).collect();
     let types = types.into_iter().collect::<Vec<_>>().join(", ");
     let Some(on) = on else {
-        // Where every type is optional, some calls name no resource: IAM asks for the action on all.
-        return if known.types.iter().any(|(_, required)| *required) {
-            Err(format!("`{}` without a `resource` would hold on everything: name one ({types})", known.full))
-        } else {
+        return if types.is_empty() {
             Ok(())
+        } else {
+            Err(format!("`{}` without a `resource` would hold on everything: name one ({types})", known.full))
         };
     };
     let text = on.to_string();
@@ -27,7 +26,7 @@ pub(super) fn keepable(action: &str, on: Option<&Pattern>) -> Result<(), String>
             "`resource` is `{text}`, which is no ARN: write arn:partition:service:region:account:name"
         ));
     }
-    if known.types.is_empty() && types.is_empty() {
+    if types.is_empty() {
         return Err(format!("`{}` takes no resource: keep it in an entry without `resource`", known.full));
     }
     if statement::may_apply(&known.full, &text) {
@@ -77,7 +76,10 @@ mod tests {
         assert_eq!(keep("s3:ListAllMyBuckets", ""), "");
         assert_eq!(keep("iam:PassRole", "arn:aws:iam::111122223333:role/app"), "");
         assert!(keep("s3:PutObject", "").contains("would hold on everything"));
-        assert!(keep("s3:PutObject", "arn:aws:s3:::orders").contains("(s3 bucket): it takes object"));
+        assert!(
+            keep("s3:PutObject", "arn:aws:s3:::orders")
+                .contains("(s3 bucket): it takes accesspointobject, object")
+        );
         let table = "arn:aws:dynamodb:eu-central-1:111122223333:table/orders";
         assert!(keep("iam:PassRole", table).contains("(dynamodb table): it takes role"));
         assert!(keep("s3:PutObject", "orders").contains("no ARN"));
