@@ -7,6 +7,7 @@ mod drift;
 mod denied;
 mod data;
 mod explain;
+mod folder;
 mod generate;
 mod input;
 mod intent;

@@ -16,6 +16,7 @@ mod corpus;
 mod denials;
 mod coverage;
 mod events;
+mod folder;
 mod hostile;
 mod laws;
 mod lifecycle;
