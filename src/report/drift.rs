@@ -48,8 +48,8 @@ pub fn rows(plan: &Plan<'_>, usage: &Usage, worlds: &Worlds<'_>) -> Vec<Value> {
 /// All names of a log, by cloud.
 #[must_use]
 pub fn worlds(usage: &Usage) -> Worlds<'_> {
-    let world = |id| World::new(usage.rows.iter().filter(|row| row.cloud == id));
-    CLOUDS.iter().map(|cloud| (cloud.id(), world(cloud.id()))).collect()
+    let rows = |id| usage.rows.iter().filter(move |row| row.cloud == id);
+    CLOUDS.iter().map(|cloud| (cloud.id(), World::new(rows(cloud.id()), *cloud))).collect()
 }
 
 /// Patterns that fit a name which somebody else uses by now.
