@@ -105,6 +105,15 @@ impl Gcp {
         self.organization.iter().flat_map(|row| &row.permissions).any(|known| glob(known, permission))
     }
 
+    /// Whether any permission is as asked.
+    pub fn any(&self, mut asked: impl FnMut(&str) -> bool) -> bool {
+        self.groups.iter().any(|(group, verbs)| {
+            let mut names =
+                verbs.split(',').map(|verb| format!("{group}.{}", verb.trim_end_matches(['~', '!'])));
+            names.any(|name| asked(&name))
+        })
+    }
+
     /// Permissions on the same kind of resource.
     #[must_use]
     pub fn neighbours(&self, permission: &str) -> Vec<String> {

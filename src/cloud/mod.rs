@@ -186,6 +186,21 @@ pub trait Cloud: Sync {
     fn canonical(&self, action: &str) -> Option<String>;
     /// Actions of the same service, or all where the service is unknown.
     fn neighbours(&self, action: &str) -> Vec<String>;
+    /// What is wrong with keeping a known action on a resource; none: on no resource.
+    ///
+    /// # Errors
+    /// When it would grant nothing, or more than it says.
+    fn keepable(&self, action: &str, on: Option<&Pattern>) -> Result<(), String>;
+    /// Whether a known action is one of those that the pattern, in lower case, stands for.
+    fn any_action(&self, wanted: &Pattern) -> bool;
+    /// Whether a text may name, or be a pattern over, resources.
+    fn resource_like(&self, _text: &str) -> bool {
+        true
+    }
+    /// Whether one of [`Cloud::loosenings`] can be called so.
+    fn is_step(&self, _step: &str) -> bool {
+        false
+    }
     /// Where something kept by hand is granted to a principal; none where it is not its place.
     fn keeps(&self, who: &str, on: &On) -> Option<String>;
     /// Whether a grant for one use is a grant for the other, whatever else is granted.

@@ -2,7 +2,7 @@
 
 use super::input::Input;
 use super::shape::Shape;
-use super::{Exit, Failure, output};
+use super::{Exit, Failure, folder, output};
 use crate::aggregate::Usage;
 use crate::cloud;
 use crate::model::usage::Row;
@@ -17,6 +17,7 @@ use crate::report::manifest::{self, ArtifactEntry};
 use crate::report::redact::Redactor;
 use crate::report::summary;
 use crate::verify;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Write verified policies for every principal, and a manifest
@@ -65,7 +66,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         // Only of this folder it is known what stands in it.
         memory: (args.shape.remembers(&args.out)).then_some(&planning.memory),
         redactor: &redactor,
-        unwritten: 0,
+        unwritten: BTreeSet::new(),
         entries: Vec::new(),
     };
     let refusals = if args.include_denied { denials::of_log(&usage) } else { Vec::new() };
@@ -77,15 +78,19 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         files.together(&plans, &targets)?;
     }
     files.entries.sort();
-    let manifest = redactor.manifest(manifest::manifest(&usage, &plans, &files.entries, &planning));
+    // A partial log does not tell what is no longer needed.
+    let goes = |entry: &ArtifactEntry| !files.partial && folder::must_go(entry, &plans, &targets);
+    let (stale, standing): (Vec<_>, Vec<_>) = files.left().into_iter().partition(goes);
+    let manifest = manifest::manifest(&usage, &plans, &files.entries, (&stale, &standing), &planning);
+    let manifest = redactor.manifest(manifest);
     write::file(&args.out, "manifest.json", &manifest::text(manifest), false)?;
     if !args.input.quiet {
         let out = args.out.display().to_string();
-        let text = summary::summary(&usage, &plans, &files.entries, &planning.intent, &out, &redactor);
+        let text = summary::summary(&usage, &plans, &files.entries, &stale, &planning, &out, &redactor);
         output::message(&text);
     }
     let exit = exit(&usage, &plans)?;
-    Ok(if files.unwritten > 0 { Exit::Refused } else { exit })
+    Ok(if !files.unwritten.is_empty() { Exit::Refused } else { exit })
 }
 
 /// Whether the folder holds what a later run builds on.
@@ -123,7 +128,7 @@ struct Files<'a> {
     /// With pseudonyms there are no documents: they could not be applied.
     redactor: &'a Redactor,
     /// Files that could not be written.
-    unwritten: usize,
+    unwritten: BTreeSet<String>,
     entries: Vec<ArtifactEntry>,
 }
 
@@ -180,6 +185,24 @@ impl Files<'_> {
         Ok(())
     }
 
+    /// Files of former runs that this one did not write.
+    fn left(&self) -> Vec<ArtifactEntry> {
+        let written = self.entries.iter().map(|entry| {
+            let beside = entry.path.strip_suffix(folder::BESIDE);
+            beside.unwrap_or(&entry.path).to_owned()
+        });
+        folder::left(self.root, folder::former(self.root), &written.chain(self.unwritten.clone()).collect())
+    }
+
+    /// What a partial run left beside a file is of no use once a complete run has written it.
+    fn tidy(&self, path: &str) {
+        let beside = format!("{path}{}", folder::BESIDE);
+        if let Err(why) = write::remove(self.root, &beside) {
+            let beside = self.root.join(beside);
+            output::message(&format!("leastgrant: `{}`: cannot be removed: {why}", beside.display()));
+        }
+    }
+
     fn write(&mut self, plans: &[&Plan<'_>], folder: &str, artifact: &Artifact) {
         let Some((plan, others)) = plans.split_first() else { return };
         let path = format!("{folder}/{}", artifact.path);
@@ -197,12 +220,17 @@ impl Files<'_> {
                     "leastgrant: `{}`: cannot be written: {why}",
                     self.root.join(&path).display()
                 ));
-                self.unwritten += 1;
+                self.unwritten.insert(path);
                 return;
             }
         };
         let (path, applies) = match written {
-            write::Written::Whole => (path, artifact.applies),
+            write::Written::Whole => {
+                if !self.partial {
+                    self.tidy(&path);
+                }
+                (path, artifact.applies)
+            }
             write::Written::Beside(beside) => (beside, false),
         };
         self.entries.push(ArtifactEntry {
@@ -212,6 +240,7 @@ impl Files<'_> {
             path,
             applies,
             shared_with: others.iter().map(|other| other.who.id.clone()).collect(),
+            sha256: manifest::digest(&artifact.text),
         });
     }
 }

@@ -2,9 +2,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "reads the intent file")]
 
-use super::{Exit, Failure, output};
-use crate::cloud::{self, CLOUDS};
-use crate::intent::{self, Intent, Problem};
+use super::{Exit, Failure, decided, output};
+use crate::intent::{self, Intent};
 use std::path::{Path, PathBuf};
 
 /// The file that says what people decided
@@ -16,7 +15,7 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Validate an intent file: fields, times, networks, actions
+    /// Validate an intent file: fields, times, networks, actions, resources, contradictions
     Check {
         /// The file
         #[arg(value_name = "FILE")]
@@ -48,7 +47,7 @@ pub(super) fn load(path: &Path) -> Result<Intent, Failure> {
     let text = std::fs::read_to_string(path).map_err(|e| format!("`{name}`: cannot be read: {e}"))?;
     let problems = match intent::parse(&name, &text) {
         Ok(intent) => {
-            let problems = unknown_actions(&intent);
+            let problems = decided::problems(&intent);
             if problems.is_empty() {
                 return Ok(intent);
             }
@@ -58,23 +57,4 @@ pub(super) fn load(path: &Path) -> Result<Intent, Failure> {
     };
     let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
     Err(lines.join("\n").into())
-}
-
-/// Kept actions that no cloud knows, with what may be meant.
-fn unknown_actions(intent: &Intent) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    for keep in &intent.keep {
-        for action in
-            keep.actions.iter().filter(|action| CLOUDS.iter().all(|c| c.canonical(action).is_none()))
-        {
-            let meant =
-                cloud::alike(action).map(|like| format!(": did you mean `{like}`?")).unwrap_or_default();
-            problems.push(Problem {
-                file: keep.meta.file.clone(),
-                line: keep.meta.line,
-                text: format!("`{action}` is no known action{meant}"),
-            });
-        }
-    }
-    problems
 }

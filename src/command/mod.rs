@@ -2,10 +2,12 @@
 
 mod catalog;
 mod check;
+mod decided;
 mod drift;
 mod denied;
 mod data;
 mod explain;
+mod folder;
 mod generate;
 mod input;
 mod intent;

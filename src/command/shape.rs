@@ -19,7 +19,7 @@ pub(super) struct Shape {
     #[arg(long)]
     exact: bool,
     /// Names of this stack are one thing: NAME-… becomes NAME-* (repeatable)
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = stack)]
     stack: Vec<String>,
     /// Folder of a former run: what it granted stays, where it stood [default: the folder written to]
     #[arg(long, value_name = "DIR")]
@@ -37,6 +37,15 @@ pub(super) struct Shape {
     /// One inline policy instead of managed ones
     #[arg(long)]
     inline: bool,
+}
+
+/// A stack's name, also where it is written as the pattern that it becomes.
+fn stack(text: &str) -> Result<String, String> {
+    let name = text.trim_end_matches(['*', '-']);
+    if name.is_empty() || name.contains(['*', '?']) {
+        return Err("name the stack itself: `orders` for `orders-*`".to_owned());
+    }
+    Ok(name.to_owned())
 }
 
 impl Shape {

@@ -64,6 +64,17 @@ fn own(path: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Removes a file, where it stands.
+///
+/// # Errors
+/// What the system says.
+pub fn remove(root: &Path, relative: &str) -> std::io::Result<()> {
+    match std::fs::remove_file(root.join(relative)) {
+        Err(why) if why.kind() != std::io::ErrorKind::NotFound => Err(why),
+        _ => Ok(()),
+    }
+}
+
 fn atomically(parent: &Path, path: &PathBuf, text: &str) -> std::io::Result<()> {
     let mut file = tempfile::NamedTempFile::new_in(parent)?;
     file.write_all(text.as_bytes())?;

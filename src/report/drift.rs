@@ -1,13 +1,19 @@
 //! What would change: grants that the log needs more, and grants that it no longer shows in use.
 
 use crate::aggregate::Usage;
+use crate::cloud::CLOUDS;
 use crate::model::grant::{Grant, On};
 use crate::pipeline::{Fate, Plan};
+use crate::synthesize::World;
 use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The names of a log, by cloud.
+pub type Worlds<'u> = BTreeMap<&'static str, World<'u>>;
 
 /// What one principal needs more, could lose, or lost.
 #[must_use]
-pub fn rows(plan: &Plan<'_>, usage: &Usage) -> Vec<Value> {
+pub fn rows(plan: &Plan<'_>, usage: &Usage, worlds: &Worlds<'_>) -> Vec<Value> {
     let mut all = Vec::new();
     let resource = |grant: &Grant| match &grant.on {
         On::Service => "*".to_owned(),
@@ -28,7 +34,7 @@ pub fn rows(plan: &Plan<'_>, usage: &Usage) -> Vec<Value> {
                          "resource": resource(grant), "last": grant.evidence.seen.last,
                          "why": "no use in these logs" }));
     }
-    for (grant, stranger) in strangers(plan, usage) {
+    for (grant, stranger) in strangers(plan, worlds) {
         all.push(json!({ "principal": plan.who.id, "drift": "could-lose", "action": grant.action,
                          "resource": resource(grant), "last": grant.evidence.seen.last,
                          "why": format!("the pattern now fits {stranger}, which this principal does not use") }));
@@ -39,24 +45,25 @@ pub fn rows(plan: &Plan<'_>, usage: &Usage) -> Vec<Value> {
     all
 }
 
+/// All names of a log, by cloud.
+#[must_use]
+pub fn worlds(usage: &Usage) -> Worlds<'_> {
+    let rows = |id| usage.rows.iter().filter(move |row| row.cloud == id);
+    CLOUDS.iter().map(|cloud| (cloud.id(), World::new(rows(cloud.id()), *cloud))).collect()
+}
+
 /// Patterns that fit a name which somebody else uses by now.
-fn strangers<'p>(plan: &'p Plan<'_>, usage: &'p Usage) -> Vec<(&'p Grant, String)> {
-    use crate::model::usage::Level;
-    let by = |grant: &Grant| grant.widened.iter().any(|w| w.pass == "tokens");
-    let wide = plan.grants.iter().filter(|grant| by(grant));
-    let mut all = Vec::new();
-    for grant in wide {
-        let On::Resource(pattern) = &grant.on else { continue };
-        let named =
-            usage.rows.iter().filter(|row| row.cloud == plan.who.cloud && row.target.level == Level::Named);
-        let mut foreign = named.filter(|row| pattern.matches(&row.target.text)).filter(|row| {
-            !plan.rows.iter().any(|own| own.outcome.grants() && own.target.text == row.target.text)
-        });
-        if let Some(row) = foreign.next() {
-            all.push((grant, row.target.text.to_string()));
-        }
-    }
-    all
+fn strangers<'p, 'u>(plan: &'p Plan<'_>, worlds: &Worlds<'u>) -> Vec<(&'p Grant, &'u str)> {
+    let Some(world) = worlds.get(plan.who.cloud) else { return Vec::new() };
+    let by = |grant: &&Grant| grant.widened.iter().any(|w| w.pass == "tokens");
+    let own: BTreeSet<&str> =
+        plan.rows.iter().filter(|row| row.outcome.grants()).map(|row| row.target.text.as_ref()).collect();
+    let first = |grant: &'p Grant| {
+        let On::Resource(pattern) = &grant.on else { return None };
+        let name = world.strangers(pattern, &own).next()?;
+        Some((grant, name))
+    };
+    plan.grants.iter().filter(by).filter_map(first).collect()
 }
 
 /// The same for a person to read.
@@ -69,6 +76,11 @@ pub fn text(rows: &[Value]) -> String {
         let kind = match word(row, "drift").as_str() {
             "needs-more" => "needs more",
             "could-lose" => "could lose",
+            "changed-by-hand" => "changed by hand",
+            "missing" => "missing",
+            "held-back" => "held back by a partial run",
+            "would-change" => "would change",
+            "stale" => "no longer written",
             _ => "cannot be written",
         };
         let head = format!("{}: {kind}", word(row, "principal"));
@@ -78,7 +90,7 @@ pub fn text(rows: &[Value]) -> String {
         }
         let action = word(row, "action");
         let on = if action.is_empty() {
-            String::new()
+            word(row, "path")
         } else {
             format!("{action} on {}; ", word(row, "resource"))
         };

@@ -1,8 +1,7 @@
-//! What each entry of the intent file did, and which did nothing.
+//! What each entry of the intent file, and each `--stack`, did, and which did nothing.
 
 use crate::aggregate::Usage;
-use crate::intent::Intent;
-use crate::pipeline::Plan;
+use crate::pipeline::{Plan, Planning};
 
 /// One entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,9 +16,10 @@ pub struct Applied {
     pub state: &'static str,
 }
 
-/// All entries; those that have expired last.
+/// All entries, and stacks of the command line; those that have expired last.
 #[must_use]
-pub fn applied(usage: &Usage, plans: &[Plan<'_>], intent: &Intent) -> Vec<Applied> {
+pub fn applied(usage: &Usage, plans: &[Plan<'_>], planning: &Planning) -> Vec<Applied> {
+    let intent = &planning.intent;
     let mut all: Vec<Applied> = Vec::new();
     let mut add = |kind: &'static str, name: String, matched: u64| {
         let state = if matched == 0 { "unmatched" } else { "applied" };
@@ -53,6 +53,12 @@ pub fn applied(usage: &Usage, plans: &[Plan<'_>], intent: &Intent) -> Vec<Applie
     }
     for entry in &intent.loosen {
         add("loosen", entry.meta.name("loosen"), grants(&entry.meta.name("loosen")));
+    }
+    for stack in &planning.shaping.stacks {
+        let says = format!("declared by --stack {stack};");
+        let grants = plans.iter().flat_map(|plan| &plan.grants);
+        let by = grants.filter(|grant| grant.widened.iter().any(|w| w.reason.starts_with(&says)));
+        add("stack", format!("--stack {stack}"), by.count() as u64);
     }
     let expired = usage.expired.iter().map(|name| Applied {
         name: name.clone(),

@@ -9,13 +9,14 @@ use crate::model::tally::Tally;
 use crate::model::usage::{Row, Seen};
 use crate::pipeline::{Fate, Plan, Planning};
 use crate::previous::{self, Kept};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// One file of the output folder.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ArtifactEntry {
     /// Whose it is.
     pub principal: String,
@@ -28,8 +29,37 @@ pub struct ArtifactEntry {
     /// Whether it is meant to be applied as it is.
     pub applies: bool,
     /// Whose else it is, where principals share a file.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shared_with: Vec<String>,
+    /// SHA-256 of what was written.
+    #[serde(default)]
+    pub sha256: String,
+}
+
+/// What a former run wrote.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Former {
+    /// Its files.
+    #[serde(default)]
+    pub artifacts: Vec<ArtifactEntry>,
+    /// Files of runs before it that must go.
+    #[serde(default)]
+    pub stale: Vec<ArtifactEntry>,
+    /// Files of runs before it that it said nothing of: of targets not asked for, or of a log read in part.
+    #[serde(default)]
+    pub standing: Vec<ArtifactEntry>,
+}
+
+/// The files that a manifest lists; none where it is none.
+#[must_use]
+pub fn former(manifest: &str) -> Former {
+    serde_json::from_str(manifest).unwrap_or_default()
+}
+
+/// SHA-256 of a file's text, in hexadecimal digits.
+#[must_use]
+pub fn digest(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The word for a principal's state.
@@ -115,7 +145,7 @@ fn memory(usage: &Usage, plans: &[Plan<'_>], planning: &Planning) -> Value {
 
 /// Every entry of the intent file, and what it did.
 fn decisions(usage: &Usage, plans: &[Plan<'_>], planning: &Planning) -> Vec<Value> {
-    intent::applied(usage, plans, &planning.intent)
+    intent::applied(usage, plans, planning)
         .into_iter()
         .map(|entry| json!({ "entry": entry.name, "kind": entry.kind, "matched": entry.matched, "state": entry.state }))
         .collect()
@@ -163,12 +193,13 @@ fn catalogs(usage: &Usage) -> Value {
     Value::Object(all.collect())
 }
 
-/// The whole manifest.
+/// The whole manifest. The files of former runs that this one did not write: those that must go, and others.
 #[must_use]
 pub fn manifest(
     usage: &Usage,
     plans: &[Plan<'_>],
     artifacts: &[ArtifactEntry],
+    (stale, standing): (&[ArtifactEntry], &[ArtifactEntry]),
     planning: &Planning,
 ) -> Value {
     let notes: Vec<Value> =
@@ -178,6 +209,8 @@ pub fn manifest(
         "tally": tally(&usage.tally),
         "principals": plans.iter().map(principal).collect::<Vec<Value>>(),
         "artifacts": artifacts,
+        "stale": stale,
+        "standing": standing,
         "coverage": super::coverage::coverage(usage),
         "catalog": catalogs(usage),
         "cross_account": super::cross_account::cross_account(usage),

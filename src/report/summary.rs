@@ -5,10 +5,9 @@ use super::manifest::{ArtifactEntry, status};
 use super::redact::Redactor;
 use super::table::table;
 use crate::aggregate::Usage;
-use crate::intent::Intent;
 use crate::model::document::DocumentKind;
 use crate::model::tally::Tally;
-use crate::pipeline::{Fate, Plan};
+use crate::pipeline::{Fate, Plan, Planning};
 use crate::render::escape::terminal;
 
 /// Principals that fit onto one screen.
@@ -39,7 +38,8 @@ pub fn summary(
     usage: &Usage,
     plans: &[Plan<'_>],
     artifacts: &[ArtifactEntry],
-    intent: &Intent,
+    stale: &[ArtifactEntry],
+    planning: &Planning,
     out: &str,
     redactor: &Redactor,
 ) -> String {
@@ -57,7 +57,7 @@ pub fn summary(
     }
     more(&mut screen, usage.notes.len(), "notes");
     screen.extend(super::coverage::lines(usage).iter().map(|line| terminal(&redactor.text(line))));
-    screen.extend(decisions(usage, plans, intent).iter().map(|line| redactor.text(line)));
+    screen.extend(decisions(usage, plans, planning).iter().map(|line| redactor.text(line)));
     // Who is only remembered from a former run keeps its documents, and needs no line.
     let mut shown: Vec<&Plan<'_>> = plans.iter().filter(|plan| plan.who.events > 0).collect();
     shown.sort_by_key(|plan| rank(plan));
@@ -78,6 +78,11 @@ pub fn summary(
             .take(LISTED)
             .map(|plan| redactor.text(&loosenings(plan))),
     );
+    for entry in stale.iter().take(LISTED) {
+        let path = terminal(&entry.path);
+        screen.push(format!("no longer written, yet still there: remove {out}/{path} by hand"));
+    }
+    more(&mut screen, stale.len(), "files to remove");
     let applied = artifacts.iter().filter(|a| a.applies).count();
     if redactor.is_on() {
         screen.push(format!(
@@ -103,13 +108,14 @@ pub fn summary(
 }
 
 /// Entries of the intent file that did nothing, and what stands for the sake of another use.
-fn decisions(usage: &Usage, plans: &[Plan<'_>], intent: &Intent) -> Vec<String> {
-    let entries = intent::applied(usage, plans, intent);
+fn decisions(usage: &Usage, plans: &[Plan<'_>], planning: &Planning) -> Vec<String> {
+    let entries = intent::applied(usage, plans, planning);
     let idle = entries.iter().filter(|entry| entry.state != "applied");
     let mut lines: Vec<String> = idle
         .map(|entry| {
             let why = if entry.state == "expired" { "has expired" } else { "matches nothing" };
-            format!("  intent: {} {why}", terminal(&entry.name))
+            let from = if entry.kind == "stack" { "" } else { "intent: " };
+            format!("  {from}{} {why}", terminal(&entry.name))
         })
         .collect();
     for plan in plans {

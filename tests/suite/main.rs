@@ -17,6 +17,7 @@ mod denials;
 mod coverage;
 mod discretion;
 mod events;
+mod folder;
 mod hostile;
 mod laws;
 mod lifecycle;

@@ -1,6 +1,7 @@
 //! Amazon Web Services: CloudTrail in, IAM policies out.
 
 mod boundary;
+mod decided;
 mod denial;
 mod coverage;
 mod evaluate;
@@ -179,6 +180,22 @@ impl Cloud for Aws {
         let prefix = action.split(':').next().unwrap_or("");
         let service = catalog::aws().table.service(&prefix.to_ascii_lowercase());
         service.map(|s| s.actions.iter().map(|a| a.full.clone()).collect()).unwrap_or_default()
+    }
+
+    fn keepable(&self, action: &str, on: Option<&Pattern>) -> Result<(), String> {
+        decided::keepable(action, on)
+    }
+
+    fn any_action(&self, wanted: &Pattern) -> bool {
+        decided::any_action(wanted)
+    }
+
+    fn resource_like(&self, text: &str) -> bool {
+        decided::resource_like(text)
+    }
+
+    fn is_step(&self, step: &str) -> bool {
+        decided::is_step(step)
     }
 
     fn keeps(&self, who: &str, on: &On) -> Option<String> {

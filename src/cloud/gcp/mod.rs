@@ -17,6 +17,7 @@ use crate::model::denial::{Advice, Denial, Refused};
 use crate::model::document::{Document, DoesNotFit, Layout, Packing};
 use crate::model::grant::{Grant, On};
 use crate::model::identity::{Actor, Disposition, Kind};
+use crate::model::pattern::Pattern;
 use crate::model::tally::Skip;
 use crate::model::time::Timestamp;
 use crate::model::usage::{Join, Origin, Reading, Row, Use};
@@ -113,6 +114,24 @@ impl Cloud for Gcp {
 
     fn neighbours(&self, action: &str) -> Vec<String> {
         catalog::gcp().neighbours(action)
+    }
+
+    fn keepable(&self, action: &str, on: Option<&Pattern>) -> Result<(), String> {
+        let Some(on) = on else {
+            return Err(format!(
+                "`{action}` needs a `resource`: name where it is granted, as projects/NAME or organizations/NUMBER"
+            ));
+        };
+        let named = on.is_exact() && self.keeps("", &On::Resource(on.clone())).is_some();
+        named.then_some(()).ok_or_else(|| {
+            format!(
+                "`resource` is `{on}`, where no role can be defined: write projects/NAME or organizations/NUMBER"
+            )
+        })
+    }
+
+    fn any_action(&self, wanted: &Pattern) -> bool {
+        catalog::gcp().any(|known| wanted.matches(&known.to_ascii_lowercase()))
     }
 
     fn keeps(&self, _who: &str, on: &On) -> Option<String> {
