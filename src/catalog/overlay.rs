@@ -25,12 +25,12 @@ impl Several {
 }
 
 /// A permission that an event uses.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UseRule {
     /// `prefix:Name`.
     pub action: String,
-    /// Only where the request has this: path → `present`, `absent`, `has TEXT`, `lacks TEXT` or a literal.
+    /// Only where the request has this: path → `present`, `absent`, `has TEXT`, `lacks TEXT`, `not TEXT` or a literal.
     #[serde(default)]
     pub when: BTreeMap<String, String>,
     /// Only this resource type.
@@ -51,7 +51,7 @@ pub struct UseRule {
 pub struct EventRule {
     /// Event names after suffix stripping.
     pub names: Vec<String>,
-    /// Request path → `present`, `absent`, `has TEXT`, `lacks TEXT` or a literal.
+    /// Request path → `present`, `absent`, `has TEXT`, `lacks TEXT`, `not TEXT` or a literal.
     #[serde(default)]
     pub when: BTreeMap<String, String>,
     /// The permissions used.
@@ -199,6 +199,8 @@ pub struct TagRule {
     pub types: Vec<String>,
     /// Condition key that tells the creating action.
     pub key: Option<String>,
+    /// Where the ARN of what is made stands as a part of a path, percent-encoded: what stands before it.
+    pub path: Option<String>,
     /// Why.
     pub because: String,
     /// Where that is documented.

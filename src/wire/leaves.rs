@@ -60,6 +60,9 @@ const TAGS: [&str; 15] = [
     "userpooltags",
 ];
 
+/// Subtrees that describe what is made later, by other calls: tags in them are not for this one.
+const LATER: [&str; 1] = ["launchtemplatedata"];
+
 /// Parameters that hold what users write at will. A name or an ARN in them says nothing of what a call is about.
 const FREE: [&str; 30] = [
     "alarmactions",
@@ -252,6 +255,10 @@ impl<'de> Visitor<'de> for Walk<'_, 'de> {
                 self.table(raw);
             }
             if SELECTORS.contains(&key.as_str()) {
+                map.next_value::<serde::de::IgnoredAny>()?;
+                continue;
+            }
+            if TAGS.contains(&key.as_str()) && self.path.split('.').any(|part| LATER.contains(&part)) {
                 map.next_value::<serde::de::IgnoredAny>()?;
                 continue;
             }

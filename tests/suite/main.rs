@@ -25,6 +25,7 @@ mod passed;
 mod readme;
 mod scenarios;
 mod support;
+mod tags;
 mod tidy;
 mod update;
 mod widening;

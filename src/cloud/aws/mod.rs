@@ -20,6 +20,7 @@ mod refusal;
 mod resource;
 mod shape;
 mod statement;
+mod tags;
 mod take;
 mod trail;
 

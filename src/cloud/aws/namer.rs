@@ -1,13 +1,15 @@
 //! The cascade for one resource type of one action: where a record may name it, best evidence first.
 
+mod values;
+
+use super::map::first_word;
 use super::resource::{Ctx, Found, alternatives, percent_decode};
-use crate::catalog;
-use crate::catalog::overlay::{Fill, UseRule};
-use crate::catalog::table::{Action, ResourceType, Service};
-use crate::catalog::template::{ACCOUNT, PARTITION, Part, REGION, Template};
+use crate::catalog::overlay::UseRule;
+use crate::catalog::table::{AccessLevel, Action, ResourceType, Service};
+use crate::catalog::template::{ACCOUNT, PARTITION, REGION, Template};
 use crate::model::pattern::escape;
 use crate::model::usage::{Level, Target};
-use crate::wire::leaves::{Leaf, Leaves, normal};
+use crate::wire::leaves::{Leaf, normal};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
@@ -37,15 +39,12 @@ impl Namer<'_, '_> {
             if alternatives(self.action) {
                 return Vec::new();
             }
-            let fixed = self.resource.templates.first().and_then(|t| self.literal(t, &|_| None));
+            let fixed = self.resource.templates.first().and_then(|t| self.literal(t, 0, &|_| None));
             return fixed.map(|arn| (Target::named(arn), "fixed-name")).into_iter().collect();
         }
-        // What a rule says of this very type is the whole truth about it.
+        // What a rule says of this very type is the whole truth about it: where its parameters are not there, nothing is.
         if self.rule.is_some_and(|rule| !rule.fill.is_empty()) {
-            let by_rule = self.filled(&|var| self.by_rule(var));
-            if !by_rule.is_empty() {
-                return mark(by_rule, "event-rule");
-            }
+            return mark(self.filled(&|var| self.by_rule(var)), "event-rule");
         }
         let listed = self.ctx.record.resources.0.iter().filter_map(|r| r.arn.filled().map(str::to_owned));
         let listed = self.fitting(listed);
@@ -54,7 +53,7 @@ impl Namer<'_, '_> {
         }
         let found = self.in_request();
         if !found.is_empty() {
-            return found;
+            return if first_word(self.action.name) == "Copy" { self.with_copy(found) } else { found };
         }
         if !listed.is_empty() {
             return named(listed, "resources");
@@ -68,13 +67,23 @@ impl Namer<'_, '_> {
         mark(made, "response-parameter")
     }
 
+    /// What is copied, with the copy that the answer names: both are checked.
+    fn with_copy(&self, mut found: Vec<Found>) -> Vec<Found> {
+        let made = self.filled(&|var| {
+            [self.by_name(self.ctx.response(), var), self.by_id(self.ctx.response())].concat()
+        });
+        found.extend(mark(made, "response-parameter"));
+        found
+    }
+
     /// The type's own parameter first; an ARN elsewhere in the request only where that gives nothing.
     fn in_request(&self) -> Vec<Found> {
         let (own, unfit): (Vec<String>, Vec<String>) =
             self.own_arns().into_iter().partition(|arn| self.resource.fits(arn));
         if !own.is_empty() {
             let beside = if self.takes_all() { self.filled(&|var| self.by_hand(var)) } else { Vec::new() };
-            return [named(own, "request-arn"), mark(beside, "fill")].concat();
+            let own = own.into_iter().map(|arn| (self.whole(arn), "request-arn")).collect();
+            return [own, mark(beside, "fill")].concat();
         }
         let of_another_type = |arn: &String| {
             let mut types = self.action.types.iter().filter_map(|(at, _)| self.service.types.get(*at));
@@ -112,6 +121,21 @@ impl Namer<'_, '_> {
             return mark(by_id, "id-prefix");
         }
         named(self.fitting(arn_leaves(self.ctx.request.naming())), "request-arn")
+    }
+
+    /// The target of an ARN, which some services take without the characters that they add to a name.
+    fn whole(&self, arn: String) -> Target<'static> {
+        let var = self.resource.templates.first().and_then(|template| template.own_vars().last());
+        let specs = var.into_iter().flat_map(|var| self.fills(var)).flat_map(|fill| fill.from.list());
+        let mut suffixes = specs.filter_map(|spec| spec.split_once("| append ")).map(|(_, suffix)| suffix);
+        let Some(suffix) = suffixes.find(|suffix| suffix.contains('?')) else { return Target::named(arn) };
+        let added = arn.len().checked_sub(suffix.len()).and_then(|at| arn.get(at..)).unwrap_or("");
+        let fits =
+            added.chars().zip(suffix.chars()).all(|(c, s)| c == s || (s == '?' && c.is_ascii_alphanumeric()));
+        if fits && !added.is_empty() {
+            return Target::named(arn);
+        }
+        Target::pattern(Level::Partial, escape(&arn) + suffix)
     }
 
     fn in_answer(&self) -> Vec<String> {
@@ -173,28 +197,46 @@ impl Namer<'_, '_> {
                 let values = found.get(at)?;
                 values.get(round).or(values.first())
             };
-            let suffixed = vars.iter().any(|var| pick(var).is_some_and(|(_, suffix)| !suffix.is_empty()));
+            let open = |(_, suffix): (String, String)| !suffix.is_empty();
+            let suffixed = vars.iter().any(|var| pick(var).cloned().is_some_and(open))
+                || self.region(round).is_some_and(open);
             let target = if missing || suffixed {
-                let open = self.pattern(template, &|var| {
+                let open = self.pattern(template, round, &|var| {
                     pick(var).map(|(value, suffix)| format!("{}{suffix}", escape(value)))
                 });
                 open.map(|pattern| Target::pattern(Level::Partial, pattern))
             } else {
-                self.literal(template, &|var| pick(var).map(|(value, _)| value.clone())).map(Target::named)
+                self.literal(template, round, &|var| pick(var).map(|(value, _)| value.clone()))
+                    .map(Target::named)
             };
             out.extend(target);
         }
         out
     }
 
-    /// The template with all its placeholders; a fill may say that another account owns the resource.
-    fn literal(&self, template: &Template, own: &dyn Fn(&str) -> Option<String>) -> Option<String> {
-        let owner = self.by_hand(ACCOUNT).into_iter().next().map(|(account, _)| account);
+    /// The account of the resource, which a fill may say is another one.
+    fn owner(&self, round: usize) -> Option<String> {
+        let owners = self.by_hand(ACCOUNT);
+        let owner = owners.get(round).or(owners.first()).map(|(account, _)| account.clone());
+        owner.or_else(|| Some(self.ctx.record.account().to_owned()).filter(|account| !account.is_empty()))
+    }
+
+    /// The region of the resource, which a fill may leave open.
+    fn region(&self, round: usize) -> Option<(String, String)> {
+        let regions = self.by_hand(REGION);
+        let region = regions.get(round).or(regions.first()).cloned();
+        region.or_else(|| Some((self.ctx.record.aws_region.filled()?.to_owned(), String::new())))
+    }
+
+    /// The template with all its placeholders, those of one round of values.
+    fn literal(
+        &self,
+        template: &Template,
+        round: usize,
+        own: &dyn Fn(&str) -> Option<String>,
+    ) -> Option<String> {
         template.fill(|name| match name {
-            ACCOUNT => owner
-                .clone()
-                .or_else(|| Some(self.ctx.record.account().to_owned()).filter(|account| !account.is_empty()))
-                .map(Cow::Owned),
+            ACCOUNT => self.owner(round).map(Cow::Owned),
             PARTITION => Some(Cow::Borrowed(self.ctx.record.partition())),
             REGION => self.ctx.record.aws_region.filled().map(Cow::Borrowed),
             name => own(name).map(Cow::Owned),
@@ -204,171 +246,27 @@ impl Namer<'_, '_> {
     /// Whether what is missing is an id that the service makes, and nothing else can be meant.
     fn open_ended(&self, vars: &[&str], found: &[Vec<(String, String)>]) -> bool {
         let made = |var: &str| {
-            var == "Id" || (self.alone && ["id", "uuid", "suffix"].iter().any(|s| normal(var).ends_with(s)))
+            let own =
+                self.action.level == AccessLevel::Tagging && vars.len() > 1 && vars.last() == Some(&var);
+            let id = || ["id", "uuid", "suffix"].iter().any(|s| normal(var).ends_with(s));
+            var == "Id" || (self.alone && (own || id()))
         };
         vars.iter().zip(found).all(|(var, values)| !values.is_empty() || made(var))
     }
 
-    fn pattern(&self, template: &Template, own: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    fn pattern(
+        &self,
+        template: &Template,
+        round: usize,
+        own: &dyn Fn(&str) -> Option<String>,
+    ) -> Option<String> {
         self.ctx.whole_type(self.resource)?;
         template.fill(|name| match name {
             PARTITION => Some(escape(self.ctx.record.partition()).into()),
-            REGION => self.ctx.record.aws_region.filled().map(|r| escape(r).into()),
-            ACCOUNT => Some(escape(self.ctx.record.account()).into()),
+            REGION => self.region(round).map(|(region, suffix)| (escape(&region) + &suffix).into()),
+            ACCOUNT => Some(escape(&self.owner(round).unwrap_or_default()).into()),
             name => Some(own(name).map_or(Cow::Borrowed("*"), Cow::Owned)),
         })
-    }
-
-    fn by_rule(&self, var: &str) -> Vec<(String, String)> {
-        let Some(paths) = self.rule.and_then(|rule| rule.fill.get(var)) else { return Vec::new() };
-        paths.list().iter().map(|spec| self.hand_values(spec)).find(|v| !v.is_empty()).unwrap_or_default()
-    }
-
-    fn by_hand_or_name(&self, var: &str) -> Vec<(String, String)> {
-        let by_hand = self.by_hand(var);
-        if by_hand.is_empty() { self.by_name(&self.ctx.request, var) } else { by_hand }
-    }
-
-    /// Whether the type's own fill takes the names of several parameters.
-    fn takes_all(&self) -> bool {
-        let own = self.resource.templates.first().and_then(|t| t.own_vars().last());
-        own.is_some_and(|var| self.fills(var).any(|fill| fill.all))
-    }
-
-    /// Whether a hand-written fill speaks for the placeholder: it says that nothing does, or its parameter is there.
-    fn is_spoken_for(&self, var: &str) -> bool {
-        let path = |spec: &str| spec.split('|').next().unwrap_or("").trim().to_owned();
-        self.fills(var).any(|fill| {
-            let from = fill.from.list();
-            from.is_empty() || from.iter().any(|spec| self.ctx.request.has(&path(spec)))
-        })
-    }
-
-    /// Hand-written fills for a placeholder of this type and action, those for this very action first.
-    fn fills(&self, var: &str) -> impl Iterator<Item = &'static Fill> {
-        let fits = |fill: &&Fill| {
-            fill.placeholder == var
-                && (fill.actions.is_empty() || fill.actions.iter().any(|a| a == self.action.name))
-        };
-        let fills = catalog::aws().fills.get(&self.resource.full).map_or(&[][..], Vec::as_slice);
-        let mut fills: Vec<&Fill> = fills.iter().filter(fits).collect();
-        fills.sort_by_key(|fill| fill.actions.is_empty());
-        fills.into_iter()
-    }
-
-    fn by_hand(&self, var: &str) -> Vec<(String, String)> {
-        for fill in self.fills(var) {
-            let mut found = fill.from.list().iter().map(|spec| self.hand_values(spec));
-            let values: Vec<_> = if fill.all {
-                found.flatten().collect()
-            } else {
-                found.find(|values| !values.is_empty()).unwrap_or_default()
-            };
-            if !values.is_empty() {
-                return values;
-            }
-        }
-        Vec::new()
-    }
-
-    /// Values of one alternative: `path | filter …`, `= constant`, and after `append` what the service adds to a name.
-    fn hand_values(&self, spec: &str) -> Vec<(String, String)> {
-        if let Some(constant) = spec.strip_prefix("= ") {
-            let wild = constant.contains('*');
-            return vec![if wild {
-                (String::new(), constant.to_owned())
-            } else {
-                (constant.to_owned(), String::new())
-            }];
-        }
-        let (path, suffix) = spec.split_once("| append ").unwrap_or((spec, ""));
-        let values = self.ctx.values(path).into_iter().filter(|v| !v.starts_with("arn:"));
-        let values = values.filter(|v| !v.is_empty() || path.contains("| blank "));
-        values.map(|v| (v.into_owned(), suffix.to_owned())).collect()
-    }
-
-    /// Whether constants alone would name the type: then nothing names it.
-    fn constants_only(&self) -> bool {
-        let Some(template) = self.resource.templates.first() else { return true };
-        template.own_vars().all(|var| {
-            let hit =
-                self.fills(var).flat_map(|f| f.from.list()).find(|spec| !self.hand_values(spec).is_empty());
-            let constant = hit.map_or_else(
-                || self.by_name(&self.ctx.request, var).is_empty(),
-                |spec| spec.starts_with("= "),
-            );
-            constant && !self.fills(var).any(|fill| fill.alone)
-        })
-    }
-
-    /// Leaves called like the placeholder.
-    fn by_name(&self, leaves: &Leaves<'_>, var: &str) -> Vec<(String, String)> {
-        if self.is_spoken_for(var) {
-            return Vec::new();
-        }
-        let Some(template) = self.resource.templates.first() else { return Vec::new() };
-        let (kind, core) = (self.resource.kind.as_str(), template.core(var));
-        let generic = matches!(core, "id" | "name" | "identifier" | "resourceid" | "resourcename");
-        // Only the type's own placeholder is called after the type; the ones before it name what it lies in.
-        let mut vars = template.own_vars();
-        let (first, last) = (vars.next(), vars.last());
-        let own = last.or(first) == Some(var) && (last.is_none() || core.contains(kind));
-        let fits = |leaf: &&Leaf<'_>| {
-            let key = leaf.key();
-            // A placeholder for an id is not filled by a name.
-            let an_id = core.ends_with("id");
-            let of_kind = |key: &str| match key.strip_prefix(kind) {
-                Some("name") => !an_id,
-                Some(rest) => matches!(rest, "" | "id" | "identifier"),
-                None => false,
-            };
-            let bare = |key: &str| key == "id" || (key == "name" && !an_id);
-            let top = !leaf.path.contains('.');
-            let singular = key.strip_suffix('s').unwrap_or(key);
-            let below = || leaf.path.rsplit('.').nth(1) == Some(kind);
-            (!generic && (key == core || singular == core))
-                || (own && (of_kind(key) || of_kind(singular)))
-                || (own && bare(key) && ((top && self.is_about(kind)) || below()))
-                || (generic && key == core && below())
-        };
-        let plain = |leaf: &&Leaf<'_>| !leaf.value.starts_with("arn:") && !leaf.value.contains("://");
-        let values: BTreeSet<String> =
-            leaves.naming().filter(fits).filter(plain).map(|l| self.without_slash(var, &l.value)).collect();
-        values.into_iter().map(|v| (v, String::new())).collect()
-    }
-
-    /// Whether the event is called after the type.
-    fn is_about(&self, kind: &str) -> bool {
-        let event = normal(self.event);
-        event.strip_suffix('s').unwrap_or(&event).ends_with(kind) || event.ends_with(kind)
-    }
-
-    /// A template that puts its own slash before the placeholder takes the name without one.
-    fn without_slash(&self, var: &str, value: &str) -> String {
-        let slash = self.resource.templates.iter().any(|template| {
-            template.parts.windows(2).any(|pair| match pair {
-                [Part::Text(text), Part::Var(name)] => *name == var && text.ends_with('/'),
-                _ => false,
-            })
-        });
-        if slash { value.strip_prefix('/').unwrap_or(value).to_owned() } else { value.to_owned() }
-    }
-
-    /// Values that carry the EC2 id prefix of this type.
-    fn by_id(&self, leaves: &Leaves<'_>) -> Vec<(String, String)> {
-        if self.service.prefix != "ec2" {
-            return Vec::new();
-        }
-        let ids = &catalog::aws().ids;
-        let kind = |value: &str| {
-            let id = ids.iter().find(|id| value.starts_with(&id.prefix))?;
-            let rest = value.strip_prefix(id.prefix.as_str())?;
-            let made = (8..=17).contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_hexdigit());
-            made.then_some(id.resource_type.as_str())
-        };
-        let fits = leaves.naming().filter(|leaf| kind(&leaf.value) == Some(self.resource.name));
-        let values: BTreeSet<String> = fits.map(|leaf| leaf.value.to_string()).collect();
-        values.into_iter().map(|v| (v, String::new())).collect()
     }
 }
 
@@ -387,7 +285,9 @@ fn mark(targets: Vec<Target<'static>>, rule: &'static str) -> Vec<Found> {
 }
 
 /// ARNs among leaves, percent-decoded where a service logs them so.
-fn arn_leaves<'l, 'a: 'l>(leaves: impl Iterator<Item = &'l Leaf<'a>>) -> impl Iterator<Item = String> {
+pub(super) fn arn_leaves<'l, 'a: 'l>(
+    leaves: impl Iterator<Item = &'l Leaf<'a>>,
+) -> impl Iterator<Item = String> {
     leaves.filter_map(|leaf| {
         if leaf.value.starts_with("arn:") {
             Some(leaf.value.to_string())

@@ -85,6 +85,9 @@ impl<'a> Ctx<'a> {
             "absent" => !self.request.has(path),
             literal => match literal.split_once(' ') {
                 Some(("has", text)) => self.request.at(path).any(|leaf| leaf.value.contains(text)),
+                Some(("not", text)) => {
+                    self.request.has(path) && !self.request.at(path).any(|leaf| leaf.value == text)
+                }
                 Some(("lacks", text)) => !self.request.at(path).any(|leaf| leaf.value.contains(text)),
                 _ => self.request.at(path).any(|leaf| leaf.value == literal),
             },
@@ -99,16 +102,29 @@ impl<'a> Ctx<'a> {
             "after" => value.split_once(text)?.1.to_owned(),
             "last" => value.rsplit(text).next()?.to_owned(),
             "but-last" => value.rsplit(text).nth(1)?.to_owned(),
-            "strip" => value.strip_prefix(text).unwrap_or(value).to_owned(),
+            "strip" => text.split(' ').find_map(|head| value.strip_prefix(head)).unwrap_or(value).to_owned(),
             "unless" => Some(value).filter(|value| !value.starts_with(text))?.to_owned(),
-            "only" => Some(value).filter(|value| value.starts_with(text))?.to_owned(),
+            "only" => Some(value).filter(|v| text.split(' ').any(|head| v.starts_with(head)))?.to_owned(),
             "lower" => value.to_ascii_lowercase(),
             "map" => text.split(' ').find_map(|pair| pair.strip_prefix(value)?.strip_prefix('='))?.to_owned(),
-            "following" => following(value, text)?.to_owned(),
+            "following" => following(value, text)?.next()?.to_owned(),
+            "following-below" => following(value, text)?.nth(1)?.to_owned(),
             "blank" => Some("").filter(|_| value.starts_with(text))?.to_owned(),
             "with" => format!("{value}:{}", self.request.at(text).next()?.value),
             "lacks" => Some(value).filter(|_| !self.request.has(text))?.to_owned(),
             "decode" => percent_decode(value),
+            "account" => account_of(value)?.to_owned(),
+            "unowned" => {
+                account_of(value).map_or(value, |id| value.get(id.len() + 1..).unwrap_or(value)).to_owned()
+            }
+            "public" if value.starts_with(text) => String::new(),
+            "public" => self.record.account().to_owned(),
+            "not" => Some(value).filter(|value| *value != text)?.to_owned(),
+            "beside" => {
+                let (path, wanted) = text.split_once(' ')?;
+                let is = |leaf: &Leaf<'_>| leaf.value.rsplit('/').next() == Some(wanted);
+                Some(value).filter(|_| self.request.at(path).any(is))?.to_owned()
+            }
             _ => return None,
         })
     }
@@ -143,11 +159,17 @@ impl<'a> Ctx<'a> {
     }
 }
 
-/// The word behind the first of `words` in a statement, without its quotes and what is qualified by it.
-fn following<'t>(statement: &'t str, words: &str) -> Option<&'t str> {
+/// The parts of the name behind the first of `words` in a statement, without their quotes: `"table"."index"`.
+fn following<'t>(statement: &'t str, words: &str) -> Option<impl Iterator<Item = &'t str>> {
     let mut tokens = statement.split_whitespace();
     tokens.find(|token| words.split(' ').any(|word| word.eq_ignore_ascii_case(token)))?;
-    tokens.next()?.split(['"', '.', '\'', '(']).find(|part| !part.is_empty())
+    Some(tokens.next()?.split(['"', '.', '\'', '(']).filter(|part| !part.is_empty()))
+}
+
+/// The account id that a value is, or begins with before a colon.
+fn account_of(value: &str) -> Option<&str> {
+    let id = value.split(':').next()?;
+    (id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit())).then_some(id)
 }
 
 /// `%3A` for a colon and its like.
@@ -296,7 +318,7 @@ fn unnamed(ctx: &Ctx<'_>, action: &Action, open: &[&ResourceType]) -> Vec<Found>
 }
 
 /// Everything of a service in this account and region, for actions on too many types to name one.
-fn whole_service(ctx: &Ctx<'_>, service: &Service) -> String {
+pub(super) fn whole_service(ctx: &Ctx<'_>, service: &Service) -> String {
     let pattern = service.types.first().and_then(|t| ctx.whole_type(t)).unwrap_or_default();
     let head: Vec<&str> = pattern.splitn(6, ':').take(5).collect();
     format!("{}:*", head.join(":"))
