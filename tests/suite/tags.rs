@@ -36,7 +36,12 @@ fn tags_go_onto_what_is_made() {
     for service in table.prefixes().filter_map(|prefix| table.service(prefix)) {
         for action in service.actions.iter().filter(|a| a.name.starts_with("Create")) {
             let made = normal(action.name.strip_prefix("Create").unwrap());
-            if !taggable(service).any(|name| normal(name) == made) {
+            // A row of infer.toml may say that the tags go onto something else.
+            let rows = &catalog::aws().infer.tag;
+            let stated = rows
+                .iter()
+                .any(|row| row.service == service.prefix && row.actions.iter().any(|a| a == action.name));
+            if stated || !taggable(service).any(|name| normal(name) == made) {
                 continue;
             }
             let lines = read_text(&record(service.prefix, action.name).to_string()).lines;

@@ -185,7 +185,8 @@ fn every_hand_written_file_is_read_as_its_schema_and_names_what_exists() {
                     let resource =
                         service.resource(kind).unwrap_or_else(|| panic!("{name}: {}", fill.resource));
                     let has = |t: &leastgrant::catalog::template::Template| {
-                        fill.placeholder == "Account" || t.own_vars().any(|v| v == fill.placeholder)
+                        ["Account", "Region"].contains(&fill.placeholder.as_str())
+                            || t.own_vars().any(|v| v == fill.placeholder)
                     };
                     assert!(
                         resource.templates.iter().any(has),

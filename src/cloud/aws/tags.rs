@@ -65,11 +65,12 @@ fn rank(noun: &str, resource: &ResourceType) -> usize {
     let noun = one(noun);
     let alike = |kind: &str| {
         let kind = one(kind);
-        match () {
-            () if noun == kind => EXACT,
-            () if kind.len() > 2 && noun.ends_with(&kind) => 1 + kind.len(),
-            () if noun.len() > 3 && kind.ends_with(&noun) => 1,
-            () => 0,
+        if noun == kind {
+            EXACT
+        } else if kind.len() > 2 && noun.ends_with(&kind) {
+            1 + kind.len()
+        } else {
+            usize::from(noun.len() > 3 && kind.ends_with(&noun))
         }
     };
     alike(&resource.kind).max(alike(&head))
@@ -155,7 +156,7 @@ impl Tags<'_, '_> {
         if !said.is_empty() {
             return said.iter().flat_map(|at| self.of_any(&[*at])).collect();
         }
-        let called = self.called(&types);
+        let called = if only.is_empty() { self.called(&types) } else { types.clone() };
         if !called.is_empty() {
             return self.of_any(&called);
         }
@@ -163,7 +164,9 @@ impl Tags<'_, '_> {
         if !given.is_empty() {
             return given;
         }
-        let own: Vec<Found> = self.own_of(&types, |_| true);
+        // What is made rarely has a name yet; what it lies in or is made from does.
+        let new = self.own_of(&types, |level| level == Level::Unseen);
+        let own = if new.is_empty() { self.own_of(&types, |_| true) } else { new };
         match types.as_slice() {
             _ if !own.is_empty() => own,
             [_] => self.of_any(&types),
@@ -188,7 +191,10 @@ impl Tags<'_, '_> {
         if best != EXACT && !other.is_empty() {
             return other;
         }
-        types.iter().copied().filter(|at| best > 0 && ranked(*at) == best).collect()
+        let called: Vec<usize> = types.iter().copied().filter(|at| best > 0 && ranked(*at) == best).collect();
+        let mine = |at: &usize| self.own.iter().any(|(own, _)| own == at);
+        let own: Vec<usize> = called.iter().copied().filter(mine).collect();
+        if own.is_empty() { called } else { own }
     }
 
     /// What was made, of one of these types.
@@ -201,20 +207,14 @@ impl Tags<'_, '_> {
         if !answered.is_empty() {
             return answered;
         }
-        let named = types.iter().filter_map(|at| self.kind(*at)).flat_map(|t| {
-            let rule = UseRule { resource_type: Some(t.name.to_owned()), ..UseRule::default() };
-            match types_of(self.tagging, self.tag)
-                .iter()
-                .any(|(at, _)| self.kind(*at).is_some_and(|o| o.name == t.name))
-            {
-                true => resolve(self.ctx, self.tagging, self.tag, self.event, Some(&rule)),
-                false => self
-                    .ctx
-                    .whole_type(t)
-                    .map(|p| (Target::pattern(Level::Unseen, p), "not-logged"))
-                    .into_iter()
-                    .collect(),
+        let takes = types_of(self.tagging, self.tag);
+        let named = types.iter().filter_map(|at| Some((*at, self.kind(*at)?))).flat_map(|(at, kind)| {
+            if takes.iter().any(|(taken, _)| *taken == at) {
+                let rule = UseRule { resource_type: Some(kind.name.to_owned()), ..UseRule::default() };
+                return resolve(self.ctx, self.tagging, self.tag, self.event, Some(&rule));
             }
+            let whole = self.ctx.whole_type(kind);
+            whole.map(|pattern| (Target::pattern(Level::Unseen, pattern), "not-logged")).into_iter().collect()
         });
         named.collect()
     }
