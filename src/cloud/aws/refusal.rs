@@ -49,7 +49,11 @@ pub(super) fn without_uses(record: &Record<'_>, needed: &[Use<'_>], unmapped: bo
 
 /// Whether the record is a refused call, before it is mapped.
 pub(super) fn is_refused(record: &Record<'_>) -> bool {
-    record.error_code.filled().and_then(|code| catalog::aws().outcomes.get(code)) == Some(Outcome::Denied)
+    record
+        .error_code
+        .filled()
+        .and_then(|code| catalog::aws().outcomes.get(code, record.error_message.or_empty()))
+        == Some(Outcome::Denied)
 }
 
 /// A pasted message.
