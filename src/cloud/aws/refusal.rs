@@ -168,7 +168,12 @@ fn on(ctx: &Ctx<'_>, known: Known<'_>, message: &Message<'_>) -> Option<Target<'
             Target::named(text.to_owned())
         });
     }
-    let nouns = &catalog::aws().denials.noun;
+    let denials = &catalog::aws().denials;
+    let mut bare = denials.no_resource.iter().filter(|row| text.starts_with(&row.starts));
+    if known.is_some_and(|(_, action)| bare.any(|row| row.actions.contains(&action.full))) {
+        return Some(Target::service());
+    }
+    let nouns = &denials.noun;
     let (noun, name) =
         nouns.iter().find_map(|noun| Some((noun, text.strip_prefix(&noun.words)?.strip_prefix(' ')?)))?;
     let name = name.split_whitespace().next()?;
