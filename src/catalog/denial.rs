@@ -75,6 +75,20 @@ pub struct Noun {
     pub link: String,
 }
 
+/// What messages name that is no resource: the action is then authorised on `*`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoResource {
+    /// Actions.
+    pub actions: Vec<String>,
+    /// How the name starts.
+    pub starts: String,
+    /// Why.
+    pub because: String,
+    /// Where that is documented.
+    pub link: String,
+}
+
 /// `denial.toml`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -91,6 +105,9 @@ pub struct DenialFile {
     /// Types by their words.
     #[serde(default)]
     pub noun: Vec<Noun>,
+    /// Names of what is no resource.
+    #[serde(default)]
+    pub no_resource: Vec<NoResource>,
 }
 
 /// The word for a refusal whose policy is not told.

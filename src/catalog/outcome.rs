@@ -1,5 +1,6 @@
 //! Which error code proves what (semantics rule 1): `data/*/outcome.toml`.
 
+use crate::model::pattern::Pattern;
 use crate::model::usage::Outcome;
 use serde::Deserialize;
 
@@ -11,6 +12,8 @@ pub struct CodeRule {
     pub outcome: String,
     /// Codes; `*` allowed at either end.
     pub codes: Vec<String>,
+    /// Only where the whole message is like this; `*` for what varies.
+    pub message: Option<String>,
     /// Why.
     pub because: String,
     /// Where that is documented.
@@ -26,9 +29,17 @@ pub struct OutcomeFile {
     pub code: Vec<CodeRule>,
 }
 
+/// One code of a row.
+#[derive(Debug)]
+struct Code {
+    pattern: String,
+    message: Option<Pattern>,
+    outcome: Outcome,
+}
+
 /// The codes, ready to look up.
 #[derive(Debug, Default)]
-pub struct Outcomes(Vec<(String, Outcome)>);
+pub struct Outcomes(Vec<Code>);
 
 impl Outcomes {
     /// Prepares the table.
@@ -37,18 +48,27 @@ impl Outcomes {
         let mut all = Vec::new();
         for rule in file.code {
             let Some(outcome) = parse(&rule.outcome) else { continue };
-            all.extend(rule.codes.into_iter().map(|code| (code.to_ascii_lowercase(), outcome)));
+            let message = rule.message.as_deref().map(Pattern::parse);
+            all.extend(rule.codes.into_iter().map(|code| Code {
+                pattern: code.to_ascii_lowercase(),
+                message: message.clone(),
+                outcome,
+            }));
         }
         Self(all)
     }
 
-    /// The outcome of `code`; the longest literal match wins, an exact one first.
+    /// The outcome of `code`; the longest literal match wins, an exact one first, and a row that knows the message before
+    /// those that do not.
     #[must_use]
-    pub fn get(&self, code: &str) -> Option<Outcome> {
+    pub fn get(&self, code: &str, message: &str) -> Option<Outcome> {
         let code = code.to_ascii_lowercase();
         let code = ["client.", "server."].iter().find_map(|p| code.strip_prefix(p)).unwrap_or(&code);
-        let fits = self.0.iter().filter_map(|(pattern, outcome)| Some((score(pattern, code)?, *outcome)));
-        fits.max().map(|(_, outcome)| outcome)
+        let said =
+            self.0.iter().filter(|row| row.message.as_ref().is_none_or(|known| known.matches(message)));
+        let fits =
+            said.filter_map(|row| Some((row.message.is_some(), score(&row.pattern, code)?, row.outcome)));
+        fits.max().map(|(_, _, outcome)| outcome)
     }
 }
 

@@ -41,6 +41,9 @@ pub struct UseRule {
     pub fill: BTreeMap<String, Several>,
     /// Request path that holds the ARN.
     pub arn: Option<Several>,
+    /// Whether the call is authorised without a resource, though the action has resource types: on `*`.
+    #[serde(default)]
+    pub unscoped: bool,
     /// `inferred` or `implied` where the use is not the event itself.
     pub basis: Option<String>,
 }

@@ -13,6 +13,9 @@ pub struct PassedTo {
     /// Action names; none: all.
     #[serde(default)]
     pub actions: Vec<String>,
+    /// Normalised ends of the paths of parameters that hold the role, or kinds of what is referred to; none: any.
+    #[serde(default)]
+    pub keys: Vec<String>,
     /// Service principals.
     pub to: Vec<String>,
     /// Why.

@@ -108,6 +108,8 @@ pub struct Leaves<'a> {
     pub tag_types: Vec<String>,
     /// Whether something in it is hidden by the service.
     pub hidden: bool,
+    /// Where a value is hidden.
+    pub hidden_at: Vec<String>,
     /// Whether it is an answer.
     pub answer: bool,
 }
@@ -176,6 +178,7 @@ impl<'a> Walk<'_, 'a> {
     fn leaf(self, value: Cow<'a, str>) {
         if value == "HIDDEN_DUE_TO_SECURITY_REASONS" {
             self.out.hidden = true;
+            self.out.hidden_at.push(self.path.clone());
         } else if !value.is_empty() && value.len() <= MAX_NAME {
             self.out.hidden |= self.path == "omitted" && value == "true";
             self.out.all.push(Leaf { path: self.path, value, element: self.element, free: self.free });

@@ -72,6 +72,15 @@ fn rows(kind: &str, text: &str) -> Vec<(String, Value)> {
                 );
                 json!({ "record": record, "uses": [{ "outcome": outcome }] })
             }
+            ("aws/messages", [code, event, message, outcome]) => {
+                let (source, name) = event.split_once(':').unwrap();
+                let record = call(
+                    APP,
+                    &json!({ "eventSource": format!("{source}.amazonaws.com"), "eventName": name,
+                             "errorCode": code, "errorMessage": message }),
+                );
+                json!({ "record": record, "uses": [{ "outcome": outcome }] })
+            }
             ("aws/platform-roles", [arn, becomes]) => {
                 json!({ "record": call(arn, &json!({})), "principal": { "becomes": becomes },
                         "uses": [{ "exempt": if *becomes == "infrastructure" { json!(becomes) } else { Value::Null } }] })

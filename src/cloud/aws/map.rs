@@ -312,7 +312,7 @@ pub(super) fn outcome(record: &Record<'_>, level: AccessLevel) -> Outcome {
     match record.error_code.filled() {
         None if refused => Outcome::Denied,
         None => Outcome::Allowed,
-        Some(code) => match catalog::aws().outcomes.get(code) {
+        Some(code) => match catalog::aws().outcomes.get(code, message) {
             Some(known) => known,
             None if refused => Outcome::Denied,
             None if level.reads() => Outcome::Failed,

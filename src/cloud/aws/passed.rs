@@ -32,8 +32,7 @@ pub(super) fn add<'a>(
     let mut found = by_row(ctx, service, action);
     if guessed(service, action) {
         let roles = ctx.request.all.iter().filter(|leaf| settings(leaf) && passes(leaf.key()));
-        found
-            .extend(roles.filter(|leaf| is_role(&leaf.value)).map(|leaf| in_request(leaf.value.to_string())));
+        found.extend(roles.filter(|leaf| is_role(&leaf.value)).map(|leaf| Passed::given(leaf, &leaf.value)));
     }
     found.extend(referred(ctx, service, action));
     found.sort();
@@ -42,26 +41,43 @@ pub(super) fn add<'a>(
         return;
     }
     let Some((_, pass)) = catalog::aws().table.action("iam:PassRole") else { return };
-    let to = receivers(service, action);
-    let context = || vec![("iam:PassedToService", Cow::Owned(to.clone()))];
-    uses.extend(found.into_iter().map(|found| make(ctx, pass, outcome, Basis::Inferred, context(), found)));
+    uses.extend(found.into_iter().map(|Passed { found, key }| {
+        let context = vec![("iam:PassedToService", Cow::Owned(receivers(service, action, &key)))];
+        make(ctx, pass, outcome, Basis::Inferred, context, found)
+    }));
 }
 
-fn in_request(role: String) -> Found {
-    (Target::named(role), "role-in-request")
+/// A role that is passed, with the parameter or the kind of holder that gives it.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Passed {
+    found: Found,
+    key: String,
+}
+
+impl Passed {
+    fn given(leaf: &Leaf<'_>, role: &str) -> Self {
+        Self { found: (Target::named(role.to_owned()), "role-in-request"), key: leaf.path.clone() }
+    }
 }
 
 fn fits(service: &Service, action: &Action, row_service: &str, row_actions: &[String]) -> bool {
     row_service == service.prefix && (row_actions.is_empty() || row_actions.iter().any(|a| a == action.name))
 }
 
-/// The services that may be given the role, as one text.
-fn receivers(service: &Service, action: &Action) -> String {
-    let rows = &catalog::aws().pass_role.passed_to;
-    let mut rows: Vec<_> = rows.iter().filter(|r| fits(service, action, &r.service, &r.actions)).collect();
-    rows.sort_by_key(|row| row.actions.is_empty());
+/// The services that may be given the role of one parameter, as one text; a row that names the parameter comes first.
+fn receivers(service: &Service, action: &Action, key: &str) -> String {
+    let rows = catalog::aws().pass_role.passed_to.iter();
+    let rows = rows.filter(|row| fits(service, action, &row.service, &row.actions));
+    let mut rows: Vec<_> =
+        rows.filter(|row| row.keys.is_empty() || row.keys.iter().any(|known| ends_in(key, known))).collect();
+    rows.sort_by_key(|row| (row.keys.is_empty(), row.actions.is_empty()));
     let to = rows.first().map_or_else(|| vec![format!("{}.amazonaws.com", service.prefix)], |r| r.to.clone());
     to.join(&VALUES.to_string())
+}
+
+/// Whether a path ends in another, key by key.
+fn ends_in(path: &str, end: &str) -> bool {
+    path.strip_suffix(end).is_some_and(|head| head.is_empty() || head.ends_with('.'))
 }
 
 /// Whether a role in a parameter that is called so is a role passed.
@@ -77,16 +93,20 @@ fn writes(action: &Action) -> bool {
 }
 
 /// Roles in the parameters that rows name for the action.
-fn by_row(ctx: &Ctx<'_>, service: &Service, action: &Action) -> Vec<Found> {
+fn by_row(ctx: &Ctx<'_>, service: &Service, action: &Action) -> Vec<Passed> {
     let rows = catalog::aws().pass_role.role.iter();
     let rows = rows.filter(|row| fits(service, action, &row.service, &row.actions) && ctx.holds(&row.when));
     // A row for a whole service is about what it runs with the role; a read must be named.
     let rows = rows.filter(|row| !row.actions.is_empty() || writes(action));
     let leaves = |row: &'static RoleParameter| {
         let named = |leaf: &&Leaf<'_>| row.keys.iter().any(|key| key == leaf.key());
-        ctx.request.all.iter().filter(named).flat_map(|leaf| roles(ctx, row, &leaf.value))
+        let leaves = ctx.request.all.iter().filter(named);
+        leaves.flat_map(|leaf| {
+            let roles = roles(ctx, row, &leaf.value).into_iter();
+            roles.map(|role| Passed::given(leaf, &role)).collect::<Vec<_>>()
+        })
     };
-    rows.flat_map(leaves).map(in_request).collect()
+    rows.flat_map(leaves).collect()
 }
 
 /// The roles that a parameter's value gives.
@@ -103,16 +123,18 @@ fn roles(ctx: &Ctx<'_>, row: &RoleParameter, value: &str) -> Vec<String> {
 }
 
 /// Holes for the roles of what the request refers to: [`Target::hole`].
-fn referred(ctx: &Ctx<'_>, service: &Service, action: &Action) -> Vec<Found> {
+fn referred(ctx: &Ctx<'_>, service: &Service, action: &Action) -> Vec<Passed> {
     let rows = catalog::aws().pass_role.refer.iter();
     let rows = rows.filter(|row| fits(service, action, &row.service, &row.actions) && ctx.holds(&row.when));
     let holes = rows.flat_map(|row| {
         let names = row.from.list().iter().map(|path| ctx.values(path)).find(|hits| !hits.is_empty());
         let names = names.unwrap_or_default();
-        names.into_iter().filter_map(|name| holder(ctx, &row.kind, &name)).collect::<Vec<_>>()
+        let holders = names.into_iter().filter_map(|name| holder(ctx, &row.kind, &name));
+        holders.map(|arn| (arn, &row.kind)).collect::<Vec<_>>()
     });
     let Some(head) = scoped(ctx, ROLES) else { return Vec::new() };
-    holes.map(|key| (Target::hole(&head, &key), "roles-of")).collect()
+    let hole = |arn: &str| (Target::hole(&head, arn), "roles-of");
+    holes.map(|(arn, kind)| Passed { found: hole(&arn), key: kind.clone() }).collect()
 }
 
 /// The full name of something that holds roles.

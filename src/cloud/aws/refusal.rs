@@ -49,7 +49,11 @@ pub(super) fn without_uses(record: &Record<'_>, needed: &[Use<'_>], unmapped: bo
 
 /// Whether the record is a refused call, before it is mapped.
 pub(super) fn is_refused(record: &Record<'_>) -> bool {
-    record.error_code.filled().and_then(|code| catalog::aws().outcomes.get(code)) == Some(Outcome::Denied)
+    record
+        .error_code
+        .filled()
+        .and_then(|code| catalog::aws().outcomes.get(code, record.error_message.or_empty()))
+        == Some(Outcome::Denied)
 }
 
 /// A pasted message.
@@ -164,7 +168,12 @@ fn on(ctx: &Ctx<'_>, known: Known<'_>, message: &Message<'_>) -> Option<Target<'
             Target::named(text.to_owned())
         });
     }
-    let nouns = &catalog::aws().denials.noun;
+    let denials = &catalog::aws().denials;
+    let mut bare = denials.no_resource.iter().filter(|row| text.starts_with(&row.starts));
+    if known.is_some_and(|(_, action)| bare.any(|row| row.actions.contains(&action.full))) {
+        return Some(Target::service());
+    }
+    let nouns = &denials.noun;
     let (noun, name) =
         nouns.iter().find_map(|noun| Some((noun, text.strip_prefix(&noun.words)?.strip_prefix(' ')?)))?;
     let name = name.split_whitespace().next()?;

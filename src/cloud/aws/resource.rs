@@ -83,6 +83,7 @@ impl<'a> Ctx<'a> {
         when.iter().all(|(path, wanted)| match wanted.as_str() {
             "present" => self.request.has(path),
             "absent" => !self.request.has(path),
+            "hidden" => self.request.hidden_at.iter().any(|hidden| *hidden == normal(path)),
             literal => match literal.split_once(' ') {
                 Some(("has", text)) => self.request.at(path).any(|leaf| leaf.value.contains(text)),
                 Some(("not", text)) => {
@@ -102,6 +103,7 @@ impl<'a> Ctx<'a> {
             "after" => value.split_once(text)?.1.to_owned(),
             "last" => value.rsplit(text).next()?.to_owned(),
             "but-last" => value.rsplit(text).nth(1)?.to_owned(),
+            "prepend" => format!("{text}{value}"),
             "strip" => text.split(' ').find_map(|head| value.strip_prefix(head)).unwrap_or(value).to_owned(),
             "unless" => Some(value).filter(|value| !value.starts_with(text))?.to_owned(),
             "only" => Some(value).filter(|v| text.split(' ').any(|head| v.starts_with(head)))?.to_owned(),
@@ -206,6 +208,9 @@ pub(super) fn resolve(
     event: &str,
     rule: Option<&UseRule>,
 ) -> Vec<Found> {
+    if rule.is_some_and(|rule| rule.unscoped) {
+        return vec![(Target::service(), "event-rule")];
+    }
     if let Some(arns) = rule.and_then(|r| r.arn.as_ref()) {
         let named = first_hit(ctx, arns);
         if !named.is_empty() {

@@ -73,7 +73,7 @@ fn by_method<'a>(entry: &'a Entry<'a>) -> Result<Vec<Use<'a>>, Skip> {
     }
     let outcome = match status(payload) {
         "" => Outcome::Allowed,
-        code => known.outcomes.get(code).unwrap_or(if kind.ends_with('R') {
+        code => known.outcomes.get(code, "").unwrap_or(if kind.ends_with('R') {
             Outcome::Failed
         } else {
             Outcome::Unproven
