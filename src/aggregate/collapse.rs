@@ -124,7 +124,7 @@ mod tests {
         fn the_order_and_split_of_names_do_not_matter(
             spread in 1usize..2_500, total in 0usize..3_000, cut in 0usize..3_000, turn in 0usize..3_000
         ) {
-            let slash = |n: usize| if n % 7 == 0 { "-" } else { "/" };
+            let slash = |n: usize| if n.is_multiple_of(7) { "-" } else { "/" };
             let name = |n: usize| format!("p{}{}k{n}", n % spread, slash(n));
             let mut names: Vec<String> = (0..total).map(name).collect();
             let whole = of(&names);
