@@ -280,6 +280,7 @@ impl Sink for Counting {
         self.readings += 1;
         self.denied += u64::from(reading.uses.iter().any(|used| used.outcome == Outcome::Denied));
     }
+    fn beside(&mut self, _: &'static str, _: &Reading<'_>) {}
     fn refused(&mut self, cloud: &'static str, reading: &Reading<'_>) {
         black_box((cloud, reading));
     }

@@ -7,7 +7,7 @@ use crate::model::coverage::{Declaration, Sighting};
 use crate::model::identity::Vouched;
 use crate::model::tally::Skip;
 use crate::model::time::Timestamp;
-use crate::model::usage::{Join, Outcome, Reading};
+use crate::model::usage::{Outcome, Reading};
 
 /// One shard at work on the files of one cloud.
 pub struct Worker<'s>(pub &'s mut Shard);
@@ -63,10 +63,9 @@ impl Sink for Worker<'_> {
         let principal = shard.principal(reading);
         let keys: Vec<Key> = reading.uses.iter().map(|used| shard.key(reading, principal, used)).collect();
         let lines = if shard.lines.is_some() { Line::of(cloud, reading) } else { Vec::new() };
-        if let Some(Join::Leads(key)) = reading.join {
-            shard.leading.insert(key);
-        }
-        if let Some(Join::Follows(key, why)) = reading.join {
+        let join = reading.join.unwrap_or_default();
+        shard.leading.extend(join.leads.into_iter().flatten());
+        if let Some((key, why)) = join.follows {
             let rows = keys.into_iter().map(|key| (key, event.to_owned())).collect();
             let waits = Pending::new((key, why), cloud, principal, reading, rows, lines);
             return shard.pending.push(waits);
@@ -83,6 +82,16 @@ impl Sink for Worker<'_> {
         if let Some(all) = &mut shard.lines {
             all.extend(lines);
         }
+    }
+
+    fn beside(&mut self, cloud: &'static str, reading: &Reading<'_>) {
+        let shard = &mut *self.0;
+        shard.cloud = cloud;
+        if !shard.rules.filter.takes(cloud, &reading.actor.principal, &reading.account, &reading.region) {
+            return;
+        }
+        let withheld = shard.withhold(reading);
+        shard.take_uses(cloud, withheld.as_ref().unwrap_or(reading), withheld.is_none());
     }
 
     fn refused(&mut self, cloud: &'static str, reading: &Reading<'_>) {
@@ -135,6 +144,26 @@ impl Sink for Worker<'_> {
 }
 
 impl Shard {
+    /// Takes the uses of a reading.
+    fn take_uses(&mut self, cloud: &'static str, reading: &Reading<'_>, fresh: bool) {
+        if reading.uses.iter().any(|used| used.outcome.grants()) {
+            self.observer.used_by(&reading.actor.principal);
+        }
+        let event = reading.event.as_deref().unwrap_or("");
+        let principal = self.principal(reading);
+        if fresh {
+            self.session(principal, reading.actor.session, reading.at);
+        }
+        for used in &reading.uses {
+            let key = self.key(reading, principal, used);
+            self.careful.see(&key, reading.actor.session, |action| sensitive(cloud, action), &self.texts);
+            self.count(key, reading.at, event);
+        }
+        if let Some(all) = &mut self.lines {
+            all.extend(Line::of(cloud, reading));
+        }
+    }
+
     /// The reading as it counts where an `[[exclude]]` entry selects it: seen, but not to be learned.
     fn withhold<'r>(&mut self, reading: &Reading<'r>) -> Option<Reading<'r>> {
         let mut selected = false;

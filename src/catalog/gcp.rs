@@ -2,14 +2,17 @@
 
 use super::coverage::{AlwaysFile, AlwaysLogged};
 use super::denial::DenialFile;
+use super::method::MethodFile;
 use super::outcome::{OutcomeFile, Outcomes};
 use super::platform::{
     GoogleIdentities, OrganizationFile, OrganizationOnly, SensitiveFile, SensitiveRule, glob,
 };
 use super::user::Provenance;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 const PERMISSIONS: &str = include_str!("data/gcp/permissions.tsv");
+const METHOD: &str = include_str!("data/gcp/method.toml");
 const METHODS: &str = include_str!("data/gcp/methods.tsv");
 const OUTCOME: &str = include_str!("data/gcp/outcome.toml");
 const IDENTITY: &str = include_str!("data/gcp/identity.toml");
@@ -43,6 +46,9 @@ pub struct Method {
 pub struct Gcp {
     groups: BTreeMap<&'static str, &'static str>,
     methods: BTreeMap<&'static str, Method>,
+    documented: BTreeSet<&'static str>,
+    /// How names of methods lead to permissions.
+    pub naming: MethodFile,
     /// Status codes.
     pub outcomes: Outcomes,
     /// Identities of Google itself, and shared ones.
@@ -73,9 +79,13 @@ impl Gcp {
             let permissions = permissions.split(',').filter_map(|p| p.split_once(':')).collect();
             Some((name, Method { permissions }))
         });
+        let methods: BTreeMap<&'static str, Method> = methods.collect();
+        let documented = methods.values().flat_map(|m| &m.permissions).map(|(permission, _)| *permission);
         Self {
             groups,
-            methods: methods.collect(),
+            documented: documented.collect(),
+            methods,
+            naming: toml::from_str(METHOD).unwrap_or_default(),
             outcomes: Outcomes::new(toml::from_str::<OutcomeFile>(OUTCOME).unwrap_or_default()),
             identities: toml::from_str(IDENTITY).unwrap_or_default(),
             organization: toml::from_str::<OrganizationFile>(ORGANIZATION).unwrap_or_default().organization,
@@ -85,9 +95,15 @@ impl Gcp {
         }
     }
 
-    /// Whether Google has the permission, and whether a custom role may hold it.
+    /// Whether Google has the permission, and whether a custom role may hold it: not where only a method is documented
+    /// to check it.
     #[must_use]
     pub fn support(&self, permission: &str) -> Option<Support> {
+        let documented = || self.documented.contains(permission).then_some(Support::NotSupported);
+        self.listed(permission).or_else(documented)
+    }
+
+    fn listed(&self, permission: &str) -> Option<Support> {
         let (group, verb) = permission.rsplit_once('.')?;
         self.groups.get(group)?.split(',').find_map(|known| {
             let name = known.trim_end_matches(['~', '!']);
@@ -132,6 +148,21 @@ impl Gcp {
         self.sensitive.iter().flat_map(|row| &row.actions).any(|known| glob(known, permission))
     }
 
+    /// Kinds of resources whose permissions begin with `service`, with their verbs.
+    pub fn kinds(
+        &self,
+        service: &str,
+    ) -> impl Iterator<Item = (&'static str, impl Iterator<Item = &'static str>)> {
+        let head = format!("{service}.");
+        let end = format!("{service}/");
+        // `/` follows `.`: the range holds what starts with the head.
+        let groups =
+            self.groups.range::<str, _>((Bound::Included(head.as_str()), Bound::Excluded(end.as_str())));
+        let all: Vec<(&'static str, &'static str)> = groups.map(|(group, verbs)| (*group, *verbs)).collect();
+        all.into_iter()
+            .map(|(group, verbs)| (group, verbs.split(',').map(|verb| verb.trim_end_matches(['~', '!']))))
+    }
+
     /// Permissions that Google's audit-logging pages give for a method.
     #[must_use]
     pub fn method(&self, name: &str) -> Option<&Method> {
@@ -147,6 +178,7 @@ impl Gcp {
             ("escalation.toml".to_owned(), ESCALATION),
             ("organization.toml".to_owned(), ORGANIZATION),
             ("denial.toml".to_owned(), DENIAL),
+            ("method.toml".to_owned(), METHOD),
             ("coverage.toml".to_owned(), COVERAGE),
         ]
     }

@@ -35,6 +35,8 @@ pub trait Sink {
     fn declare(&mut self, declaration: Declaration);
     /// Takes a record that proves uses.
     fn reading(&mut self, cloud: &'static str, reading: &Reading<'_>);
+    /// Takes what a record that is counted proves of somebody else than its actor.
+    fn beside(&mut self, cloud: &'static str, reading: &Reading<'_>);
     /// Takes what a record without uses says was refused; the record is counted by [`Sink::skip`].
     fn refused(&mut self, cloud: &'static str, reading: &Reading<'_>);
     /// Counts a record that proves none. `detail` says what was not understood, for `unmapped`.
@@ -81,6 +83,10 @@ pub trait Cloud: Sync {
     /// Takes a description that is no JSON; false where it is none.
     fn describe_text(&self, _text: &str, _sink: &mut dyn Sink) -> bool {
         false
+    }
+    /// Records, one a line, of a text that holds them in another notation than JSON; none where it holds none.
+    fn transcribe(&self, _text: &str) -> Option<String> {
+        None
     }
     /// The kinds of calls that a service has and this cloud can log.
     fn kinds(&self, service: &str) -> &'static [(Plane, Access)];

@@ -14,6 +14,8 @@ use std::cell::Cell;
 /// # Errors
 /// Why the file, or the rest of it, could not be read; records before that are in the sink.
 pub fn decode(text: &str, clouds: &[&'static dyn Cloud], sink: &mut dyn Sink) -> Result<(), String> {
+    let transcript = clouds.iter().find_map(|cloud| cloud.transcribe(text));
+    let text = transcript.as_deref().unwrap_or(text);
     let mut file = File {
         clouds,
         sink,
@@ -129,6 +131,9 @@ impl Sink for Counted<'_> {
     }
     fn reading(&mut self, cloud: &'static str, reading: &Reading<'_>) {
         self.sink.reading(cloud, reading);
+    }
+    fn beside(&mut self, cloud: &'static str, reading: &Reading<'_>) {
+        self.sink.beside(cloud, reading);
     }
     fn refused(&mut self, cloud: &'static str, reading: &Reading<'_>) {
         self.sink.refused(cloud, reading);

@@ -171,12 +171,26 @@ pub struct Use<'a> {
 }
 
 /// A record that is in the log twice on purpose, and how its copies find each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Join {
-    /// This copy counts; others with the key stand back.
-    Leads(u64),
-    /// This copy counts only where no leading copy is in the log; otherwise it is skipped under the reason.
-    Follows(u64, super::tally::Skip),
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Join {
+    /// Others that follow one of these stand back.
+    pub leads: [Option<u64>; 2],
+    /// This copy counts only where none that leads with the key is in the log; otherwise it is skipped under the reason.
+    pub follows: Option<(u64, super::tally::Skip)>,
+}
+
+impl Join {
+    /// A copy that counts.
+    #[must_use]
+    pub fn leads(key: u64) -> Self {
+        Self { leads: [Some(key), None], follows: None }
+    }
+
+    /// A copy that counts for want of a better one.
+    #[must_use]
+    pub fn follows(key: u64, why: super::tally::Skip) -> Self {
+        Self { leads: [None, None], follows: Some((key, why)) }
+    }
 }
 
 /// Where a record says a call came from. Read to select what is not to be learned from; it leaves no stage after that.

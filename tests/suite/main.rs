@@ -18,6 +18,7 @@ mod coverage;
 mod discretion;
 mod events;
 mod folder;
+mod google;
 mod hostile;
 mod laws;
 mod lifecycle;

@@ -23,7 +23,7 @@ fn record(service: &str, event: &str) -> Value {
 }
 
 /// Actions that tag, with the types that they take.
-fn taggable<'s>(service: &'s Service) -> impl Iterator<Item = &'s str> {
+fn taggable(service: &Service) -> impl Iterator<Item = &str> {
     let tagging =
         service.actions.iter().filter(|a| a.level == AccessLevel::Tagging && a.name == "TagResource");
     tagging.flat_map(|a| &a.types).map(|(at, _)| service.types[*at].name)

@@ -151,7 +151,7 @@ fn event_type(record: &Record<'_>) -> Option<Skip> {
 fn join(record: &Record<'_>, kind: Kind) -> Option<Join> {
     let shared = fingerprint::hash(record.shared_event_id.filled()?);
     let owner = kind == Kind::Account;
-    Some(if owner { Join::Follows(shared, Skip::OtherAccountCopy) } else { Join::Leads(shared) })
+    Some(if owner { Join::follows(shared, Skip::OtherAccountCopy) } else { Join::leads(shared) })
 }
 
 /// Who assumed which role, also from records that give no use.

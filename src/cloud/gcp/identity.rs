@@ -16,20 +16,48 @@ pub(super) fn identify<'a>(entry: &'a Entry<'a>) -> Result<Actor<'a>, Skip> {
     let last = || chain.iter().rev().find_map(|link| link.who());
     let says = who.principal_email.filled().or(who.principal_subject.filled()).or_else(last);
     let caller = chain.iter().find_map(|link| link.who()).or(says);
-    let mut actor = Actor {
+    let session = session(entry, caller);
+    match says {
+        Some(says) => named(entry, says, session),
+        None => Ok(unknown(None, session)),
+    }
+}
+
+fn unknown(says: Option<&str>, session: u64) -> Actor<'_> {
+    Actor {
         principal: Cow::Borrowed(""),
         kind: Kind::Unknown,
         home: Cow::Borrowed(""),
         says: says.map(Cow::Borrowed),
-        session: session(entry, caller),
+        session,
         vouched: Vouched::default(),
         exempt: Some("unattributable"),
-    };
-    let Some(says) = says else { return Ok(actor) };
-    let email = says
-        .split_once(':')
-        .filter(|(scheme, _)| matches!(*scheme, "user" | "serviceAccount"))
-        .map_or(says, |(_, e)| e);
+    }
+}
+
+/// Who acts as the service account that the entry names: the last link of its delegation chain, and the account. The
+/// links before it may have passed the account's token on or their own, so that nothing is known of what they needed.
+pub(super) fn caller<'a>(entry: &'a Entry<'a>) -> Option<(Actor<'a>, &'a str)> {
+    let who = &entry.proto_payload.0.authentication_info.0;
+    let account = who.principal_email.filled().filter(|email| email.ends_with(".gserviceaccount.com"))?;
+    let says = who.service_account_delegation_info.0.last()?.who()?;
+    if bare(says) == account {
+        return None;
+    }
+    let actor = named(entry, says, session(entry, Some(says))).ok()?;
+    (actor.kind != Kind::Unknown).then_some((actor, account))
+}
+
+/// An address without its scheme.
+fn bare(says: &str) -> &str {
+    let schemed = says.split_once(':').filter(|(scheme, _)| matches!(*scheme, "user" | "serviceAccount"));
+    schemed.map_or(says, |(_, email)| email)
+}
+
+/// The actor of that name or address.
+fn named<'a>(entry: &Entry<'_>, says: &'a str, session: u64) -> Result<Actor<'a>, Skip> {
+    let mut actor = unknown(Some(says), session);
+    let email = bare(says);
     if catalog::gcp().identities.agent.iter().any(|agent| glob(&agent.email, email)) {
         return Err(Skip::ServiceAgent);
     }

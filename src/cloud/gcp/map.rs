@@ -1,9 +1,11 @@
 //! From an audit entry to the permissions it used: `authorizationInfo` is the truth; without it, the documented
-//! method; otherwise the entry is unmapped. Nothing is guessed.
+//! method; then the words of its name; otherwise the entry is unmapped. Nothing is guessed.
 
+use super::name;
 use super::record::{Authorization, Entry, Payload};
 use crate::catalog;
 use crate::catalog::gcp::Support;
+use crate::cloud::Cloud;
 use crate::model::tally::Skip;
 use crate::model::usage::{Basis, Level, Outcome, Target, Use};
 use std::borrow::Cow;
@@ -39,7 +41,11 @@ pub(super) fn unknown<'a>(entry: &'a Entry<'a>) -> impl Iterator<Item = &'a str>
 /// One row. In a call that succeeded, a row that was not granted is an alternative, not a denial.
 fn by_row<'a>(entry: &'a Entry<'a>, row: &'a Authorization<'a>) -> Option<Use<'a>> {
     let permission = row.permission.filled()?;
-    catalog::gcp().support(permission)?;
+    let known = catalog::gcp().support(permission).is_some();
+    let stated = row.granted.is_true() && is_permission(permission);
+    if !known && !stated {
+        return None;
+    }
     let code = status(&entry.proto_payload.0);
     let outcome = match (row.granted.is_true(), code) {
         (true, "") => Outcome::Allowed,
@@ -53,7 +59,23 @@ fn by_row<'a>(entry: &'a Entry<'a>, row: &'a Authorization<'a>) -> Option<Use<'a
     let stated = row.resource_attributes.0.service.filled().filter(|service| service.contains('.'));
     // Service accounts are IAM's, whichever API mints the credentials.
     let service = stated.or(permission.starts_with("iam.").then_some("iam.googleapis.com"));
-    Some(make(entry, permission, name, service, outcome, "authorization-info"))
+    let used = make(entry, permission, name, service, outcome, "authorization-info");
+    // Google names it, but nothing here says that a role can hold it: a person must look.
+    Some(if known { used } else { Use { exempt: Some("review"), ..used } })
+}
+
+/// Whether the text is built as names of permissions are.
+fn is_permission(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let parts = text.split(['.', '/']);
+    text.len() <= 128
+        && parts.clone().count() >= 3
+        && parts.clone().all(|part| !part.is_empty() && part.chars().all(plain))
+}
+
+/// Whether a row of the entry names a permission.
+pub(super) fn has_rows(entry: &Entry<'_>) -> bool {
+    entry.proto_payload.0.authorization_info.0.iter().any(|row| row.permission.filled().is_some())
 }
 
 /// A status code, empty for success.
@@ -61,71 +83,99 @@ fn status<'a>(payload: &'a Payload<'_>) -> &'a str {
     payload.status.0.code.filled().filter(|code| *code != "0").unwrap_or("")
 }
 
-/// A documented method with one permission; several may be alternatives, so they are not taken.
+/// The permission of a documented method: where several are documented, the one that its name or the resource points at,
+/// as they may be alternatives. Otherwise what the words of its name lead to.
 fn by_method<'a>(entry: &'a Entry<'a>) -> Result<Vec<Use<'a>>, Skip> {
     let payload = &entry.proto_payload.0;
-    let method = payload.method_name.or_empty();
+    let (service, method) = (payload.service_name.or_empty(), payload.method_name.or_empty());
+    let resource = payload.resource_name.filled();
     let known = catalog::gcp();
-    let documented = known.method(method).map(|m| m.permissions.as_slice());
-    let [(permission, kind)] = documented.unwrap_or(&[]) else { return Err(Skip::Unmapped) };
-    if known.support(permission).is_none() || !same_service(permission, payload.service_name.or_empty()) {
-        return Err(Skip::Unmapped);
-    }
+    let documented = known.method(method).map_or(&[][..], |m| m.permissions.as_slice());
+    let holds = |permission: &str| !name::generic(method) || same_service(permission, service);
+    let one = match documented {
+        [only] => Some(*only),
+        several => name::among(several, service, method, resource.unwrap_or("")),
+    };
+    let (permission, reads, rule): (Cow<'a, str>, bool, _) =
+        match one.filter(|(permission, _)| holds(permission)) {
+            Some((permission, kind)) => (Cow::Borrowed(permission), kind.ends_with('R'), "documented-method"),
+            None => {
+                // Where the pages name several and none stands out, a name that points elsewhere is no answer.
+                let guess = documented.is_empty() || name::generic(method);
+                let named = name::by_name(service, method, resource.unwrap_or("")).filter(|_| guess);
+                let named = named.ok_or(Skip::Unmapped)?;
+                let reads = super::Gcp.level(&named) == "read";
+                (Cow::Owned(named), reads, "method-name")
+            }
+        };
     let outcome = match status(payload) {
         "" => Outcome::Allowed,
-        code => known.outcomes.get(code, "").unwrap_or(if kind.ends_with('R') {
-            Outcome::Failed
-        } else {
-            Outcome::Unproven
-        }),
+        code => {
+            known.outcomes.get(code, "").unwrap_or(if reads { Outcome::Failed } else { Outcome::Unproven })
+        }
     };
-    Ok(vec![make(entry, permission, payload.resource_name.filled(), None, outcome, "documented-method")])
+    let of = permission.starts_with("iam.").then_some("iam.googleapis.com");
+    let trust = known.naming.trust.iter().any(|row| row.permissions.iter().any(|p| *p == permission));
+    let used = make(entry, permission, resource, of, outcome, rule);
+    Ok(vec![if trust { Use { basis: Basis::Trust, ..used } } else { used }])
 }
 
-/// A generic method name (`SetIamPolicy`) says nothing about another service's permission.
+/// Whether the permission is one of the service that the entry names.
 fn same_service(permission: &str, service: &str) -> bool {
     let (of_permission, of_service) = (permission.split('.').next(), service.split('.').next());
-    let alias = |name: &str| match name {
-        "iamcredentials" | "sts" => "iam".to_owned(),
-        "cloudresourcemanager" => "resourcemanager".to_owned(),
-        other => other.to_owned(),
-    };
-    of_permission == of_service || of_permission.map(str::to_owned) == of_service.map(alias)
+    of_permission == of_service || of_permission == of_service.map(|api| catalog::gcp().naming.prefix(api))
 }
 
 /// A use of a permission, or of a method, on a resource as the entry names it.
 pub(super) fn make<'a>(
     entry: &'a Entry<'a>,
-    permission: &'a str,
-    name: Option<&'a str>,
+    permission: impl Into<Cow<'a, str>>,
+    name: Option<impl AsRef<str>>,
     service: Option<&'a str>,
     outcome: Outcome,
     rule: &'static str,
 ) -> Use<'a> {
-    let named = name.map(|name| by_id(entry, name));
+    let permission = permission.into();
+    let named = name.map(|name| by_id(entry, name.as_ref()));
     let full = named
         .as_deref()
         .map(|name| full_name(name, service.or(entry.proto_payload.0.service_name.filled()).unwrap_or("")));
-    let scope = scope(entry, permission, named.as_deref().unwrap_or(""));
+    let scope = scope(entry, &permission, named.as_deref().unwrap_or(""));
     let target = match full {
         Some(full) => Target::named(full),
         None => Target::pattern(Level::Unseen, format!("//cloudresourcemanager.googleapis.com/{scope}*")),
     };
+    let exempt = review(&permission, &scope);
     Use {
-        action: Cow::Borrowed(permission),
+        action: permission,
         family: target
             .text
             .find("/objects/")
             .filter(|_| target.level == Level::Named)
             .map(|at| at + "/objects/".len()),
         target,
-        exempt: review(permission, &scope),
+        exempt,
         scope: scope.into(),
         outcome,
         basis: Basis::Event,
         context: Vec::new(),
         rule: Cow::Borrowed(rule),
     }
+}
+
+/// What the last link of a delegation chain did to act as the account.
+pub(super) fn impersonates<'a>(entry: &'a Entry<'a>, account: &str) -> Use<'a> {
+    let name = format!("projects/-/serviceAccounts/{account}");
+    let service = Some("iam.googleapis.com");
+    let used = make(
+        entry,
+        "iam.serviceAccounts.getAccessToken",
+        Some(name),
+        service,
+        Outcome::Allowed,
+        "delegation",
+    );
+    Use { basis: Basis::Inferred, ..used }
 }
 
 /// The name with project and service account by id where the entry says them beside their numbers.

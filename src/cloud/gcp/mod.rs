@@ -1,13 +1,16 @@
 //! Google Cloud: Cloud Audit Logs in, custom roles and bindings out.
 
+mod container;
 mod denial;
 mod coverage;
 mod evaluate;
 mod identity;
 mod map;
+mod name;
 mod package;
 mod readback;
 mod record;
+mod sheet;
 
 use super::{Cloud, Evaluator, Logging, Sink, Subject};
 use crate::catalog;
@@ -23,6 +26,8 @@ use crate::model::time::Timestamp;
 use crate::model::usage::{Join, Origin, Reading, Row, Use};
 use crate::wire::fingerprint;
 use crate::wire::frame::{self, Broken, Shape};
+use container::Found;
+pub use name::by_name;
 use record::Entry;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -39,23 +44,35 @@ impl Cloud for Gcp {
         if matches!(key, "auditConfigs" | "bindings" | "policy") {
             return Some(Shape::Description);
         }
-        let known = matches!(
-            key,
-            "logName"
-                | "protoPayload"
-                | "insertId"
-                | "receiveTimestamp"
-                | "textPayload"
-                | "jsonPayload"
-                | "httpRequest"
-        );
-        known.then_some(Shape::Record)
+        if container::lists(key) {
+            return Some(Shape::Wrapper);
+        }
+        let known =
+            matches!(key, "insertId" | "receiveTimestamp" | "textPayload" | "jsonPayload" | "httpRequest");
+        (known || container::carries(key)).then_some(Shape::Record)
     }
 
     fn read(&self, rest: &str, sink: &mut dyn Sink) -> Result<usize, Broken> {
         let (entry, len) = frame::value::<Entry<'_>>(rest)?;
-        take(&entry, rest.get(..len).unwrap_or(rest), sink);
+        let raw = rest.get(..len).unwrap_or(rest);
+        let named = entry.log_name.filled().is_some();
+        if entry.proto_payload.0.method_name.filled().is_some() || (named && !container::table(raw)) {
+            take(&entry, raw, sink);
+            return Ok(len);
+        }
+        match container::open(raw) {
+            Found::Entry(text) => match serde_json::from_str(&text) {
+                Ok(entry) => take(&entry, &text, sink),
+                Err(_) => sink.malformed(None),
+            },
+            Found::Other => take(&entry, raw, sink),
+            Found::Nothing => sink.stranger(None),
+        }
         Ok(len)
+    }
+
+    fn transcribe(&self, text: &str) -> Option<String> {
+        container::transcribe(text)
     }
 
     fn describe(&self, rest: &str, sink: &mut dyn Sink) -> Result<Option<usize>, Broken> {
@@ -219,7 +236,15 @@ fn take(entry: &Entry<'_>, raw: &str, sink: &mut dyn Sink) {
         Ok(uses) => {
             map::unknown(entry).for_each(|permission| sink.unknown(permission));
             let refused = denial::refused(entry, &uses);
+            let ends = join(entry, &uses).is_some_and(|join| join.follows.is_some());
+            let caller = identity::caller(entry).filter(|_| !ends);
+            let beside = caller.map(|(caller, account)| {
+                reading(entry, at, caller, vec![map::impersonates(entry, account)], Vec::new())
+            });
             sink.reading("gcp", &reading(entry, at, actor, uses, refused));
+            if let Some(beside) = beside {
+                sink.beside("gcp", &Reading { join: None, ..beside });
+            }
         }
     }
 }
@@ -249,7 +274,7 @@ fn reading<'a>(
         account: Cow::Borrowed(entry.project().unwrap_or(entry.container())),
         region: Cow::Borrowed(""),
         via: None,
-        join: join(entry),
+        join: join(entry, &uses),
         uses,
         refused,
     }
@@ -285,14 +310,30 @@ fn ends(entry: &Entry<'_>) -> bool {
     operation.last.is_true() && !operation.first.is_true()
 }
 
-/// The first and last entry of an operation are one call; the first leads.
-fn join(entry: &Entry<'_>) -> Option<Join> {
+/// The first and last entry of an operation are one call. What names its permissions leads, the first before the last;
+/// a last entry that names others than the first counts beside it.
+fn join(entry: &Entry<'_>, uses: &[Use<'_>]) -> Option<Join> {
     let operation = &entry.operation.0;
     let key = [operation.producer.or_empty(), operation.id.filled()?];
     let key = key.map(fingerprint::hash).into_iter().fold(2, fingerprint::join);
-    match (operation.first.is_true(), operation.last.is_true()) {
-        (true, _) => Some(Join::Leads(key)),
-        (false, true) => Some(Join::Follows(key, Skip::OperationEnd)),
-        (false, false) => None,
+    let rows = || {
+        let mut rows: Vec<u64> = uses
+            .iter()
+            .map(|used| {
+                fingerprint::join(fingerprint::hash(&used.action), fingerprint::hash(&used.target.text))
+            })
+            .collect();
+        rows.sort_unstable();
+        rows.dedup();
+        rows.into_iter().fold(fingerprint::join(key, 1), fingerprint::join)
+    };
+    let by_last = fingerprint::join(key, 2);
+    let end = Skip::OperationEnd;
+    match (operation.first.is_true(), operation.last.is_true(), map::has_rows(entry)) {
+        (false, false, _) => None,
+        (true, _, true) => Some(Join { leads: [Some(key), Some(rows())], follows: None }),
+        (true, _, false) => Some(Join { leads: [Some(key), None], follows: Some((by_last, end)) }),
+        (false, true, true) => Some(Join { leads: [Some(by_last), None], follows: Some((rows(), end)) }),
+        (false, true, false) => Some(Join::follows(key, end)),
     }
 }
