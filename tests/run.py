@@ -129,7 +129,8 @@ class Tools:
 
     def lint_fixtures(self) -> None:
         """Outputs of the shipped scenarios."""
-        self.lint(sorted(case.parent / "logs" for case in ROOT.glob("fixtures/*/*/case.toml")), (0,))
+        cases = sorted(case.parent / "logs" for case in ROOT.glob("fixtures/*/*/case.toml"))
+        self.lint([logs for logs in cases if logs.is_dir()], (0,))
 
     def lint_corpus(self) -> None:
         """Outputs of real logs."""
