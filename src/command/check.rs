@@ -54,7 +54,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let denied: Vec<&&Row> = asked.iter().filter(|row| !(policies.allows(row) && limit(row))).collect();
     let withheld: Vec<&Row> =
         usage.rows.iter().filter(|row| row.cloud == cloud.id() && row.outcome == Outcome::Withheld).collect();
-    let kept = |row: &Row| intent.keep.iter().any(|entry| entry.covers(row));
+    let kept = |row: &Row| intent.keeps(row);
     let needed = |row: &Row| kept(row) || asked.iter().any(|other| cloud.same_grant(other, row));
     let open = withheld.iter().filter(|row| policies.allows(row) && limit(row) && !needed(row));
     let open: Vec<&&Row> = open.collect();

@@ -23,8 +23,8 @@ pub struct Problem {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct File {
-    keep: Vec<Spanned<KeepEntry>>,
-    never: Vec<Spanned<NeverEntry>>,
+    keep: Vec<Spanned<GrantEntry>>,
+    never: Vec<Spanned<GrantEntry>>,
     exclude: Vec<Spanned<ExcludeEntry>>,
     break_glass: Vec<Spanned<PrincipalEntry>>,
     prefix: Vec<Spanned<PrefixEntry>>,
@@ -68,18 +68,7 @@ impl When {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct KeepEntry {
-    principal: Option<String>,
-    action: Many,
-    resource: Option<String>,
-    owner: Option<String>,
-    reason: Option<String>,
-    expires: Option<When>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NeverEntry {
+struct GrantEntry {
     principal: Option<String>,
     action: Many,
     resource: Option<String>,
@@ -218,7 +207,7 @@ impl Reader<'_> {
         all
     }
 
-    fn keep(&mut self, entry: Spanned<KeepEntry>) -> Option<Keep> {
+    fn keep(&mut self, entry: Spanned<GrantEntry>) -> Option<Keep> {
         let at = entry.span().start;
         let e = entry.into_inner();
         let meta = self.meta(at, (e.owner, e.reason, e.expires));
@@ -246,7 +235,7 @@ impl Reader<'_> {
         Some(Keep { meta, principal, actions, resource })
     }
 
-    fn never(&mut self, entry: Spanned<NeverEntry>) -> Option<Never> {
+    fn never(&mut self, entry: Spanned<GrantEntry>) -> Option<Never> {
         let at = entry.span().start;
         let e = entry.into_inner();
         let meta = self.meta(at, (e.owner, e.reason, e.expires));

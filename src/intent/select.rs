@@ -1,8 +1,9 @@
 //! Which uses, rows and principals an entry is about.
 
 use super::{Exclude, Intent, Keep, Never, Prefix};
+use crate::model::grant::On;
 use crate::model::pattern::Pattern;
-use crate::model::usage::{Level, Reading, Row};
+use crate::model::usage::{Reading, Row};
 use globset::GlobMatcher;
 
 impl Exclude {
@@ -46,15 +47,6 @@ impl Exclude {
     }
 }
 
-/// The resource of a row as a pattern; none where the action takes no resource.
-fn resource(row: &Row) -> Option<Pattern> {
-    match row.target.level {
-        Level::Service => None,
-        Level::Named => Some(Pattern::literal(&row.target.text)),
-        Level::All | Level::Partial | Level::Unseen => Some(Pattern::parse(&row.target.text)),
-    }
-}
-
 fn is_for(principal: Option<&GlobMatcher>, id: &str) -> bool {
     principal.is_none_or(|glob| glob.is_match(id))
 }
@@ -76,7 +68,7 @@ impl Never {
     /// Whether a row is one of those it forbids.
     #[must_use]
     pub fn matches(&self, row: &Row) -> bool {
-        self.forbids(&row.principal, &row.action, resource(row).as_ref())
+        self.forbids(&row.principal, &row.action, On::of(row).pattern())
     }
 }
 
@@ -90,10 +82,10 @@ impl Keep {
     /// Whether it grants what the row asks for.
     #[must_use]
     pub fn covers(&self, row: &Row) -> bool {
-        let on = resource(row);
+        let on = On::of(row);
         self.is_for(&row.principal)
             && self.actions.iter().any(|action| action.eq_ignore_ascii_case(&row.action))
-            && match (&self.resource, &on) {
+            && match (&self.resource, on.pattern()) {
                 (Some(known), Some(on)) => known.covers(on),
                 (None, _) => true,
                 (Some(_), None) => false,
@@ -114,6 +106,12 @@ impl Intent {
     #[must_use]
     pub fn withholds(&self, reading: &Reading<'_>) -> Option<usize> {
         self.exclude.iter().position(|entry| entry.matches(reading))
+    }
+
+    /// Whether some entry keeps what the row asks for.
+    #[must_use]
+    pub fn keeps(&self, row: &Row) -> bool {
+        self.keep.iter().any(|entry| entry.covers(row))
     }
 
     /// The first entry that forbids a grant.

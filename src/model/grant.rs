@@ -1,7 +1,7 @@
 //! What a principal is to be given, and why: before it is packed into documents.
 
 use super::pattern::Pattern;
-use super::usage::{Level, Seen};
+use super::usage::{Level, Row, Seen};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,6 +12,37 @@ pub enum On {
     Service,
     /// The names that match.
     Resource(Pattern),
+}
+
+impl On {
+    /// What a row's use was on.
+    #[must_use]
+    pub fn of(row: &Row) -> Self {
+        match row.target.level {
+            Level::Service => Self::Service,
+            Level::Named => Self::Resource(Pattern::literal(&row.target.text)),
+            Level::All | Level::Partial | Level::Unseen => Self::Resource(Pattern::parse(&row.target.text)),
+        }
+    }
+
+    /// The pattern, where the action has a resource level.
+    #[must_use]
+    pub fn pattern(&self) -> Option<&Pattern> {
+        match self {
+            Self::Service => None,
+            Self::Resource(pattern) => Some(pattern),
+        }
+    }
+}
+
+/// As a policy's resource.
+impl std::fmt::Display for On {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Service => f.write_str("*"),
+            Self::Resource(pattern) => pattern.fmt(f),
+        }
+    }
 }
 
 /// The uses a grant stands on.

@@ -31,7 +31,7 @@ fn exempt(intent: &Intent, row: &Row) -> Option<&'static str> {
     if intent.never.iter().any(|entry| entry.matches(row)) {
         return Some("never");
     }
-    if row.exempt.is_some() && intent.keep.iter().any(|entry| entry.covers(row)) {
+    if row.exempt.is_some() && intent.keeps(row) {
         return None;
     }
     row.exempt

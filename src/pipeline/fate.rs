@@ -46,9 +46,7 @@ pub(super) fn fate(
             Err(why) => return Fate::Refused(why.to_string()),
         }
     }
-    let kept = |row: &Row| {
-        planning.intent.keep.iter().any(|entry| entry.covers(row)) || old.iter().any(|old| covers(old, row))
-    };
+    let kept = |row: &Row| planning.intent.keeps(row) || old.iter().any(|old| covers(old, row));
     match verify::verify(cloud, documents, rows, &kept) {
         Ok(verified) => Fate::Written(verified),
         Err(why) => Fate::Refused(why.to_string()),

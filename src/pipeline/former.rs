@@ -2,6 +2,7 @@
 
 use crate::intent::Intent;
 use crate::model::grant::{Grant, On};
+use crate::model::pattern::Pattern;
 use crate::model::time::Day;
 use crate::model::usage::{Outcome, Row};
 use crate::previous::Remembered;
@@ -16,18 +17,14 @@ pub(super) fn still(
     newest: Day,
 ) -> Vec<Grant> {
     let holds = |grant: &&Grant| {
-        let on = match &grant.on {
-            On::Service => None,
-            On::Resource(pattern) => Some(pattern),
-        };
-        let forbidden = intent.forbids(&old.who.id, &grant.action, on).is_some();
+        let forbidden = intent.forbids(&old.who.id, &grant.action, grant.on.pattern()).is_some();
         let asked = rows.iter().any(|row| synthesize::asks(row) && covers(grant, row));
         // What was seen before or after the withheld uses was not learned from them.
         let seen = &grant.evidence.seen;
         let within =
             |row: &Row| !seen.first.is_known() || seen.first >= row.seen.first && seen.last <= row.seen.last;
         let withheld =
-            rows.iter().any(|row| row.outcome == Outcome::Withheld && covers(grant, row) && within(row));
+            rows.iter().any(|row| row.outcome == Outcome::Withheld && touches(grant, row) && within(row));
         let last = grant.evidence.seen.last.day();
         let stale =
             prune.is_some_and(|days| last.known().is_some() && last.0 < newest.0.saturating_sub(days));
@@ -36,11 +33,21 @@ pub(super) fn still(
     old.grants.iter().filter(holds).cloned().collect()
 }
 
-/// Whether a grant is one for the row's use.
+/// Whether a grant is one for all of the row's use.
 pub(super) fn covers(grant: &Grant, row: &Row) -> bool {
-    let on = match &grant.on {
-        On::Service => row.target.text.is_empty(),
-        On::Resource(pattern) => pattern.matches(&row.target.text),
+    of_both(grant, row, Pattern::covers)
+}
+
+/// Whether a grant is one for some of what the row stands for.
+fn touches(grant: &Grant, row: &Row) -> bool {
+    of_both(grant, row, Pattern::overlaps)
+}
+
+fn of_both(grant: &Grant, row: &Row, compare: fn(&Pattern, &Pattern) -> bool) -> bool {
+    let on = match (grant.on.pattern(), On::of(row).pattern()) {
+        (None, None) => true,
+        (Some(mine), Some(theirs)) => compare(mine, theirs),
+        _ => false,
     };
     on && grant.action == row.action && grant.scope == row.scope
 }

@@ -224,10 +224,7 @@ fn grant_file(grant: &Grant) -> GrantFile {
     let evidence = &grant.evidence;
     GrantFile {
         action: grant.action.clone(),
-        on: match &grant.on {
-            On::Service => None,
-            On::Resource(pattern) => Some(pattern.to_string()),
-        },
+        on: grant.on.pattern().map(ToString::to_string),
         scope: grant.scope.clone(),
         when: grant.when.clone(),
         first: evidence.seen.first,

@@ -15,10 +15,7 @@ pub type Worlds<'u> = BTreeMap<&'static str, World<'u>>;
 #[must_use]
 pub fn rows(plan: &Plan<'_>, usage: &Usage, worlds: &Worlds<'_>) -> Vec<Value> {
     let mut all = Vec::new();
-    let resource = |grant: &Grant| match &grant.on {
-        On::Service => "*".to_owned(),
-        On::Resource(pattern) => pattern.to_string(),
-    };
+    let resource = |grant: &Grant| grant.on.to_string();
     for grant in plan.fresh.iter().filter_map(|at| plan.grants.get(*at)) {
         all.push(json!({ "principal": plan.who.id, "drift": "needs-more", "action": grant.action,
                          "resource": resource(grant), "when": grant.when, "first": grant.evidence.seen.first,

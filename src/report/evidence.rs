@@ -38,13 +38,6 @@ pub fn evidence(plan: &Plan<'_>, action: Option<&str>, intent: &Intent, excluded
     all
 }
 
-fn resource(grant: &Grant) -> String {
-    match &grant.on {
-        On::Service => "*".to_owned(),
-        On::Resource(pattern) => pattern.to_string(),
-    }
-}
-
 /// Whether a grant is one of those a statement was made from, or one that it covers.
 fn stands_in(grant: &Grant, statement: &Statement, scope: &str) -> bool {
     let keys: Vec<&String> = statement.conditions.values().flat_map(|keys| keys.keys()).collect();
@@ -66,7 +59,7 @@ fn granted(plan: &Plan<'_>, document: &str, statement: &Statement, grant: &Grant
     let widened: Vec<Value> =
         grant.widened.iter().map(|w| json!({ "pass": w.pass, "reason": w.reason })).collect();
     json!({ "principal": plan.who.id, "granted": true, "document": document, "statement": statement.id,
-            "action": grant.action, "resource": resource(grant), "level": evidence.level.as_str(),
+            "action": grant.action, "resource": grant.on.to_string(), "level": evidence.level.as_str(),
             "rules": evidence.rules, "basis": evidence.bases, "count": evidence.seen.count,
             "first": evidence.seen.first.to_string(), "last": evidence.seen.last.to_string(),
             "sample": evidence.seen.sample.1, "when": grant.when, "breadth": breadth(plan, grant),

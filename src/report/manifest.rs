@@ -4,7 +4,7 @@ use super::fold::{self, Fold};
 use super::intent;
 use crate::aggregate::Usage;
 use crate::cloud;
-use crate::model::grant::{Grant, On};
+use crate::model::grant::Grant;
 use crate::model::tally::Tally;
 use crate::model::usage::{Row, Seen};
 use crate::pipeline::{Fate, Plan, Planning};
@@ -114,11 +114,7 @@ fn principal(plan: &Plan<'_>) -> Value {
 }
 
 fn unused(grant: &Grant) -> Value {
-    let on = match &grant.on {
-        On::Service => "*".to_owned(),
-        On::Resource(pattern) => pattern.to_string(),
-    };
-    json!({ "action": grant.action, "resource": on, "last": grant.evidence.seen.last })
+    json!({ "action": grant.action, "resource": grant.on.to_string(), "last": grant.evidence.seen.last })
 }
 
 /// What a later run needs to know: grants, where they stand, days.

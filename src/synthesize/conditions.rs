@@ -1,7 +1,7 @@
 //! Conditions that stand by default or were asked for (semantics rule 21), and only where every observed use attests the
 //! key. What was not asked for, the reader does not attest.
 
-use super::{Ctx, Draft, seed};
+use super::{Ctx, Draft};
 use crate::model::grant::On;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ type Attested = BTreeMap<String, String>;
 pub(super) fn conditions(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
     let mut contexts: BTreeMap<(&str, &str, On), Vec<&Attested>> = BTreeMap::new();
     for row in &draft.rows {
-        contexts.entry((&row.scope, &row.action, seed::on(row))).or_default().push(&row.context);
+        contexts.entry((&row.scope, &row.action, On::of(row))).or_default().push(&row.context);
     }
     for grant in &mut draft.grants {
         let Some(behind) = contexts.get(&(grant.scope.as_str(), grant.action.as_str(), grant.on.clone()))

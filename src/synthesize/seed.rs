@@ -2,7 +2,6 @@
 
 use super::{Ctx, Draft};
 use crate::model::grant::{Evidence, Grant, On, Widening};
-use crate::model::pattern::Pattern;
 use crate::model::usage::{COLLAPSED, Level, Row};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) fn seed(draft: &mut Draft<'_>, _ctx: &Ctx<'_>) {
     let mut all: BTreeMap<(String, String, On), Grant> = BTreeMap::new();
     for row in &draft.rows {
-        let on = on(row);
+        let on = On::of(row);
         match all.entry((row.scope.clone(), row.action.clone(), on.clone())) {
             Entry::Vacant(free) => {
                 free.insert(grant(row, on));
@@ -19,14 +18,6 @@ pub(super) fn seed(draft: &mut Draft<'_>, _ctx: &Ctx<'_>) {
         }
     }
     draft.grants = all.into_values().collect();
-}
-
-pub(super) fn on(row: &Row) -> On {
-    match row.target.level {
-        Level::Service => On::Service,
-        Level::Named => On::Resource(Pattern::literal(&row.target.text)),
-        Level::All | Level::Partial | Level::Unseen => On::Resource(Pattern::parse(&row.target.text)),
-    }
 }
 
 fn grant(row: &Row, on: On) -> Grant {

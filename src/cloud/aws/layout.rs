@@ -3,7 +3,7 @@
 
 use super::statement::{applies, conditions};
 use crate::model::document::{Conditions, Layout, Statement};
-use crate::model::grant::{Grant, On};
+use crate::model::grant::Grant;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The grants that have no statement yet.
@@ -21,13 +21,8 @@ fn words(conditions: &Conditions) -> String {
 
 impl<'g> Pool<'g> {
     pub(super) fn new(grants: &'g [Grant]) -> Self {
-        let key = |grant: &Grant| {
-            let on = match &grant.on {
-                On::Service => "*".to_owned(),
-                On::Resource(pattern) => pattern.to_string(),
-            };
-            (grant.action.clone(), on, words(&conditions(&grant.when)))
-        };
+        let key =
+            |grant: &Grant| (grant.action.clone(), grant.on.to_string(), words(&conditions(&grant.when)));
         Self { grants: grants.iter().map(|grant| (key(grant), grant)).collect(), placed: BTreeSet::new() }
     }
 
