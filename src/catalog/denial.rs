@@ -2,6 +2,7 @@
 
 use super::platform::glob;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 /// A kind of policy that refuses.
 #[derive(Clone, Debug, Deserialize)]
@@ -38,6 +39,9 @@ pub struct Phrase {
     pub by: String,
     /// Whether it tells of a deny statement.
     pub explicit: Option<bool>,
+    /// The actions that lack, where they are not those of the call, each with the events it is about; none: all.
+    #[serde(default)]
+    pub needs: BTreeMap<String, Vec<String>>,
     /// Why.
     pub because: String,
     /// Where that is documented.
@@ -112,6 +116,15 @@ pub struct DenialFile {
 
 /// The word for a refusal whose policy is not told.
 pub const UNKNOWN: &str = "unknown";
+
+impl Phrase {
+    /// The actions that lack when the event is answered so, where they are not its own.
+    pub fn needed<'a, 'e>(&'a self, event: &'e str) -> impl Iterator<Item = &'a str> + use<'a, 'e> {
+        let fits =
+            move |(_, events): &(_, &Vec<String>)| events.is_empty() || events.iter().any(|e| e == event);
+        self.needs.iter().filter(fits).map(|(action, _)| action.as_str())
+    }
+}
 
 impl DenialFile {
     /// The kind with that id.

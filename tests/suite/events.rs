@@ -4,7 +4,8 @@
 //! A fixture is `{about, record, uses}`: the uses are all there are, each with the keys it cares about, as `uses` prints
 //! them (`action`, `level`, `resource` or `pattern`, and where they matter `outcome`, `basis`, `context`, `exempt`), and
 //! `checked_as` for a second form of the ARN. `skipped` stands in place of `uses`; `principal` says what becomes of who
-//! acted. Rows that differ in one word only stand in `*.tsv`.
+//! acted. Rows that differ in one word only stand in `*.tsv`; in `passed.tsv`, what other records tell, a call, its
+//! request and the roles it passes to which services, all of them.
 
 use crate::support::{fixture, read_text};
 use leastgrant::catalog;
@@ -93,6 +94,26 @@ fn rows(kind: &str, text: &str) -> Vec<(String, Value)> {
                 json!({ "record": call(APP, &json!({ "userIdentity": identity })), "uses": [{}],
                         "principal": { "ci": *ci == "ci" } })
             }
+            ("aws/passed", [told, event, request, passes]) => {
+                let parse = |text: &str| -> Value {
+                    serde_json::from_str(text).unwrap_or_else(|e| panic!("{line}: {e}"))
+                };
+                let mut calls: Vec<Value> = parse(told).as_array().unwrap().clone();
+                calls.push(json!([event, parse(request), null]));
+                let record = |(at, told): (usize, &Value)| {
+                    let (source, name) = told[0].as_str().unwrap().split_once(':').unwrap();
+                    let mut record = call(
+                        APP,
+                        &json!({ "eventSource": format!("{source}.amazonaws.com"), "eventName": name, "eventID": at.to_string(),
+                                 "requestParameters": told[1], "responseElements": told[2] }),
+                    );
+                    if let Some(who) = told.get(3) {
+                        record["userIdentity"] = who.clone();
+                    }
+                    record
+                };
+                json!({ "records": calls.iter().enumerate().map(record).collect::<Vec<_>>(), "passes": passes })
+            }
             _ => panic!("{kind}: no such row: {line}"),
         }
     };
@@ -127,8 +148,33 @@ fn agrees(stated: &Value, got: &Value) -> bool {
     keys.into_iter().all(|(key, value)| got.get(key).unwrap_or(&Value::Null) == value)
 }
 
+/// The roles that the last of some records passes, each with the services it goes to.
+fn passes(records: &Value) -> String {
+    let mut usage = read_text(&json!({ "Records": records }).to_string());
+    leastgrant::resolve::resolve(&mut usage);
+    let last = (records.as_array().unwrap().len() - 1).to_string();
+    let one = |line: String| {
+        let line: Value = serde_json::from_str(&line).unwrap();
+        (line["event"] == *last && line["action"] == "iam:PassRole").then(|| {
+            let role = line["resource"].as_str().or(line["pattern"].as_str()).unwrap();
+            let to = match &line["context"]["iam:PassedToService"] {
+                Value::Array(several) => several.iter().map(|to| to.as_str().unwrap()).collect(),
+                one => BTreeSet::from([one.as_str().unwrap()]),
+            };
+            let to = Vec::from_iter(to).join(", ");
+            format!("{} → {to}", role.trim_start_matches("arn:aws:iam::111122223333:role/"))
+        })
+    };
+    let all: BTreeSet<String> = usage.lines.iter().filter_map(|line| one(line.text())).collect();
+    if all.is_empty() { "-".to_owned() } else { Vec::from_iter(all).join("; ") }
+}
+
 /// What is wrong with a case, if anything.
 fn fault(case: &Value) -> Option<String> {
+    if let Some(want) = case.get("passes") {
+        let got = passes(&case["records"]);
+        return (got != *want).then(|| format!("passes {got}, wanted {want}"));
+    }
     let (got, who) = uses_of(&case["record"]);
     if let Some(skipped) = case.get("skipped") {
         let same = got.first().and_then(|line| line.get("skipped")) == Some(skipped);
@@ -152,7 +198,7 @@ fn fixtures_yield_what_they_state() {
 }
 
 /// Files whose rows say what events, requests, answers and callers mean. The others say how documents are made.
-const MAPPING: [&str; 10] = [
+const MAPPING: [&str; 11] = [
     "alternative.toml",
     "context.toml",
     "ec2-ids.toml",
@@ -160,6 +206,7 @@ const MAPPING: [&str; 10] = [
     "infer.toml",
     "infrastructure.toml",
     "outcome.toml",
+    "passrole.toml",
     "qualifier.toml",
     "source.toml",
     "types.toml",
@@ -190,6 +237,13 @@ fn mutants() -> Vec<Mutant> {
                 for (nth, code) in codes.into_iter().flatten().enumerate() {
                     add(code.to_string(), &|rows| {
                         rows[at]["codes"].as_array_mut().unwrap().remove(nth);
+                    });
+                }
+                let actions =
+                    row.get("actions").filter(|_| file == "passrole.toml").and_then(|a| a.as_array());
+                for (nth, action) in actions.filter(|all| all.len() > 1).into_iter().flatten().enumerate() {
+                    add(format!("{action} of {row}"), &|rows| {
+                        rows[at]["actions"].as_array_mut().unwrap().remove(nth);
                     });
                 }
                 let uses = row.get("uses").and_then(|uses| uses.as_array()).into_iter().flatten();

@@ -24,13 +24,24 @@ pub(super) fn refused(record: &Record<'_>, uses: &[Use<'_>]) -> Vec<Refused> {
         return Vec::new();
     }
     let message = denial::parse(record.error_message.or_empty(), record.error_code.or_empty());
+    let others = others(record);
     match message.action {
         Some(action) => told(record, &message, action, uses),
+        None if !others.is_empty() => {
+            others.into_iter().flat_map(|action| told(record, &message, action, uses)).collect()
+        }
         None => {
             let needed = uses.iter().filter(|used| matches!(used.basis, Basis::Event | Basis::Trust));
             needed.map(|used| from_use(used, blank(record, &message))).collect()
         }
     }
+}
+
+/// The actions that lack by what the whole answer means, where they are not those of the event.
+fn others(record: &Record<'_>) -> Vec<&'static str> {
+    let (text, code) = (record.error_message.or_empty(), record.error_code.or_empty());
+    let phrase = catalog::aws().denials.phrase(text, code);
+    phrase.map_or_else(Vec::new, |row| row.needed(map::operation(record.event_name.or_empty())).collect())
 }
 
 /// What a record without uses says was refused: its event is in no rule, or a gate stood before the service.
