@@ -228,8 +228,9 @@ pub trait Cloud: Sync {
     fn advise(&self, denial: &Denial) -> Advice;
     /// What the documents grant, one by one, as a person would add it.
     fn statements(&self, documents: &[Document]) -> Vec<serde_json::Value>;
-    /// What a principal created, and what its later life may need that was never seen; for a person to read.
-    fn lifecycle(&self, _rows: &[&Row]) -> Vec<Lifecycle> {
+    /// What a principal created, and what its later life may need that was never seen; for a person to read. `former` is
+    /// what only the memory of a former run knows.
+    fn lifecycle(&self, _rows: &[&Row], _former: &[&Grant]) -> Vec<Lifecycle> {
         Vec::new()
     }
     /// Condition keys that its logs attest on request.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 /// Names listed of resources with the same lifecycle; the rest is counted.
 const LISTED: usize = 50;
 
-const ABOUT: &str = "Not to be applied as it is, and not verified. The log shows that these were created, but not every \
+const ABOUT: &str = "Not to be applied as it is, and not verified. The logs read so far show that these were created, but not every \
 action that changing or removing them needs. CloudFormation may use the actions under never_seen, on the same names; that \
 is an upper bound, of which a plain resource needs few. What CloudFormation calls on other resources counts as seen \
 wherever it was used. Rolling back a creation or a replacement needs delete, rolling \
@@ -18,7 +18,7 @@ boundary.";
 /// The lifecycle file of one principal; none where it created nothing that is known.
 #[must_use]
 pub fn lifecycle(plan: &Plan<'_>) -> Option<Value> {
-    let all = cloud::by_id(plan.who.cloud)?.lifecycle(&plan.rows);
+    let all = cloud::by_id(plan.who.cloud)?.lifecycle(&plan.rows, &plan.ageing());
     let open = all.iter().filter(|one| !(one.update.is_empty() && one.delete.is_empty()));
     let created: Vec<Value> = open.map(created).collect();
     (!created.is_empty()).then(|| json!({ "about": ABOUT, "principal": plan.who.id, "created": created }))

@@ -28,7 +28,7 @@ fn record(
 fn lifecycle(records: &[String]) -> Vec<Lifecycle> {
     let usage = read_text(&records.join("\n"));
     let rows: Vec<&Row> = usage.rows.iter().collect();
-    cloud::by_id("aws").unwrap().lifecycle(&rows)
+    cloud::by_id("aws").unwrap().lifecycle(&rows, &[])
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn a_real_log_names_what_it_created_and_nothing_it_only_read() {
     let Some(root) = corpus() else { return };
     let usage = read(&[root.join("logs/aws").display().to_string(), fixture("aws/sam-deploy/logs")], 2);
     let rows: Vec<&Row> = usage.rows.iter().filter(|row| row.cloud == "aws").collect();
-    let all = cloud::by_id("aws").unwrap().lifecycle(&rows);
+    let all = cloud::by_id("aws").unwrap().lifecycle(&rows, &[]);
     assert!(all.len() > 20, "{}", all.len());
     for one in &all {
         assert!(
@@ -160,4 +160,31 @@ fn a_real_log_names_what_it_created_and_nothing_it_only_read() {
         assert!(never().all(|action| !one.seen.contains(action)), "{one:?}");
         assert!(one.cautious.iter().all(|action| never().any(|known| known == action)), "{one:?}");
     }
+}
+
+#[test]
+fn what_former_runs_saw_stays_in_the_file() {
+    let temp = tempfile::tempdir().unwrap();
+    let night = |number: usize, records: &[String]| {
+        let log = temp.path().join(format!("{number}.json"));
+        std::fs::write(&log, records.join("\n")).unwrap();
+        let out = temp.path().join("out");
+        let done =
+            run(&["generate", "--quiet", &log.display().to_string(), "--out", &out.display().to_string()]);
+        assert_eq!(code(&done), 0, "{}", stderr(&done));
+        let file = out.join("aws/111122223333/app/lifecycle.json");
+        serde_json::from_str::<Value>(&std::fs::read_to_string(file).unwrap()).unwrap()
+    };
+    let call =
+        |id, event: &str| record(id, "dynamodb", event, json!({ "tableName": "a" }), Value::Null, None);
+    let first = night(1, &[call(1, "CreateTable"), call(2, "UpdateTable")]);
+    let second = night(2, &[call(3, "DescribeTable")]);
+    let (first, second) = (&first["created"][0], &second["created"][0]);
+    assert_eq!(first["never_seen"]["delete"], json!(["dynamodb:DeleteTable", "dynamodb:DescribeTable"]));
+    assert_eq!(second["never_seen"]["delete"], json!(["dynamodb:DeleteTable"]));
+    assert_eq!(
+        second["seen"],
+        json!(["dynamodb:CreateTable", "dynamodb:DescribeTable", "dynamodb:UpdateTable"])
+    );
+    assert_eq!(first["resources"], second["resources"]);
 }

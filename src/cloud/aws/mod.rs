@@ -207,8 +207,8 @@ impl Cloud for Aws {
         (!elsewhere).then(|| own.to_owned())
     }
 
-    fn lifecycle(&self, rows: &[&Row]) -> Vec<Lifecycle> {
-        lifecycle::lifecycle(rows)
+    fn lifecycle(&self, rows: &[&Row], former: &[&Grant]) -> Vec<Lifecycle> {
+        lifecycle::lifecycle(rows, former)
     }
 
     fn conditions(&self) -> Vec<&'static str> {
