@@ -2,6 +2,7 @@
 
 use super::coverage::{AlwaysFile, AlwaysLogged};
 use super::denial::DenialFile;
+use super::limit::Limits;
 use super::outcome::{OutcomeFile, Outcomes};
 use super::platform::{
     GoogleIdentities, OrganizationFile, OrganizationOnly, SensitiveFile, SensitiveRule, glob,
@@ -53,6 +54,8 @@ pub struct Gcp {
     pub denials: DenialFile,
     /// Logs that are always written.
     pub always: Vec<AlwaysLogged>,
+    /// What conditions, deny policies and access boundaries can name.
+    pub limits: Limits,
 }
 
 impl Gcp {
@@ -82,6 +85,7 @@ impl Gcp {
             sensitive: toml::from_str::<SensitiveFile>(ESCALATION).unwrap_or_default().sensitive,
             denials: toml::from_str(DENIAL).unwrap_or_default(),
             always: toml::from_str::<AlwaysFile>(COVERAGE).unwrap_or_default().always,
+            limits: Limits::embedded(),
         }
     }
 
@@ -132,14 +136,16 @@ impl Gcp {
     /// Texts of the hand-written files, for the tests that keep them honest.
     #[must_use]
     pub fn hand_written() -> Vec<(String, &'static str)> {
-        vec![
+        let mut all = vec![
             ("outcome.toml".to_owned(), OUTCOME),
             ("identity.toml".to_owned(), IDENTITY),
             ("escalation.toml".to_owned(), ESCALATION),
             ("organization.toml".to_owned(), ORGANIZATION),
             ("denial.toml".to_owned(), DENIAL),
             ("coverage.toml".to_owned(), COVERAGE),
-        ]
+        ];
+        all.extend(super::limit::HAND_WRITTEN.map(|(name, text)| (name.to_owned(), text)));
+        all
     }
 
     /// How many permissions are known.

@@ -16,6 +16,7 @@ mod corpus;
 mod denials;
 mod coverage;
 mod events;
+mod google;
 mod hostile;
 mod laws;
 mod lifecycle;

@@ -96,7 +96,7 @@ impl Cloud for Gcp {
     }
 
     fn evaluator(&self, documents: &[String]) -> Result<Box<dyn Evaluator>, String> {
-        Ok(Box::new(evaluate::Bindings::parse(documents)?))
+        Ok(Box::new(evaluate::Policies::parse(documents, FACTS)?))
     }
 
     fn sensitive(&self, action: &str) -> bool {
@@ -159,6 +159,13 @@ impl Cloud for Gcp {
         if reads { "read" } else { "write" }
     }
 }
+
+/// What the evaluator looks up.
+const FACTS: evaluate::Facts = evaluate::Facts {
+    kind: |permission, name| Some(catalog::gcp().limits.kind(permission, name)?.kind.as_str()),
+    full: |permission| catalog::gcp().limits.full(permission),
+    blocked_since: |permission| catalog::gcp().limits.blocked_since(permission),
+};
 
 /// Decides one entry.
 fn take(entry: &Entry<'_>, raw: &str, sink: &mut dyn Sink) {
