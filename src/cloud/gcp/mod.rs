@@ -1,5 +1,6 @@
 //! Google Cloud: Cloud Audit Logs in, custom roles and bindings out.
 
+mod condition;
 mod denial;
 mod coverage;
 mod evaluate;
