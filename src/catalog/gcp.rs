@@ -109,6 +109,13 @@ impl Gcp {
         self.organization.iter().flat_map(|row| &row.permissions).any(|known| glob(known, permission))
     }
 
+    /// All permissions, sorted by the kind of resource.
+    pub fn all(&self) -> impl Iterator<Item = String> + '_ {
+        self.groups.iter().flat_map(|(group, verbs)| {
+            verbs.split(',').map(move |verb| format!("{group}.{}", verb.trim_end_matches(['~', '!'])))
+        })
+    }
+
     /// Permissions on the same kind of resource.
     #[must_use]
     pub fn neighbours(&self, permission: &str) -> Vec<String> {

@@ -75,6 +75,18 @@ pub struct Spelling {
     pub link: String,
 }
 
+/// Permissions that a deny policy takes from whoever never used them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RefusedRule {
+    /// Permissions, `*` allowed.
+    pub permissions: Vec<String>,
+    /// Why.
+    pub because: String,
+    /// Where that is documented.
+    pub link: String,
+}
+
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ConditionFile {
@@ -85,6 +97,7 @@ struct ConditionFile {
 #[serde(deny_unknown_fields)]
 struct LimitFile {
     spelling: Vec<Spelling>,
+    refused: Vec<RefusedRule>,
 }
 
 /// Patterns of permissions that one enforcement version adds, and what it leaves out of them.
@@ -100,6 +113,7 @@ struct Blocks {
 pub struct Limits {
     resources: Vec<NamedType>,
     spellings: Vec<Spelling>,
+    refused: Vec<RefusedRule>,
     deny: BTreeMap<&'static str, &'static str>,
     blocks: Vec<Blocks>,
 }
@@ -117,9 +131,11 @@ impl Limits {
             let version = columns.next()?.parse().ok()?;
             Some(Blocks { version, patterns: list(columns.next()), except: list(columns.next()) })
         });
+        let LimitFile { spelling: spellings, refused } = toml::from_str(LIMIT).unwrap_or_default();
         Self {
             resources: toml::from_str::<ConditionFile>(CONDITION).unwrap_or_default().resource,
-            spellings: toml::from_str::<LimitFile>(LIMIT).unwrap_or_default().spelling,
+            spellings,
+            refused,
             deny: rows(DENY).filter_map(|line| line.split_once('\t')).collect(),
             blocks: blocks.collect(),
         }
@@ -161,6 +177,12 @@ impl Limits {
         let other = self.spellings.iter().find(|row| glob(&row.permissions, permission));
         let service = other.map_or_else(|| format!("{service}.googleapis.com"), |row| row.service.clone());
         format!("{service}/{rest}")
+    }
+
+    /// Whether a deny policy takes the permission from whoever never used it.
+    #[must_use]
+    pub fn refused(&self, permission: &str) -> bool {
+        self.refused.iter().flat_map(|row| &row.permissions).any(|known| glob(known, permission))
     }
 
     /// Whether a deny policy may name the permission.

@@ -171,7 +171,15 @@ fn principals_targets_catalog_completions_and_man() {
     let ids: Vec<&str> = targets.iter().map(|t| t["id"].as_str().unwrap()).collect();
     assert_eq!(
         ids,
-        ["aws-boundary", "aws-cloudformation", "aws-policy", "aws-terraform", "gcp-role", "gcp-terraform"]
+        [
+            "aws-boundary",
+            "aws-cloudformation",
+            "aws-policy",
+            "aws-terraform",
+            "gcp-deny",
+            "gcp-role",
+            "gcp-terraform"
+        ]
     );
     let info = &lines(&run(&["catalog", "info"]))[0];
     assert!(info["aws"]["actions"].as_u64().unwrap() > 20_000 && info["sources"][0]["sha256"].is_string());

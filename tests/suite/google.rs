@@ -1,6 +1,6 @@
 //! Google's evaluator: allow, deny and access boundary together, conditions as another reader of them answers.
 
-use crate::support::fixture;
+use crate::support::{code, corpus, fixture, run, tree};
 use leastgrant::catalog::limit::Limits;
 use leastgrant::cloud;
 use leastgrant::model::time::Timestamp;
@@ -237,4 +237,55 @@ fn every_type_that_conditions_name_has_a_fixture_that_fails_without_it() {
     for kind in Limits::embedded().types() {
         assert!(!wrong(&Limits::embedded().without(&kind.kind)).is_empty(), "{} has no fixture", kind.kind);
     }
+}
+
+#[test]
+fn a_deny_policy_leaves_what_was_used_and_refuses_what_leads_to_more() {
+    let (logs, out) = (fixture("gcp/data-team/logs"), tempfile::tempdir().unwrap());
+    let path = out.path().display().to_string();
+    assert_eq!(
+        code(&run(&[
+            "generate", &logs, "--out", &path, "-q", "--target", "gcp-deny", "--target", "gcp-role"
+        ])),
+        0
+    );
+    let (name, text) = tree(out.path())
+        .into_iter()
+        .find(|(n, _)| n.contains("deployer/") && n.ends_with(".deny.json"))
+        .unwrap();
+    let mut policy: Value = serde_json::from_str(&text).unwrap();
+    let denied: BTreeSet<String> = policy["rules"][0]["denyRule"]["deniedPermissions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|v| v.as_str().unwrap().to_owned())
+        .collect();
+    for refused in [
+        "cloudresourcemanager.googleapis.com/projects.setIamPolicy",
+        "iam.googleapis.com/serviceAccounts.getAccessToken",
+        "iam.googleapis.com/serviceAccountKeys.create",
+        "logging.googleapis.com/sinks.delete",
+    ] {
+        assert!(denied.contains(refused), "{refused}");
+    }
+    assert!(!denied.contains("iam.googleapis.com/serviceAccounts.actAs"), "the deployer uses it");
+    if let Some(corpus) = corpus() {
+        let known = std::fs::read_to_string(corpus.join("data/gcp-deny-permissions.txt")).unwrap();
+        let known: BTreeSet<&str> = known.lines().collect();
+        assert!(denied.iter().all(|one| known.contains(one.as_str())));
+    }
+    let folder = out.path().join("gcp/example-data-dev/deployer/projects-example-data-dev");
+    let roles: Vec<String> =
+        tree(&folder).iter().map(|(name, _)| folder.join(name).display().to_string()).collect();
+    let check = |file: &str| {
+        let mut args =
+            vec!["check", &logs, "--principal", "serviceAccount:deployer@*", "--boundary", file, "--policy"];
+        args.extend(roles.iter().map(String::as_str));
+        code(&run(&args))
+    };
+    assert_eq!(check(&out.path().join(&name).display().to_string()), 0);
+    policy["rules"][0]["denyRule"]["deniedPermissions"] = json!(["run.googleapis.com/services.*"]);
+    let other = out.path().join("other.json");
+    std::fs::write(&other, policy.to_string()).unwrap();
+    assert_eq!(check(&other.display().to_string()), 4);
 }

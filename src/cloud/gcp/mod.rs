@@ -2,6 +2,7 @@
 
 mod condition;
 mod denial;
+mod deny;
 mod coverage;
 mod evaluate;
 mod identity;
@@ -10,7 +11,7 @@ mod package;
 mod readback;
 mod record;
 
-use super::{Cloud, Evaluator, Logging, Sink, Subject};
+use super::{Cloud, Evaluator, Logging, Reach, Sink, Subject};
 use crate::catalog;
 use crate::catalog::user::Provenance;
 use crate::model::coverage::{Access, KINDS, Plane};
@@ -90,6 +91,15 @@ impl Cloud for Gcp {
         _packing: &Packing,
     ) -> Result<Vec<Document>, DoesNotFit> {
         package::package(who, grants)
+    }
+
+    fn boundary(
+        &self,
+        who: &Subject<'_>,
+        documents: &[Document],
+        _reach: Reach<'_>,
+    ) -> Result<Option<Document>, DoesNotFit> {
+        Ok(deny::policy(who, documents))
     }
 
     fn documents(&self, files: &[(String, String)]) -> Result<Vec<String>, String> {

@@ -281,8 +281,13 @@ mod tests {
         {
             assert!(Expression::parse(text).is_err(), "{text}");
         }
-        assert!(Expression::parse(&"!".repeat(1500)).is_err());
-        let deep = format!("{}true", "!".repeat(1500));
-        assert_eq!(Expression::parse(&deep).unwrap().holds(&|_| None), Some(true));
+        for (repeated, end) in
+            [("!", "true"), ("true == ", "true"), ("true ? true : ", "true"), ("(", "true")]
+        {
+            assert!(Expression::parse(&(repeated.repeat(500) + end)).is_err(), "{repeated}");
+            let deep = repeated.repeat(60) + end + &")".repeat(if repeated == "(" { 60 } else { 0 });
+            assert_eq!(Expression::parse(&deep).unwrap().holds(&|_| None), Some(true), "{repeated}");
+        }
+        assert!(Expression::parse(&format!("a{}", ".b()".repeat(500))).is_err());
     }
 }

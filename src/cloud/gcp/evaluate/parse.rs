@@ -4,7 +4,7 @@ use super::cel::{Node, Value};
 
 /// Deepest nesting that is read; a condition takes twelve logical operators.
 const DEPTH: usize = 64;
-/// Most tokens that are read, as every sign may nest once more.
+/// Most tokens that are read.
 const TOKENS: usize = 2_000;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -133,6 +133,11 @@ pub(super) fn parse(text: &str) -> Result<Node, String> {
     }
 }
 
+/// What nests is read and answered by recursion.
+fn shallow(depth: usize) -> Result<(), String> {
+    if depth > DEPTH { Err("is nested too deeply".to_owned()) } else { Ok(()) }
+}
+
 struct Parser {
     tokens: Vec<Token>,
     at: usize,
@@ -153,9 +158,7 @@ impl Parser {
     /// `a ? b : c`, which binds loosest.
     fn either(&mut self) -> Result<Node, String> {
         self.depth += 1;
-        if self.depth > DEPTH {
-            return Err("is nested too deeply".to_owned());
-        }
+        shallow(self.depth)?;
         let mut node = self.or()?;
         if self.sign("?") {
             let yes = self.or()?;
@@ -184,7 +187,8 @@ impl Parser {
 
     fn relation(&mut self) -> Result<Node, String> {
         let mut left = self.unary()?;
-        loop {
+        for depth in 0.. {
+            shallow(depth)?;
             let sign = ["==", "!=", "<=", ">=", "<", ">"].into_iter().find(|sign| self.sign(sign));
             let is_in = sign.is_none() && self.tokens.get(self.at) == Some(&Token::Name("in".to_owned()));
             left = match sign {
@@ -196,12 +200,14 @@ impl Parser {
                 None => return Ok(left),
             };
         }
+        Ok(left)
     }
 
     fn unary(&mut self) -> Result<Node, String> {
         let mut nots = 0;
         while self.sign("!") {
             nots += 1;
+            shallow(nots)?;
         }
         if nots == 0 && self.sign("-") {
             return match self.tokens.get(self.at) {
@@ -219,7 +225,10 @@ impl Parser {
 
     fn member(&mut self) -> Result<Node, String> {
         let mut node = self.primary()?;
+        let mut depth = 0;
         while self.sign(".") {
+            depth += 1;
+            shallow(depth)?;
             let Some(Token::Name(name)) = self.tokens.get(self.at).cloned() else {
                 return Err("`.` is followed by no name".to_owned());
             };
