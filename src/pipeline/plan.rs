@@ -304,7 +304,9 @@ fn fate(
         let declared = planning.intent.prefix.iter().filter(|entry| entry.is_for(who.principal));
         let stacks = planning.shaping.stacks.iter().map(|stack| format!("{}-", stack.trim_end_matches('-')));
         let prefixes: Vec<String> = declared.map(|entry| entry.value.clone()).chain(stacks).collect();
-        match cloud.boundary(who, &documents, Reach { prefixes: &prefixes }) {
+        let seen = rows.iter().filter(|row| row.outcome.grants() || row.outcome == Outcome::Withheld);
+        let used: Vec<&str> = seen.map(|row| row.action.as_str()).collect();
+        match cloud.boundary(who, &documents, Reach { prefixes: &prefixes, used: &used }) {
             Ok(boundary) => documents.extend(boundary),
             Err(why) => return Fate::Refused(why.to_string()),
         }

@@ -173,9 +173,9 @@ fn clause(pattern: &str, number: bool) -> Option<Clause> {
         return Some(Clause::Is(name.to_owned()));
     }
     // A literal `*` stands in braces.
-    let wild =
+    let mut wild =
         own.match_indices(['*', '?']).filter(|(at, _)| !own.get(..*at).is_some_and(|b| b.ends_with("${")));
-    let tail = wild.last().and_then(|(at, _)| own.get(at + 1..)).map(Pattern::parse).unwrap_or_default();
+    let tail = wild.next_back().and_then(|(at, _)| own.get(at + 1..)).map(Pattern::parse).unwrap_or_default();
     Some(Clause::Like(parsed.head().to_owned(), tail.name().unwrap_or("").to_owned()))
 }
 

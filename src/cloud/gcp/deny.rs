@@ -8,7 +8,7 @@ use serde_json::json;
 use std::collections::BTreeSet;
 
 /// The policy, where Google can name the principal and the documents say where it is at home.
-pub(super) fn policy(who: &Subject<'_>, documents: &[Document]) -> Option<Document> {
+pub(super) fn policy(who: &Subject<'_>, documents: &[Document], used: &[&str]) -> Option<Document> {
     let denied = principal(who.principal)?;
     let granted: BTreeSet<&str> =
         documents.iter().flat_map(|d| &d.statements).flat_map(|s| &s.actions).map(String::as_str).collect();
@@ -16,7 +16,8 @@ pub(super) fn policy(who: &Subject<'_>, documents: &[Document]) -> Option<Docume
     let refused: BTreeSet<String> = known
         .all()
         .filter(|one| known.sensitive(one) || known.limits.refused(one))
-        .filter(|one| !granted.contains(one.as_str()) && known.limits.deniable(one))
+        .filter(|one| !granted.contains(one.as_str()) && !used.contains(&one.as_str()))
+        .filter(|one| known.limits.deniable(one))
         .collect();
     let place = |d: &Document| d.scope.split("/serviceAccounts/").next().unwrap_or("").to_owned();
     let places: BTreeSet<String> = documents.iter().map(place).filter(|place| !place.is_empty()).collect();
@@ -34,10 +35,8 @@ pub(super) fn policy(who: &Subject<'_>, documents: &[Document]) -> Option<Docume
     let head: String = format!("leastgrant-{}", who.slug).chars().take(54).collect();
     let name = format!("{}-{:08x}", head.trim_end_matches('-'), fingerprint::hash(who.principal) >> 32);
     let notes = vec![
-        "a deny policy stands over all roles, also those that others give: what waits for a person in review.json is \
-         refused as well"
-            .to_owned(),
-        "needs roles/iam.denyAdmin of whoever applies it, at the organization".to_owned(),
+        "a deny policy stands over all roles, also those that others give".to_owned(),
+        "whoever applies it needs roles/iam.denyAdmin at the organization".to_owned(),
     ];
     Some(Document {
         kind: DocumentKind::Boundary,

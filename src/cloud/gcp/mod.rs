@@ -97,9 +97,9 @@ impl Cloud for Gcp {
         &self,
         who: &Subject<'_>,
         documents: &[Document],
-        _reach: Reach<'_>,
+        reach: Reach<'_>,
     ) -> Result<Option<Document>, DoesNotFit> {
-        Ok(deny::policy(who, documents))
+        Ok(deny::policy(who, documents, reach.used))
     }
 
     fn documents(&self, files: &[(String, String)]) -> Result<Vec<String>, String> {
