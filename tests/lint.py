@@ -584,7 +584,13 @@ def check_bindings(out: Output) -> Result:
             role = "/roles/" + path.name[: -len(".binding.json")]
             resource, bindings = document["resource"] + "/", document["bindings"]
             good = set(document) == {"resource", "bindings"} and bindings != []
-            good = good and all(set(b) == {"role", "members"} and b["members"] for b in bindings)
+            good = good and all(set(b) - {"condition"} == {"role", "members"} and b["members"] for b in bindings)
+            conditions = [b["condition"] for b in bindings if "condition" in b]
+            good = good and all(set(c) == {"title", "expression"} and all(c.values()) for c in conditions)
+            # IAM takes titles of 100 characters and twelve logical operators.
+            good = good and all(len(c["title"]) <= 100 for c in conditions)
+            plain = [re.sub(r'"(?:[^"\\]|\\.)*"', "", c["expression"]) for c in conditions]
+            good = good and all(len(re.findall(r"&&|\|\||!(?!=)", c)) <= 12 for c in plain)
             good = good and all(b["role"].endswith(role) for b in bindings)
             good = good and all(resource.startswith(b["role"][: -len(role)] + "/") for b in bindings)
             good = good and all(re.fullmatch(r"\w+:\S+", member) for b in bindings for member in b["members"])

@@ -2,6 +2,7 @@
 
 use super::coverage::{AlwaysFile, AlwaysLogged};
 use super::denial::DenialFile;
+use super::limit::Limits;
 use super::method::MethodFile;
 use super::outcome::{OutcomeFile, Outcomes};
 use super::platform::{
@@ -59,6 +60,8 @@ pub struct Gcp {
     pub denials: DenialFile,
     /// Logs that are always written.
     pub always: Vec<AlwaysLogged>,
+    /// What conditions, deny policies and access boundaries can name.
+    pub limits: Limits,
 }
 
 impl Gcp {
@@ -92,6 +95,7 @@ impl Gcp {
             sensitive: toml::from_str::<SensitiveFile>(ESCALATION).unwrap_or_default().sensitive,
             denials: toml::from_str(DENIAL).unwrap_or_default(),
             always: toml::from_str::<AlwaysFile>(COVERAGE).unwrap_or_default().always,
+            limits: Limits::embedded(),
         }
     }
 
@@ -121,12 +125,10 @@ impl Gcp {
         self.organization.iter().flat_map(|row| &row.permissions).any(|known| glob(known, permission))
     }
 
-    /// Whether any permission is as asked.
-    pub fn any(&self, mut asked: impl FnMut(&str) -> bool) -> bool {
-        self.groups.iter().any(|(group, verbs)| {
-            let mut names =
-                verbs.split(',').map(|verb| format!("{group}.{}", verb.trim_end_matches(['~', '!'])));
-            names.any(|name| asked(&name))
+    /// All permissions, sorted by the kind of resource.
+    pub fn all(&self) -> impl Iterator<Item = String> + '_ {
+        self.groups.iter().flat_map(|(group, verbs)| {
+            verbs.split(',').map(move |verb| format!("{group}.{}", verb.trim_end_matches(['~', '!'])))
         })
     }
 
@@ -172,7 +174,7 @@ impl Gcp {
     /// Texts of the hand-written files, for the tests that keep them honest.
     #[must_use]
     pub fn hand_written() -> Vec<(String, &'static str)> {
-        vec![
+        let mut all = vec![
             ("outcome.toml".to_owned(), OUTCOME),
             ("identity.toml".to_owned(), IDENTITY),
             ("escalation.toml".to_owned(), ESCALATION),
@@ -180,7 +182,9 @@ impl Gcp {
             ("denial.toml".to_owned(), DENIAL),
             ("method.toml".to_owned(), METHOD),
             ("coverage.toml".to_owned(), COVERAGE),
-        ]
+        ];
+        all.extend(super::limit::HAND_WRITTEN.map(|(name, text)| (name.to_owned(), text)));
+        all
     }
 
     /// How many permissions are known.

@@ -14,6 +14,7 @@ pub mod coverage;
 pub mod gcp;
 pub mod handlers;
 pub mod import;
+pub mod limit;
 pub mod method;
 pub mod overlay;
 pub mod outcome;

@@ -360,11 +360,13 @@ pub struct Lifecycle {
     pub cautious: Vec<String>,
 }
 
-/// What the user declares to be the principal's own.
+/// What the user declares to be the principal's own, and what the log shows.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Reach<'a> {
     /// Name prefixes; none: names are not limited.
     pub prefixes: &'a [String],
+    /// Actions that the log shows in use, also those that were not granted for it.
+    pub used: &'a [&'a str],
 }
 
 /// All clouds.

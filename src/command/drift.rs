@@ -68,7 +68,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         files.left(&due, &goes);
     }
     rows.append(&mut files.rows);
-    let rows = redactor.rows(rows);
+    let mut rows = redactor.rows(rows);
+    // The path of what is written without --redact names whom it is for.
+    for path in rows.iter_mut().filter_map(|row| row.get_mut("path")) {
+        *path = json!(redactor.text(path.as_str().unwrap_or("")));
+    }
     output::print(&match output::format(args.format) {
         Format::Json => table::lines(&rows),
         Format::Table => drift::text(&rows) + &redactor.text(&files.diff),

@@ -34,6 +34,12 @@ impl Outcome {
         }
     }
 
+    /// Whether the permission was used, granted for it or not.
+    #[must_use]
+    pub fn shows_use(self) -> bool {
+        self.grants() || self == Self::Withheld
+    }
+
     /// Whether a use with this outcome asks for a grant.
     #[must_use]
     pub fn grants(self) -> bool {

@@ -41,7 +41,8 @@ pub(super) fn fate(
         let declared = planning.intent.prefix.iter().filter(|entry| entry.is_for(who.principal));
         let stacks = planning.shaping.stacks.iter().map(|stack| format!("{}-", stack.trim_end_matches('-')));
         let prefixes: Vec<String> = declared.map(|entry| entry.value.clone()).chain(stacks).collect();
-        match cloud.boundary(who, &documents, Reach { prefixes: &prefixes }) {
+        let used: Vec<&str> = rows.iter().filter(|r| r.outcome.shows_use()).map(|r| &*r.action).collect();
+        match cloud.boundary(who, &documents, Reach { prefixes: &prefixes, used: &used }) {
             Ok(boundary) => documents.extend(boundary),
             Err(why) => return Fate::Refused(why.to_string()),
         }

@@ -94,6 +94,8 @@ impl Redactor {
             for plan in plans {
                 self.principal(&plan.who);
                 let instead = tail(&self.id(&plan.who.id));
+                // Names of roles have no hyphens.
+                self.learn(&plan.slug.replace('-', "_"), instead.replace('-', "_"));
                 self.learn(&plan.slug, instead);
             }
         }

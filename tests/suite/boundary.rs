@@ -27,7 +27,7 @@ fn subject(principal: &str, kind: Kind) -> Subject<'_> {
 
 fn write(who: &Subject<'_>, policies: &[Document], prefixes: &[&str]) -> (Document, Box<dyn Evaluator>) {
     let prefixes: Vec<String> = prefixes.iter().map(|p| (*p).to_owned()).collect();
-    let document = aws().boundary(who, policies, Reach { prefixes: &prefixes }).unwrap().unwrap();
+    let document = aws().boundary(who, policies, Reach { prefixes: &prefixes, used: &[] }).unwrap().unwrap();
     let limit = aws().evaluator(std::slice::from_ref(&document.text)).unwrap();
     (document, limit)
 }

@@ -124,25 +124,18 @@ fn check_reads_google_roles_and_bindings() {
     let folder =
         fixture("gcp/data-team/expected/gcp/example-data-dev/report-runner/projects-example-data-dev");
     let files = tree(std::path::Path::new(&folder));
-    let find = |ending: &str| {
-        format!("{folder}/{}", files.iter().find(|(name, _)| name.ends_with(ending)).unwrap().0)
+    let all: Vec<String> = files.iter().map(|(name, _)| format!("{folder}/{name}")).collect();
+    let check = |who: &str, files: &[String]| {
+        let mut args = vec!["check", &logs, "--principal", who, "--policy"];
+        args.extend(files.iter().map(String::as_str));
+        run(&args)
     };
-    let (role, binding) = (find(".yaml"), find(".binding.json"));
-    let who = "serviceAccount:report-runner@*";
-    let got = run(&["check", &logs, "--principal", who, "--policy", &role, "--policy", &binding]);
+    let got = check("serviceAccount:report-runner@*", &all);
     assert_eq!(code(&got), 0, "{}", stderr(&got));
-    let got = run(&[
-        "check",
-        &logs,
-        "--principal",
-        "serviceAccount:deployer@*",
-        "--policy",
-        &role,
-        "--policy",
-        &binding,
-    ]);
+    let got = check("serviceAccount:deployer@*", &all);
     assert_eq!(code(&got), 4, "another's role allows nothing: {}", stderr(&got));
-    let got = run(&["check", &logs, "--policy", &role]);
+    let role = all.iter().find(|name| name.ends_with(".yaml")).unwrap();
+    let got = run(&["check", &logs, "--policy", role]);
     assert!(code(&got) == 1 && stderr(&got).contains("without a binding"), "{}", stderr(&got));
 }
 
@@ -178,7 +171,15 @@ fn principals_targets_catalog_completions_and_man() {
     let ids: Vec<&str> = targets.iter().map(|t| t["id"].as_str().unwrap()).collect();
     assert_eq!(
         ids,
-        ["aws-boundary", "aws-cloudformation", "aws-policy", "aws-terraform", "gcp-role", "gcp-terraform"]
+        [
+            "aws-boundary",
+            "aws-cloudformation",
+            "aws-policy",
+            "aws-terraform",
+            "gcp-deny",
+            "gcp-role",
+            "gcp-terraform"
+        ]
     );
     let info = &lines(&run(&["catalog", "info"]))[0];
     assert!(info["aws"]["actions"].as_u64().unwrap() > 20_000 && info["sources"][0]["sha256"].is_string());

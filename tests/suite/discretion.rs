@@ -128,7 +128,7 @@ fn bodies_addresses_agents_and_messages_never_leave_the_decoder() {
 }
 
 /// Identities of the fixtures, as their logs hold them.
-const WHO: [&str; 14] = [
+const WHO: [&str; 15] = [
     "111122223333",
     "444455556666",
     "777788889999",
@@ -142,6 +142,7 @@ const WHO: [&str; 14] = [
     "dataengineer",
     "platform-operator",
     "report-runner",
+    "report_runner",
     "github-sam-deploy",
 ];
 

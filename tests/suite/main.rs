@@ -22,6 +22,7 @@ mod google;
 mod hostile;
 mod laws;
 mod lifecycle;
+mod limits;
 mod nights;
 mod places;
 mod passed;

@@ -111,8 +111,15 @@ fn scenario(name: &str) {
     golden(name, &folder, case.exit);
 }
 
-const TARGETS: [&str; 6] =
-    ["aws-policy", "aws-boundary", "aws-terraform", "aws-cloudformation", "gcp-role", "gcp-terraform"];
+const TARGETS: [&str; 7] = [
+    "aws-policy",
+    "aws-boundary",
+    "aws-terraform",
+    "aws-cloudformation",
+    "gcp-role",
+    "gcp-terraform",
+    "gcp-deny",
+];
 
 fn golden(name: &str, folder: &Path, exit: i32) {
     let out = tempfile::tempdir().unwrap();

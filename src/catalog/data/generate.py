@@ -48,6 +48,11 @@ CFN = "cfnlint/data/schemas"
 
 GOOGLE_SUPPORT = "gcp-custom-role-support.json"
 GOOGLE_METHODS = "gcp-methods.tsv"
+GOOGLE_DENY = "gcp-deny-permissions.txt"
+GOOGLE_BOUNDARY = "gcp-pab-versions.json"
+# Services that the page of access boundaries names otherwise than permissions do.
+BOUNDARY_ALIAS = {"bigtableadmin.googleapis.com": "bigtable.googleapis.com",
+                  "serviceusage.apiKeys.*": "serviceusage.googleapis.com/apiKeys.*"}
 SUPPORT_MARK = {"SUPPORTED": "", "TESTING": "~", "NOT_SUPPORTED": "!"}
 TYPE_LETTERS = {"ADMIN_READ": "AR", "ADMIN_WRITE": "AW", "DATA_READ": "DR", "DATA_WRITE": "DW"}
 
@@ -72,6 +77,14 @@ GOOGLE_SOURCES = {
          "https://docs.cloud.google.com/bigquery/docs/analytics-hub-audit-logging",
          "https://docs.cloud.google.com/bigquery/docs/reference/auditlogs/index-reservation"],
         "method names, the permissions they check and the type of each"),
+    "gcp/deny.tsv": (
+        "Permissions supported in deny policies",
+        ["https://docs.cloud.google.com/iam/docs/deny-permissions-support"],
+        "permission names"),
+    "gcp/boundary.tsv": (
+        "Permissions that principal access boundary policies can block",
+        ["https://docs.cloud.google.com/iam/docs/pab-blocked-permissions"],
+        "permission patterns and exceptions of each enforcement version"),
 }
 
 
@@ -410,6 +423,27 @@ def methods_table(text):
     )
 
 
+def deny_table(text):
+    verbs = collections.defaultdict(set)
+    for permission in text.split():
+        group, verb = permission.rsplit(".", 1)
+        if "*" not in permission:
+            verbs[group].add(verb)
+    return table((group, ",".join(sorted(known))) for group, known in sorted(verbs.items()))
+
+
+def boundary_table(versions):
+    def spelled(pattern):
+        service, slash, rest = BOUNDARY_ALIAS.get(pattern, pattern).partition("/")
+        assert slash and "/" not in rest, pattern
+        return BOUNDARY_ALIAS.get(service, service) + "/" + ("*.*" if rest == "*" else rest)
+    return table(
+        (version, ",".join(map(spelled, patterns)), ",".join(map(spelled, exceptions)))
+        for version in sorted(versions, key=int)
+        for _, patterns, exceptions in versions[version]
+    )
+
+
 # ----------------------------------------------------------------------------------- output
 
 def table(rows):
@@ -458,6 +492,9 @@ def generate(wheels, google):
         google_tables = {
             "gcp/permissions.tsv": permissions_table(support),
             "gcp/methods.tsv": methods_table(methods),
+            "gcp/deny.tsv": deny_table((google / GOOGLE_DENY).read_text(encoding="utf-8")),
+            "gcp/boundary.tsv": boundary_table(
+                json.loads((google / GOOGLE_BOUNDARY).read_text(encoding="utf-8"))),
         }
         files |= google_tables
     files["SOURCES.toml"] = sources_toml(wheels, google_tables)
@@ -496,8 +533,8 @@ def main():
     parser.add_argument("--wheels", type=pathlib.Path, metavar="DIR",
                         help="read the pinned wheels from DIR instead of downloading them with pip")
     parser.add_argument("--google", type=pathlib.Path, metavar="DIR",
-                        help=f"folder with {GOOGLE_SUPPORT} and {GOOGLE_METHODS}; "
-                             "without it the gcp tables are left alone")
+                        help=f"folder with {GOOGLE_SUPPORT}, {GOOGLE_METHODS}, {GOOGLE_DENY} and "
+                             f"{GOOGLE_BOUNDARY}; without it the gcp tables are left alone")
     parser.add_argument("--check", action="store_true",
                         help="write nothing; exit 1 when a committed file differs")
     options = parser.parse_args()

@@ -1,54 +1,208 @@
-//! Google's reading of roles and bindings, written from its documentation and from nothing else in this program.
+//! Google's reading of allow policies, deny policies and principal access boundaries, written from its documentation
+//! and from nothing else in this program.
+
+mod cel;
+mod limit;
+mod member;
+mod parse;
 
 use crate::cloud::Evaluator;
-use crate::model::usage::Row;
-use serde_json::Value;
-use std::collections::BTreeSet;
+use crate::model::time::Timestamp;
+use crate::model::usage::{Level, Row};
+use cel::{Expression, Value};
+use limit::{Boundary, Deny};
+use serde_json::Value as Json;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What Google says of its permissions and resources: looked up, not decided here.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Facts {
+    /// A resource's type in conditions, by a permission on it and its relative name.
+    pub(super) kind: fn(&str, &str) -> Option<&'static str>,
+    /// A permission as deny policies write it.
+    pub(super) full: fn(&str) -> String,
+    /// The first enforcement version of access boundaries that blocks a permission.
+    pub(super) blocked_since: fn(&str) -> Option<u32>,
+}
 
 /// One role bound somewhere.
 #[derive(Debug)]
 struct Bound {
-    scope: String,
+    place: String,
     members: BTreeSet<String>,
     permissions: BTreeSet<String>,
+    condition: Option<Expression>,
 }
 
-/// Roles and bindings that hold together.
-#[derive(Debug)]
-pub(super) struct Bindings(Vec<Bound>);
+/// Which projects lie in which folders and organizations.
+#[derive(Debug, Default)]
+struct Places(BTreeMap<String, Vec<String>>);
 
-impl Evaluator for Bindings {
+impl Places {
+    /// Whether what holds at a place holds for the use; a place that is not known holds everywhere.
+    fn within(&self, row: &Row, place: &str) -> bool {
+        if place.starts_with("//") {
+            return below(&row.target.text, place);
+        }
+        let project = row.scope.split("/serviceAccounts/").next().unwrap_or("");
+        place.is_empty()
+            || below(&row.scope, place)
+            || self.0.get(project).is_some_and(|above| above.iter().any(|one| one == place))
+    }
+}
+
+fn below(name: &str, place: &str) -> bool {
+    name.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Policies that hold together.
+#[derive(Debug)]
+pub(super) struct Policies {
+    facts: Facts,
+    allow: Vec<Bound>,
+    deny: Vec<Deny>,
+    boundaries: Vec<Boundary>,
+    /// Whether anything was given that takes access away.
+    limits: bool,
+    places: Places,
+}
+
+impl Evaluator for Policies {
     fn allows(&self, row: &Row) -> bool {
-        self.0.iter().any(|bound| {
-            bound.scope == row.scope
-                && bound.members.contains(&row.principal)
-                && bound.permissions.contains(&row.action)
+        // Where only what takes away was given, only that is asked.
+        ((self.limits && self.allow.is_empty()) || self.granted(row))
+            && !self.denied(row)
+            && !self.bounded(row)
+    }
+}
+
+impl Policies {
+    /// Reads roles with their bindings, deny policies, and access boundaries with their bindings.
+    ///
+    /// # Errors
+    /// What is none of them.
+    pub(super) fn parse(documents: &[String], facts: Facts) -> Result<Self, String> {
+        let (allow, deny, boundaries) = (Vec::new(), Vec::new(), Vec::new());
+        let mut all = Self { facts, allow, deny, boundaries, limits: false, places: Places::default() };
+        for text in documents {
+            let value: Json =
+                serde_json::from_str(text).map_err(|e| format!("not a role with its binding: {e}"))?;
+            all.limits |= value.get("details").is_some() || value.get("rules").is_some();
+            if value.get("details").is_some() {
+                all.boundaries.extend(limit::boundary(&value)?);
+            } else if value.get("rules").is_some() {
+                all.deny.extend(limit::deny(&value)?);
+            } else if let Some(above @ Json::Object(projects)) = value.get("ancestors") {
+                let each = projects.keys().map(|project| Ok((project.clone(), list(above, project)?)));
+                all.places.0.extend(each.collect::<Result<Vec<_>, String>>()?);
+            } else {
+                all.allow.push(bound(&value)?);
+            }
+        }
+        Ok(all)
+    }
+
+    fn granted(&self, row: &Row) -> bool {
+        let holds = |bound: &Bound| {
+            bound.permissions.contains(&row.action)
+                && self.places.within(row, &bound.place)
+                && bound.members.iter().any(|one| member::holds(one, &row.principal))
+        };
+        // A condition that cannot be told grants nothing. Each time of use may be granted by another binding.
+        times(row).into_iter().all(|at| {
+            self.allow.iter().filter(|bound| holds(bound)).any(|bound| {
+                let of = |path: &str| self.attribute(row, at, path);
+                bound.condition.as_ref().is_none_or(|condition| condition.holds(&of) == Some(true))
+            })
         })
     }
-}
 
-impl Bindings {
-    /// Reads `{"role": …, "binding": …}` documents.
-    pub(super) fn parse(documents: &[String]) -> Result<Self, String> {
-        documents.iter().map(|text| bound(text)).collect::<Result<_, _>>().map(Self)
+    fn denied(&self, row: &Row) -> bool {
+        self.deny.iter().any(|rule| rule.refuses(row, self.facts, &self.places))
+    }
+
+    fn bounded(&self, row: &Row) -> bool {
+        limit::bounded(&self.boundaries, row, self.facts, &self.places)
+    }
+
+    /// What a request for the use has there. The log does not tell the rest.
+    fn attribute(&self, row: &Row, at: Timestamp, path: &str) -> Option<Value> {
+        if path == "request.time" {
+            return at.is_known().then_some(Value::Time(at));
+        }
+        let (service, relative) = row.target.text.strip_prefix("//")?.split_once('/')?;
+        let text = |text: &str| Some(Value::Text(text.to_owned()));
+        let named = row.target.level == Level::Named;
+        match path {
+            "resource.service" => {
+                let kind = (self.facts.kind)(&row.action, relative);
+                text(kind.and_then(|kind| Some(kind.split_once('/')?.0)).unwrap_or(service))
+            }
+            "resource.type" => text((self.facts.kind)(&row.action, relative)?),
+            "resource.name" if named => text(relative),
+            "resource.name" => Some(like(relative)),
+            _ => None,
+        }
     }
 }
 
-fn bound(text: &str) -> Result<Bound, String> {
-    let value: Value = serde_json::from_str(text).map_err(|e| format!("not a role with its binding: {e}"))?;
+/// A pattern: the characters before its first wildcard and behind its last.
+fn like(pattern: &str) -> Value {
+    let mut runs = vec![String::new()];
+    let mut rest = pattern;
+    while let Some(c) = rest.chars().next() {
+        let literal = rest.strip_prefix("${").and_then(|inner| {
+            let mut inner = inner.chars();
+            let c = inner.next()?;
+            Some((c, inner.as_str().strip_prefix('}')?))
+        });
+        let (c, after) = literal.unwrap_or((c, rest.get(c.len_utf8()..).unwrap_or("")));
+        match runs.last_mut() {
+            Some(run) if literal.is_some() || !matches!(c, '*' | '?') => run.push(c),
+            _ => runs.push(String::new()),
+        }
+        rest = after;
+    }
+    let (head, tail) = (runs.first().cloned().unwrap_or_default(), runs.last().cloned().unwrap_or_default());
+    if runs.len() == 1 { Value::Text(head) } else { Value::Like(head, tail) }
+}
+
+/// When the use was seen first and last.
+fn times(row: &Row) -> BTreeSet<Timestamp> {
+    BTreeSet::from([row.seen.first, row.seen.last])
+}
+
+/// The texts of a list; none where it is missing.
+fn list(value: &Json, key: &str) -> Result<Vec<String>, String> {
+    let wrong = || format!("`{key}` must be a list of texts");
+    let Some(list) = value.get(key).filter(|list| !list.is_null()) else { return Ok(Vec::new()) };
+    let texts = list.as_array().ok_or_else(wrong)?.iter().map(|v| v.as_str().map(str::to_owned));
+    texts.collect::<Option<Vec<String>>>().ok_or_else(wrong)
+}
+
+fn bound(value: &Json) -> Result<Bound, String> {
     let at = |path: &str| {
         value.pointer(path).ok_or_else(|| format!("not a role with its binding: `{path}` is missing"))
     };
-    let texts = |path: &str| {
-        let list = at(path)?.as_array().ok_or_else(|| format!("`{path}` must be a list"))?;
-        Ok::<_, String>(
-            list.iter().filter_map(|v| v.as_str().map(str::to_owned)).collect::<BTreeSet<String>>(),
-        )
+    let texts = |at: &str, key: &str| {
+        Ok::<BTreeSet<String>, String>(list(value.get(at).unwrap_or(value), key)?.into_iter().collect())
     };
     let (role, bound_role) = (at("/role/name")?, at("/binding/role")?);
     if role != bound_role {
         return Err(format!("the binding is for {bound_role}, the role is {role}"));
     }
-    let scope = at("/binding/resource")?.as_str().unwrap_or("").to_owned();
-    Ok(Bound { scope, members: texts("/binding/members")?, permissions: texts("/role/includedPermissions")? })
+    at("/binding/members")?;
+    at("/role/includedPermissions")?;
+    let condition = value.pointer("/binding/condition").filter(|condition| !condition.is_null());
+    let expression = condition.map(|condition| {
+        let text = condition.get("expression").and_then(Json::as_str).ok_or("it has no `expression`")?;
+        Expression::parse(text)
+    });
+    let expression = expression.transpose();
+    Ok(Bound {
+        place: at("/binding/resource")?.as_str().unwrap_or("").to_owned(),
+        members: texts("binding", "members")?,
+        permissions: texts("role", "includedPermissions")?,
+        condition: expression.map_err(|why| format!("the condition of {bound_role}: {why}"))?,
+    })
 }

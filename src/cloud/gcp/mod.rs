@@ -1,7 +1,9 @@
 //! Google Cloud: Cloud Audit Logs in, custom roles and bindings out.
 
+mod condition;
 mod container;
 mod denial;
+mod deny;
 mod coverage;
 mod evaluate;
 mod identity;
@@ -12,7 +14,7 @@ mod readback;
 mod record;
 mod sheet;
 
-use super::{Cloud, Evaluator, Logging, Sink, Subject};
+use super::{Cloud, Evaluator, Logging, Reach, Sink, Subject};
 use crate::catalog;
 use crate::catalog::user::Provenance;
 use crate::model::coverage::{Access, KINDS, Plane};
@@ -109,12 +111,21 @@ impl Cloud for Gcp {
         package::package(who, grants)
     }
 
+    fn boundary(
+        &self,
+        who: &Subject<'_>,
+        documents: &[Document],
+        reach: Reach<'_>,
+    ) -> Result<Option<Document>, DoesNotFit> {
+        Ok(deny::policy(who, documents, reach.used))
+    }
+
     fn documents(&self, files: &[(String, String)]) -> Result<Vec<String>, String> {
         readback::documents(files)
     }
 
     fn evaluator(&self, documents: &[String]) -> Result<Box<dyn Evaluator>, String> {
-        Ok(Box::new(evaluate::Bindings::parse(documents)?))
+        Ok(Box::new(evaluate::Policies::parse(documents, FACTS)?))
     }
 
     fn sensitive(&self, action: &str) -> bool {
@@ -148,7 +159,7 @@ impl Cloud for Gcp {
     }
 
     fn any_action(&self, wanted: &Pattern) -> bool {
-        catalog::gcp().any(|known| wanted.matches(&known.to_ascii_lowercase()))
+        catalog::gcp().all().any(|known| wanted.matches(&known.to_ascii_lowercase()))
     }
 
     fn keeps(&self, _who: &str, on: &On) -> Option<String> {
@@ -195,6 +206,13 @@ impl Cloud for Gcp {
         if reads { "read" } else { "write" }
     }
 }
+
+/// What the evaluator looks up.
+const FACTS: evaluate::Facts = evaluate::Facts {
+    kind: |permission, name| Some(catalog::gcp().limits.kind(permission, name)?.kind.as_str()),
+    full: |permission| catalog::gcp().limits.full(permission),
+    blocked_since: |permission| catalog::gcp().limits.blocked_since(permission),
+};
 
 /// Decides one entry.
 fn take(entry: &Entry<'_>, raw: &str, sink: &mut dyn Sink) {

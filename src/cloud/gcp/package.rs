@@ -1,5 +1,7 @@
-//! Grants into custom roles with their bindings: one role for each project or organization.
+//! Grants into custom roles with their bindings: for each project or organization one role that holds on all of it, and
+//! one for each set of resources that a condition can name.
 
+use super::condition::{self, Part};
 use crate::catalog;
 use crate::catalog::gcp::Support;
 use crate::cloud::Subject;
@@ -15,14 +17,21 @@ const SIZE_LIMIT: usize = 64 * 1024;
 
 /// Packs grants into roles.
 pub(super) fn package(who: &Subject<'_>, grants: &[Grant]) -> Result<Vec<Document>, DoesNotFit> {
-    let mut scopes: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut scopes: BTreeMap<&str, Vec<&Grant>> = BTreeMap::new();
     for grant in grants {
-        scopes.entry(&grant.scope).or_default().insert(&grant.action);
+        scopes.entry(&grant.scope).or_default().push(grant);
     }
-    scopes.into_iter().map(|(scope, permissions)| role(who, scope, &permissions)).collect()
+    let mut documents = Vec::new();
+    for (scope, grants) in scopes {
+        for part in condition::parts(&grants) {
+            documents.push(role(who, scope, &part)?);
+        }
+    }
+    Ok(documents)
 }
 
-fn role(who: &Subject<'_>, scope: &str, permissions: &BTreeSet<&str>) -> Result<Document, DoesNotFit> {
+/// What a custom role can hold there.
+fn holdable(scope: &str, permissions: &BTreeSet<&str>) -> Result<(), DoesNotFit> {
     if !definable(scope) {
         let used: Vec<&str> = permissions.iter().copied().collect();
         let at = if scope.is_empty() { "a container the log does not name" } else { scope };
@@ -31,13 +40,22 @@ fn role(who: &Subject<'_>, scope: &str, permissions: &BTreeSet<&str>) -> Result<
             used.join(", ")
         )));
     }
-    let support = |p: &&&str| catalog::gcp().support(p);
-    let refused: Vec<&str> =
-        permissions.iter().filter(|p| support(p) == Some(Support::NotSupported)).copied().collect();
+    let refused = with(permissions, Support::NotSupported);
     if !refused.is_empty() {
         let text = format!("custom roles cannot hold {}: only a predefined role can", refused.join(", "));
         return Err(DoesNotFit::new(text));
     }
+    Ok(())
+}
+
+/// The permissions that custom roles support so.
+fn with<'p>(permissions: &BTreeSet<&'p str>, support: Support) -> Vec<&'p str> {
+    permissions.iter().filter(|p| catalog::gcp().support(p) == Some(support)).copied().collect()
+}
+
+fn role(who: &Subject<'_>, scope: &str, part: &Part<'_>) -> Result<Document, DoesNotFit> {
+    let permissions = &part.permissions;
+    holdable(scope, permissions)?;
     // A service account has no roles of its own: the role is its project's, the binding is on the account.
     let (parent, account) =
         scope.split_once("/serviceAccounts/").map_or((scope, None), |(p, a)| (p, Some(a)));
@@ -45,7 +63,13 @@ fn role(who: &Subject<'_>, scope: &str, permissions: &BTreeSet<&str>) -> Result<
         || who.slug.to_owned(),
         |a| format!("{}_as_{}", who.slug, a.split('@').next().unwrap_or(a)),
     );
-    let id = role_id(&purpose, who.principal, scope);
+    let purpose = match &part.condition {
+        Some(condition) => format!("{purpose}_on_{}", condition.kind),
+        None => purpose,
+    };
+    // Of two roles on one type, each has permissions that the other has not.
+    let first = part.condition.as_ref().and(permissions.first()).copied();
+    let id = role_id(&purpose, who.principal, scope, first);
     let title: String = format!("Used by {}", purpose.replace('_', " ")).chars().take(100).collect();
     let description = "Permissions that the audit log shows in use";
     let size = title.len() + description.len() + permissions.iter().map(|p| p.len()).sum::<usize>();
@@ -56,17 +80,25 @@ fn role(who: &Subject<'_>, scope: &str, permissions: &BTreeSet<&str>) -> Result<
         )));
     }
     let name = format!("{parent}/roles/{id}");
-    let value = json!({
+    let mut value = json!({
         "role": { "name": name, "title": title, "description": description, "stage": "GA",
                   "includedPermissions": permissions },
         "binding": { "resource": scope, "role": name, "members": [who.principal] },
     });
     let mut notes = Vec::new();
-    if account.is_none() {
+    if let Some(condition) = &part.condition {
+        if let Some(binding) = value.get_mut("binding").and_then(serde_json::Value::as_object_mut) {
+            let title = format!("{} as used", condition.kind);
+            binding.insert(
+                "condition".to_owned(),
+                json!({ "title": title, "expression": condition.expression }),
+            );
+        }
+        notes.extend(condition.note.clone());
+    } else if account.is_none() {
         notes.push(format!("holds on all of {scope}, not only on the resources that were used"));
     }
-    let testing: Vec<&str> =
-        permissions.iter().filter(|p| support(p) == Some(Support::Testing)).copied().collect();
+    let testing = with(permissions, Support::Testing);
     if !testing.is_empty() {
         notes.push(format!("Google is still testing these in custom roles: {}", testing.join(", ")));
     }
@@ -82,7 +114,10 @@ fn role(who: &Subject<'_>, scope: &str, permissions: &BTreeSet<&str>) -> Result<
             id,
             effect: "Allow",
             actions: permissions.iter().map(|p| (*p).to_owned()).collect(),
-            resources: vec![scope.to_owned()],
+            resources: part.condition.as_ref().map_or_else(
+                || vec![scope.to_owned()],
+                |condition| condition.names.iter().cloned().collect(),
+            ),
             except: Vec::new(),
             conditions: Conditions::new(),
         }],
@@ -115,10 +150,11 @@ fn plain_domain(text: &str) -> bool {
 }
 
 /// A role id: letters, digits, `_` and `.`, at most 64. It ends in a digest of member and scope, as two projects may have
-/// accounts of the same name.
-fn role_id(purpose: &str, member: &str, scope: &str) -> String {
+/// accounts of the same name, and of a permission where there are several roles.
+fn role_id(purpose: &str, member: &str, scope: &str, first: Option<&str>) -> String {
     let safe = purpose.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' });
     let head: String = "leastgrant_".chars().chain(safe).take(55).collect();
-    let digest = fingerprint::join(fingerprint::hash(member), fingerprint::hash(scope));
+    let place = fingerprint::join(fingerprint::hash(member), fingerprint::hash(scope));
+    let digest = first.map_or(place, |first| fingerprint::join(place, fingerprint::hash(first)));
     format!("{head}_{:08x}", digest >> 32)
 }

@@ -2,45 +2,124 @@
 //! documents that the evaluator reads.
 
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Joins role files (named after the role's id) with the bindings that name them. YAML or JSON.
+/// Joins role files (named after the role's id, or holding its name) with the bindings that name them, and access
+/// boundaries with theirs. YAML or JSON.
 pub(super) fn documents(files: &[(String, String)]) -> Result<Vec<String>, String> {
-    let mut roles: BTreeMap<&str, Value> = BTreeMap::new();
-    let mut bindings: Vec<(String, Value)> = Vec::new();
-    let mut whole: Vec<String> = Vec::new();
+    let mut all = Files::default();
     for (stem, text) in files {
         let value: Value = serde_saphyr::from_str(text).map_err(|e| format!("neither YAML nor JSON: {e}"))?;
-        if value.get("role").is_some() && value.get("binding").is_some() {
-            whole.push(text.clone());
-        } else if value.get("includedPermissions").is_some() {
-            roles.insert(stem, value);
-        } else if let Some(list) = value.get("bindings").and_then(Value::as_array) {
-            let resource = value.get("resource").and_then(Value::as_str).unwrap_or("");
-            bindings.extend(list.iter().map(|binding| (resource.to_owned(), binding.clone())));
-        } else {
-            return Err("neither a role (`includedPermissions`) nor bindings (`bindings`)".to_owned());
-        }
+        all.take(stem, value)?;
     }
-    let joined: Result<Vec<String>, String> =
-        bindings.iter().map(|(on, binding)| join(on, binding, &roles)).collect();
-    whole.extend(joined?);
-    if whole.is_empty() {
-        return Err("roles without a binding: give the binding's file as well".to_owned());
-    }
-    Ok(whole)
+    all.joined()
 }
 
-fn join(resource: &str, binding: &Value, roles: &BTreeMap<&str, Value>) -> Result<String, String> {
-    let name = binding.get("role").and_then(Value::as_str).ok_or("a binding names no `role`")?;
-    let id = name.rsplit('/').next().unwrap_or(name);
-    let role =
-        roles.get(id).ok_or_else(|| format!("`{name}` is bound, but no file `{id}` holds that role"))?;
-    let permissions = role.get("includedPermissions");
-    let members = binding.get("members");
-    Ok(json!({ "role": { "name": name, "includedPermissions": permissions },
-               "binding": { "resource": resource, "role": name, "members": members } })
-    .to_string())
+/// What the files hold, sorted out.
+#[derive(Debug, Default)]
+struct Files {
+    roles: BTreeMap<String, Value>,
+    /// Bindings, each with the resource that its policy is of; empty where the file does not say.
+    bindings: Vec<(String, Value)>,
+    boundaries: Vec<(String, Value)>,
+    bound: Vec<Value>,
+    whole: Vec<Value>,
+}
+
+impl Files {
+    fn take(&mut self, stem: &str, value: Value) -> Result<(), String> {
+        let has = |key: &str| value.get(key).is_some();
+        if has("role") && has("binding") {
+            self.whole.push(value);
+        } else if has("includedPermissions") {
+            let name = value.get("name").and_then(Value::as_str).map(str::to_owned);
+            self.roles.insert(name.unwrap_or_else(|| stem.to_owned()), value);
+        } else if let Some(list) = value.get("bindings").and_then(Value::as_array).filter(|_| !has("details"))
+        {
+            let resource = value.get("resource").and_then(Value::as_str).unwrap_or("");
+            self.bindings.extend(list.iter().map(|binding| (resource.to_owned(), binding.clone())));
+        } else if has("rules") || (has("details") && has("bindings")) {
+            self.whole.push(value);
+        } else if has("details") {
+            self.boundaries.push((stem.to_owned(), value));
+        } else if value.pointer("/target/principalSet").is_some() {
+            self.bound.push(value);
+        } else if let Some(roles) = value.get("roles").and_then(Value::as_array) {
+            roles.iter().try_for_each(|role| self.take(stem, role.clone()))?;
+        } else if let Some(list) = value.as_array().filter(|list| !list.is_empty()) {
+            if list.iter().all(|one| one.get("policy").is_some()) {
+                self.ancestors(list);
+            } else {
+                list.iter().try_for_each(|one| self.take(stem, one.clone()))?;
+            }
+        } else {
+            return Err("neither a role (`includedPermissions`), bindings (`bindings`), a deny policy (`rules`) nor an \
+                        access boundary (`details`)"
+                .to_owned());
+        }
+        Ok(())
+    }
+
+    /// The policies of a project and of what holds it, the project first.
+    fn ancestors(&mut self, list: &[Value]) {
+        let name = |one: &Value| -> Option<String> {
+            Some(format!("{}s/{}", one.get("type")?.as_str()?, one.get("id")?.as_str()?))
+        };
+        let names: Vec<String> = list.iter().filter_map(name).collect();
+        if let Some((project, above)) = names.split_first() {
+            self.whole.push(json!({ "ancestors": { project: above } }));
+        }
+        for one in list {
+            let bindings = one.pointer("/policy/bindings").and_then(Value::as_array).into_iter().flatten();
+            let on = name(one).unwrap_or_default();
+            self.bindings.extend(bindings.map(|binding| (on.clone(), binding.clone())));
+        }
+    }
+
+    fn joined(mut self) -> Result<Vec<String>, String> {
+        for (stem, mut policy) in self.boundaries {
+            let name = policy.get("name").and_then(Value::as_str).unwrap_or(&stem).to_owned();
+            let id = name.rsplit('/').next().unwrap_or(&name);
+            let of = |binding: &&Value| {
+                let policy = binding.get("policy").and_then(Value::as_str);
+                policy.is_some_and(|policy| policy == name || policy.rsplit('/').next() == Some(id))
+            };
+            let bound: Vec<Value> = self.bound.iter().filter(of).cloned().collect();
+            if let (false, Some(policy)) = (bound.is_empty(), policy.as_object_mut()) {
+                policy.insert("bindings".to_owned(), json!(bound));
+            }
+            self.whole.push(policy);
+        }
+        let mut unknown = BTreeSet::new();
+        for (resource, binding) in &self.bindings {
+            let name = binding.get("role").and_then(Value::as_str).ok_or("a binding names no `role`")?;
+            let id = name.rsplit('/').next().unwrap_or(name);
+            // The name in full comes first: two projects may have roles of one id.
+            let Some(role) = self.roles.get(name).or_else(|| self.roles.get(id)) else {
+                unknown.insert(name.to_owned());
+                continue;
+            };
+            let mut binding = binding.clone();
+            if let Some(binding) = binding.as_object_mut() {
+                binding.insert("resource".to_owned(), json!(resource));
+            }
+            let permissions = role.get("includedPermissions");
+            self.whole.push(
+                json!({ "role": { "name": name, "includedPermissions": permissions }, "binding": binding }),
+            );
+        }
+        if !unknown.is_empty() {
+            let names: Vec<String> = unknown.into_iter().collect();
+            return Err(format!(
+                "no file holds the roles {}: add what `gcloud iam roles describe ROLE --format=json` prints for each",
+                names.join(", ")
+            ));
+        }
+        if self.whole.is_empty() {
+            return Err("roles without a binding: give the binding's file as well".to_owned());
+        }
+        Ok(self.whole.iter().map(Value::to_string).collect())
+    }
 }
 
 #[cfg(test)]
@@ -54,8 +133,32 @@ mod tests {
         let binding = ("lp.binding".to_owned(), text.to_owned());
         let got = documents(&[role.clone(), binding.clone()]).unwrap();
         assert!(got[0].contains("a.b.get") && got[0].contains("user:a@example.com"), "{got:?}");
-        assert!(documents(&[binding]).unwrap_err().contains("no file `lp`"));
+        assert!(documents(&[binding]).unwrap_err().contains("projects/p/roles/lp"));
         assert!(documents(&[role]).unwrap_err().contains("without a binding"));
         assert!(documents(&[("x".to_owned(), "- 1".to_owned())]).is_err());
+    }
+
+    #[test]
+    fn a_project_and_what_holds_it_are_joined_with_the_roles_by_name() {
+        let roles = r#"{"roles":[{"name":"roles/viewer.x","includedPermissions":["a.b.get"]}]}"#;
+        let policies = r#"[{"id":"p","type":"project","policy":{"bindings":[]}},
+            {"id":"7","type":"organization","policy":{"bindings":[{"role":"roles/viewer.x","members":["allUsers"],
+             "condition":{"expression":"true"}}]}}]"#;
+        let got =
+            documents(&[("r".to_owned(), roles.to_owned()), ("p".to_owned(), policies.to_owned())]).unwrap();
+        assert!(got[0].contains(r#"{"projects/p":["organizations/7"]}"#), "{got:?}");
+        assert!(got[1].contains(r#""resource":"organizations/7""#) && got[1].contains("a.b.get"), "{got:?}");
+        assert!(got[1].contains("condition"), "{got:?}");
+    }
+
+    #[test]
+    fn an_access_boundary_is_joined_with_its_bindings() {
+        let policy = r#"{"details":{"rules":[],"enforcementVersion":"4"}}"#;
+        let binding = r#"{"policy":"organizations/7/locations/global/principalAccessBoundaryPolicies/pab",
+            "target":{"principalSet":"//cloudresourcemanager.googleapis.com/organizations/7"}}"#;
+        let files = [("pab".to_owned(), policy.to_owned()), ("bind".to_owned(), binding.to_owned())];
+        let got = documents(&files).unwrap();
+        assert!(got.len() == 1 && got[0].contains("principalSet"), "{got:?}");
+        assert!(!documents(&files[..1]).unwrap()[0].contains("bindings"));
     }
 }

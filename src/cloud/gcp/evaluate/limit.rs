@@ -1,0 +1,189 @@
+//! What takes access away: deny policies and principal access boundaries.
+
+use super::cel::{Expression, Value};
+use super::{Facts, Places, list, member};
+use crate::model::usage::Row;
+use serde_json::Value as Json;
+
+/// One rule of a deny policy.
+#[derive(Debug)]
+pub(super) struct Deny {
+    place: String,
+    principals: Vec<String>,
+    except: Vec<String>,
+    permissions: Vec<String>,
+    exempt: Vec<String>,
+    condition: Option<Expression>,
+}
+
+/// The rules of a deny policy as IAM takes it.
+///
+/// # Errors
+/// What it lacks.
+pub(super) fn deny(policy: &Json) -> Result<Vec<Deny>, String> {
+    // The policy's name says where it is attached, percent-encoded.
+    let name = policy.get("name").and_then(Json::as_str).unwrap_or("");
+    let place =
+        name.strip_prefix("policies/").and_then(|rest| rest.split_once("/denypolicies")).map(|(at, _)| at);
+    let place = place.unwrap_or("").replace("%2F", "/").replace("%2f", "/");
+    let place = place.trim_start_matches("cloudresourcemanager.googleapis.com/").to_owned();
+    let rules = policy.get("rules").and_then(Json::as_array).ok_or("a deny policy has no `rules`")?;
+    let each = rules.iter().map(|rule| {
+        let rule = rule.get("denyRule").ok_or("a rule of a deny policy has no `denyRule`")?;
+        let condition = rule.pointer("/denialCondition/expression").and_then(Json::as_str);
+        let condition = condition.map(Expression::parse).transpose();
+        Ok(Deny {
+            place: place.clone(),
+            principals: list(rule, "deniedPrincipals")?,
+            except: list(rule, "exceptionPrincipals")?,
+            permissions: list(rule, "deniedPermissions")?,
+            exempt: list(rule, "exceptionPermissions")?,
+            condition: condition.map_err(|why| format!("the condition of a deny rule: {why}"))?,
+        })
+    });
+    each.collect()
+}
+
+impl Deny {
+    /// Whether it refuses the use. A condition that cannot be told denies.
+    pub(super) fn refuses(&self, row: &Row, facts: Facts, places: &Places) -> bool {
+        let permission = (facts.full)(&row.action);
+        let names = |all: &[String]| all.iter().any(|one| permits(one, &permission));
+        let has = |all: &[String]| all.iter().any(|one| member::holds(one, &row.principal));
+        places.within(row, &self.place)
+            && names(&self.permissions)
+            && !names(&self.exempt)
+            && has(&self.principals)
+            && !has(&self.except)
+            && self.condition.as_ref().is_none_or(|condition| {
+                // Only tags can be asked for, which no log tells.
+                condition.holds(&|_| None) != Some(false)
+            })
+    }
+}
+
+/// `service/resource.verb`, with `*` for all resources or verbs.
+fn permits(pattern: &str, permission: &str) -> bool {
+    let cut = |text: &str| -> Option<(String, String, String)> {
+        let (service, rest) = text.split_once('/')?;
+        let (resource, verb) = rest.rsplit_once('.')?;
+        Some((service.to_owned(), resource.to_owned(), verb.to_owned()))
+    };
+    let fits = |pattern: &str, text: &str| pattern == "*" || pattern == text;
+    let (Some(of), Some(is)) = (cut(pattern), cut(permission)) else { return pattern == permission };
+    of.0 == is.0 && fits(&of.1, &is.1) && fits(&of.2, &is.2)
+}
+
+/// A principal access boundary policy with one of its bindings.
+#[derive(Debug)]
+pub(super) struct Boundary {
+    resources: Vec<String>,
+    version: u32,
+    set: Option<String>,
+    condition: Option<Expression>,
+}
+
+/// A policy with its bindings; without any, it is asked as if it were bound to everybody.
+///
+/// # Errors
+/// What it lacks.
+pub(super) fn boundary(policy: &Json) -> Result<Vec<Boundary>, String> {
+    let rules = policy.pointer("/details/rules").and_then(Json::as_array);
+    let rules = rules.ok_or("an access boundary has no `details.rules`")?;
+    let mut resources = Vec::new();
+    for rule in rules {
+        if rule.get("effect").and_then(Json::as_str) != Some("ALLOW") {
+            return Err("a rule of an access boundary has another `effect` than ALLOW".to_owned());
+        }
+        resources.extend(list(rule, "resources")?);
+    }
+    // A version that is not stated, or the latest, blocks all that is known to be blocked.
+    let stated = policy.pointer("/details/enforcementVersion").and_then(Json::as_str).unwrap_or("latest");
+    let version = if stated == "latest" {
+        u32::MAX
+    } else {
+        stated.parse().map_err(|_| format!("`enforcementVersion` is `{stated}`, which is no number"))?
+    };
+    let one = |binding: Option<&Json>| -> Result<Boundary, String> {
+        let at = |path: &str| binding.and_then(|b| b.pointer(path)).and_then(Json::as_str);
+        let condition = at("/condition/expression").map(Expression::parse).transpose();
+        Ok(Boundary {
+            resources: resources.clone(),
+            version,
+            set: at("/target/principalSet").map(str::to_owned),
+            condition: condition.map_err(|why| format!("the condition of a policy binding: {why}"))?,
+        })
+    };
+    match policy.get("bindings").and_then(Json::as_array) {
+        None => Ok(vec![one(None)?]),
+        Some(all) => all.iter().map(|binding| one(Some(binding))).collect(),
+    }
+}
+
+impl Boundary {
+    /// Whether it holds for the principal, and whether that is sure.
+    fn binds(&self, row: &Row) -> Option<bool> {
+        if !self.set.as_ref().is_none_or(|set| member::in_set(set, &row.principal)) {
+            return None;
+        }
+        let of = |path: &str| {
+            let text = match path {
+                "principal.type" => member::kind(&row.principal)?,
+                "principal.subject" => member::subject(&row.principal),
+                _ => return None,
+            };
+            Some(Value::Text(text.to_owned()))
+        };
+        match self.condition.as_ref().map(|condition| condition.holds(&of)) {
+            Some(Some(false)) => None,
+            Some(None) => Some(false),
+            _ => Some(true),
+        }
+    }
+
+    /// Whether it leaves the use alone: the resource is within, or the version does not block the permission.
+    fn leaves(&self, row: &Row, facts: Facts, places: &Places) -> bool {
+        let blocked = (facts.blocked_since)(&row.action).is_some_and(|since| since <= self.version);
+        let within = |name: &String| {
+            places.within(row, name.trim_start_matches("//cloudresourcemanager.googleapis.com/"))
+        };
+        !blocked || self.resources.iter().any(within)
+    }
+}
+
+/// Whether the boundaries that are bound to the principal refuse the use. One that leaves it alone is enough; one whose
+/// condition cannot be told leaves nothing that its version blocks.
+pub(super) fn bounded(all: &[Boundary], row: &Row, facts: Facts, places: &Places) -> bool {
+    let bound: Vec<(&Boundary, bool)> = all.iter().filter_map(|one| Some((one, one.binds(row)?))).collect();
+    let leaves = |(one, sure): &(&Boundary, bool)| {
+        let none = Boundary { resources: Vec::new(), set: None, condition: None, version: one.version };
+        if *sure { one.leaves(row, facts, places) } else { none.leaves(row, facts, places) }
+    };
+    !bound.is_empty() && !bound.iter().any(leaves)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::permits;
+
+    #[test]
+    fn wildcards_stand_for_whole_parts() {
+        let asked = "storage.googleapis.com/objects.get";
+        for pattern in [
+            asked,
+            "storage.googleapis.com/*.*",
+            "storage.googleapis.com/objects.*",
+            "storage.googleapis.com/*.get",
+        ] {
+            assert!(permits(pattern, asked), "{pattern}");
+        }
+        for pattern in [
+            "storage.googleapis.com/obj*.get",
+            "run.googleapis.com/*.*",
+            "*",
+            "storage.googleapis.com/buckets.*",
+        ] {
+            assert!(!permits(pattern, asked), "{pattern}");
+        }
+    }
+}
