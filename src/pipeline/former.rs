@@ -1,23 +1,26 @@
 //! What a former run granted, against the log of this one.
 
-use crate::intent::Intent;
 use crate::model::grant::{Grant, On};
 use crate::model::pattern::Pattern;
 use crate::model::time::Day;
 use crate::model::usage::{Outcome, Row};
 use crate::previous::Remembered;
-use crate::synthesize;
+use crate::synthesize::{self, Ctx};
 
 /// Grants of a former run that still hold: not forbidden since, not learned from what is now excluded, not pruned.
+/// Pruning also takes those that are wider than anybody declares by now: what is in use is granted anew.
 pub(super) fn still(
     old: &Remembered,
     rows: &[&Row],
-    intent: &Intent,
+    ctx: &Ctx<'_>,
     prune: Option<i32>,
     newest: Day,
 ) -> Vec<Grant> {
     let holds = |grant: &&Grant| {
-        let forbidden = intent.forbids(&old.who.id, &grant.action, grant.on.pattern()).is_some();
+        if prune.is_some() && synthesize::undeclared(grant, ctx) {
+            return false;
+        }
+        let forbidden = ctx.intent.forbids(&old.who.id, &grant.action, grant.on.pattern()).is_some();
         let asked = rows.iter().any(|row| synthesize::asks(row) && covers(grant, row));
         // What was seen before or after the withheld uses was not learned from them.
         let seen = &grant.evidence.seen;

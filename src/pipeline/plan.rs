@@ -82,6 +82,8 @@ pub struct Plan<'u> {
     pub width: Width,
     /// Which of its grants no former run made.
     pub fresh: Vec<usize>,
+    /// Which of its grants are wider than anybody declares by now.
+    pub undeclared: Vec<usize>,
     /// Grants of a former run that no longer stand.
     pub dropped: usize,
 }
@@ -219,9 +221,10 @@ fn one<'u>(named: Named<'_>, rows: Vec<&'u Row>, log: &Log<'_>, planning: &Plann
     } else {
         cloud.dispose(&who.id, who.kind)
     };
-    let old = memory.map(|old| still(old, &rows, intent, planning.prune, newest)).unwrap_or_default();
+    let ctx = Ctx { cloud, who: &who.id, intent, world, memory: &[], shaping: &planning.shaping };
+    let old = memory.map(|old| still(old, &rows, &ctx, planning.prune, newest)).unwrap_or_default();
     let dropped = memory.map_or(0, |all| all.grants.len() - old.len());
-    let ctx = Ctx { cloud, who: &who.id, intent, world, memory: &old, shaping: &planning.shaping };
+    let ctx = Ctx { memory: &old, ..ctx };
     let grants = if disposition.documented() { synthesize::synthesize(&rows, &ctx) } else { Vec::new() };
     let layout = memory.map_or(&[][..], |old| &old.layout);
     let subject = Subject { principal: &who.id, kind: who.kind, slug: &slug };
@@ -241,6 +244,9 @@ fn one<'u>(named: Named<'_>, rows: Vec<&'u Row>, log: &Log<'_>, planning: &Plann
     let lasting = shortfalls.iter().cloned().chain(lasting).collect();
     let reasons = shortfalls.into_iter().chain(doubts).chain(before).collect();
     let fresh = fresh(&grants, &old);
+    let undeclared = (0..grants.len())
+        .filter(|at| grants.get(*at).is_some_and(|grant| synthesize::undeclared(grant, &ctx)))
+        .collect();
     Plan {
         who,
         disposition,
@@ -256,6 +262,7 @@ fn one<'u>(named: Named<'_>, rows: Vec<&'u Row>, log: &Log<'_>, planning: &Plann
         loosenings,
         width,
         fresh,
+        undeclared,
         dropped,
     }
 }

@@ -87,6 +87,12 @@ pub fn asks(row: &Row) -> bool {
     row.outcome.grants() && row.exempt.is_none()
 }
 
+/// Whether a person's word widened the grant, and the intent file does not say it any more.
+#[must_use]
+pub fn undeclared(grant: &Grant, ctx: &Ctx<'_>) -> bool {
+    prefix::undeclared(grant, ctx) || loosen::undeclared(grant, ctx)
+}
+
 /// The grants of a principal.
 #[must_use]
 pub fn synthesize(rows: &[&Row], ctx: &Ctx<'_>) -> Vec<Grant> {

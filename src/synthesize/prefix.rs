@@ -1,7 +1,7 @@
 //! Name prefixes that the user declares to be one thing: `[[prefix]]` and `--stack`.
 
 use super::{Ctx, Draft};
-use crate::model::grant::{On, Widening};
+use crate::model::grant::{Grant, On, Widening};
 use crate::model::pattern::{Part, Pattern};
 
 /// A declared prefix, and who says so.
@@ -37,6 +37,16 @@ pub(super) fn prefix(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
     }
     draft.grants = grants;
     draft.join();
+}
+
+/// Whether a prefix that nobody declares any more widened the grant.
+pub(super) fn undeclared(grant: &Grant, ctx: &Ctx<'_>) -> bool {
+    let Some(on) = grant.on.pattern().filter(|_| grant.widened.iter().any(|w| w.pass == "prefix")) else {
+        return false;
+    };
+    let text = on.to_string();
+    let own = ctx.cloud.own_part(&text);
+    !declared(ctx).iter().any(|by| by.widened(&text, own).is_some_and(|pattern| pattern.covers(on)))
 }
 
 fn declared<'a>(ctx: &Ctx<'a>) -> Vec<Declared<'a>> {
