@@ -601,6 +601,100 @@ def check_bindings(out: Output) -> Result:
     return Result(faults, [])
 
 
+def google_messages() -> dict[str, Any]:
+    """Google's message for each kind of file, by how its name ends."""
+    need("google.cloud.iam_v3", "google-cloud-iam")
+    from google.cloud import iam_admin_v1, iam_v2, iam_v3
+    from google.iam.v1 import policy_pb2
+
+    return {
+        ".deny.json": iam_v2.types.Policy.pb(),
+        ".boundary.json": iam_v3.types.PrincipalAccessBoundaryPolicy.pb(),
+        ".rules.json": iam_v3.types.PrincipalAccessBoundaryPolicyRule.pb(),
+        ".policy-binding.json": iam_v3.types.PolicyBinding.pb(),
+        ".binding.json": policy_pb2.Policy,
+        ".yaml": iam_admin_v1.types.Role.pb(),
+    }
+
+
+def google_values(path: Path, out: Output) -> list[Any]:
+    """What of a file is a message."""
+    if path.suffix == ".yaml":
+        need("yaml", "PyYAML")
+        import yaml
+
+        return [yaml.safe_load(path.read_text(encoding="utf-8"))]
+    document = out.documents.get(path)
+    if path.name.endswith(".binding.json"):
+        return [{"version": 3, "bindings": document["bindings"]}]
+    return document if isinstance(document, list) else [document]
+
+
+def check_google_messages(out: Output) -> Result:
+    """Every file for Google parses as Google's own protobuf message, without an unknown field or word."""
+    messages = google_messages()
+    from google.protobuf import json_format
+
+    faults = []
+    for path in out.named("*", "gcp"):
+        kind = next((kind for kind in messages if path.name.endswith(kind)), None)
+        if kind is None:
+            continue
+        try:
+            for value in google_values(path, out):
+                json_format.ParseDict(value, messages[kind](), ignore_unknown_fields=False)
+        except (json_format.ParseError, KeyError, TypeError, ValueError) as error:
+            faults.append(f"{out.name(path)}: {error}")
+    return Result(faults, [])
+
+
+PLACE = r"//cloudresourcemanager\.googleapis\.com/(organizations/\d+|folders/\d+|projects/[a-z0-9.:-]+)"
+SETS = [
+    PLACE,
+    r"//iam\.googleapis\.com/locations/global/(workspace|workforcePools)/[\w.-]+",
+    r"//iam\.googleapis\.com/projects/\d+/locations/global/workloadIdentityPools/[\w.-]+",
+]
+BOUNDARY_ID = r"[a-z][a-z0-9.-]{2,62}"
+
+
+def boundary_faults(path: Path, policy: Any, binding: Any) -> Iterator[str]:
+    """What IAM would refuse in an access boundary and its binding."""
+    name = path.name[: -len(".boundary.json")]
+    if not re.fullmatch(BOUNDARY_ID, name):
+        yield "its id is none"
+    if policy["details"]["enforcementVersion"] not in {"1", "2", "3", "4"}:
+        yield "its enforcement version is no number that is known"
+    rules = policy["details"]["rules"]
+    resources = [resource for rule in rules for resource in rule["resources"]]
+    if not 1 <= len(rules) <= 500 or not 1 <= len(resources) <= 500 or len(set(resources)) != len(resources):
+        yield "it has no rules or resources, too many, or one twice"
+    yield from (f"`{one}` is no resource" for one in resources if not re.fullmatch(PLACE, one))
+    if any(rule["effect"] != "ALLOW" or len(rule["description"]) > 256 for rule in rules):
+        yield "a rule has another effect than ALLOW, or too long a description"
+    if binding["policyKind"] != "PRINCIPAL_ACCESS_BOUNDARY" or not binding["policy"].endswith(f"/{name}"):
+        yield "the binding is another policy's"
+    if not any(re.fullmatch(form, binding["target"]["principalSet"]) for form in SETS):
+        yield "the binding is for no set of principals"
+    expression = binding.get("condition", {}).get("expression", "")
+    plain = re.sub(r'"(?:[^"\\]|\\.)*"', "", expression)
+    attributes = set(re.findall(r"[a-z]+\.[a-z]+", plain))
+    if len(expression) > 250 or attributes - {"principal.type", "principal.subject"}:
+        yield "the condition is too long, or asks for what bindings cannot"
+
+
+def check_boundaries(out: Output) -> Result:
+    """Access boundaries keep the limits of IAM's API."""
+    faults = []
+    for path in out.named("*.boundary.json", "gcp"):
+        binding = path.with_name(path.name.replace(".boundary.json", ".policy-binding.json"))
+        try:
+            found = list(boundary_faults(path, out.documents.get(path), out.documents.get(binding)))
+        except (AttributeError, KeyError, TypeError) as error:
+            found = [f"lacks {error}"]
+        faults += [f"{out.name(path)}: {fault}" for fault in found]
+    return Result(faults, [])
+
+
 def main() -> int:
     """Runs all checks; 1 if one failed."""
     parser = argparse.ArgumentParser(description="Checks an output folder of leastgrant with other tools.")
@@ -627,6 +721,8 @@ def main() -> int:
         ("parliament", len(out.named("*.json", "aws")), lambda: check_policies(out)),
         ("custom roles", len(out.named("*.yaml", "gcp")), lambda: check_roles(out)),
         ("bindings", len(out.named("*.binding.json", "gcp")), lambda: check_bindings(out)),
+        ("access boundaries", len(out.named("*.boundary.json", "gcp")), lambda: check_boundaries(out)),
+        ("Google's messages", len(out.named("*", "gcp")), lambda: check_google_messages(out)),
     ]
     failed = False
     for what, count, check in checks:

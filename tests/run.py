@@ -139,6 +139,13 @@ class Tools:
             raise Skipped("LEASTGRANT_CORPUS is not set")
         self.lint([Path(corpus).resolve() / "logs"], CORPUS_CODES)
 
+    def conditions(self) -> None:
+        """The answers that the tests hold the evaluator of IAM Conditions to are those of cel-python."""
+        run = subprocess.run([str(self.python), "-c", "import celpy"], capture_output=True)
+        if run.returncode != 0:
+            raise Skipped("cel-python is not installed")
+        call(self.python, ROOT / "tests" / "cel.py", "--check")
+
     def compare_mapping(self) -> None:
         """The mapping of events agrees with what AWS lists."""
         corpus = os.environ.get("LEASTGRANT_CORPUS")
@@ -166,6 +173,7 @@ def main() -> int:
         ("cargo test", cargo_test),
         ("catalog tables", catalog_tables),
         ("install the lint tools", tools.install),
+        ("compare conditions with cel-python", tools.conditions),
         ("lint what the fixtures give", tools.lint_fixtures),
         ("lint what the corpus gives", tools.lint_corpus),
         ("compare with the service reference", tools.compare_mapping),

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 const PERMISSIONS: &str = include_str!("data/gcp/permissions.tsv");
+const UNLISTED: &str = include_str!("data/gcp/unlisted.tsv");
 const METHOD: &str = include_str!("data/gcp/method.toml");
 const METHODS: &str = include_str!("data/gcp/methods.tsv");
 const OUTCOME: &str = include_str!("data/gcp/outcome.toml");
@@ -33,6 +34,8 @@ pub enum Support {
     Testing,
     /// No.
     NotSupported,
+    /// Google has it, and says nothing of custom roles.
+    Unlisted,
 }
 
 /// Permissions of a documented method.
@@ -46,6 +49,7 @@ pub struct Method {
 #[derive(Debug)]
 pub struct Gcp {
     groups: BTreeMap<&'static str, &'static str>,
+    unlisted: BTreeMap<&'static str, &'static str>,
     methods: BTreeMap<&'static str, Method>,
     documented: BTreeSet<&'static str>,
     /// How names of methods lead to permissions.
@@ -68,7 +72,7 @@ impl Gcp {
     /// What the tables are.
     #[must_use]
     pub fn provenance(&self) -> Provenance {
-        super::embedded(String::new(), &[PERMISSIONS, METHODS])
+        super::embedded(String::new(), &[PERMISSIONS, UNLISTED, METHODS])
     }
 
     /// The data that ships with the program.
@@ -86,6 +90,7 @@ impl Gcp {
         let documented = methods.values().flat_map(|m| &m.permissions).map(|(permission, _)| *permission);
         Self {
             groups,
+            unlisted: rows(UNLISTED).filter_map(|l| l.split_once('\t')).collect(),
             documented: documented.collect(),
             methods,
             naming: toml::from_str(METHOD).unwrap_or_default(),
@@ -104,7 +109,13 @@ impl Gcp {
     #[must_use]
     pub fn support(&self, permission: &str) -> Option<Support> {
         let documented = || self.documented.contains(permission).then_some(Support::NotSupported);
-        self.listed(permission).or_else(documented)
+        self.listed(permission).or_else(|| self.unlisted(permission)).or_else(documented)
+    }
+
+    fn unlisted(&self, permission: &str) -> Option<Support> {
+        let (group, verb) = permission.rsplit_once('.')?;
+        let known = self.unlisted.get(group)?.split(',').any(|known| known == verb);
+        known.then_some(Support::Unlisted)
     }
 
     fn listed(&self, permission: &str) -> Option<Support> {
@@ -125,9 +136,9 @@ impl Gcp {
         self.organization.iter().flat_map(|row| &row.permissions).any(|known| glob(known, permission))
     }
 
-    /// All permissions, sorted by the kind of resource.
+    /// All permissions.
     pub fn all(&self) -> impl Iterator<Item = String> + '_ {
-        self.groups.iter().flat_map(|(group, verbs)| {
+        self.groups.iter().chain(&self.unlisted).flat_map(|(group, verbs)| {
             verbs.split(',').map(move |verb| format!("{group}.{}", verb.trim_end_matches(['~', '!'])))
         })
     }
@@ -190,7 +201,7 @@ impl Gcp {
     /// How many permissions are known.
     #[must_use]
     pub fn permissions(&self) -> usize {
-        self.groups.values().map(|verbs| verbs.split(',').count()).sum()
+        self.groups.values().chain(self.unlisted.values()).map(|verbs| verbs.split(',').count()).sum()
     }
 
     /// How many methods are documented.

@@ -87,6 +87,34 @@ pub struct RefusedRule {
     pub link: String,
 }
 
+/// Permissions that Google's page of access boundaries lists under another name than IAM gives them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Renamed {
+    /// Permissions, `*` allowed.
+    pub permissions: String,
+    /// The version whose list has them under IAM's name; none: no list has.
+    pub listed: Option<u32>,
+    /// Why.
+    pub because: String,
+    /// Where that is documented.
+    pub link: String,
+}
+
+/// A role that whoever binds access boundaries needs.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Operator {
+    /// The kinds of sets it is needed for.
+    pub sets: Vec<String>,
+    /// The role.
+    pub role: String,
+    /// Why.
+    pub because: String,
+    /// Where that is documented.
+    pub link: String,
+}
+
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ConditionFile {
@@ -98,6 +126,8 @@ struct ConditionFile {
 struct LimitFile {
     spelling: Vec<Spelling>,
     refused: Vec<RefusedRule>,
+    operator: Vec<Operator>,
+    renamed: Vec<Renamed>,
 }
 
 /// Patterns of permissions that one enforcement version adds, and what it leaves out of them.
@@ -114,6 +144,8 @@ pub struct Limits {
     resources: Vec<NamedType>,
     spellings: Vec<Spelling>,
     refused: Vec<RefusedRule>,
+    operators: Vec<Operator>,
+    renamed: Vec<Renamed>,
     deny: BTreeMap<&'static str, &'static str>,
     blocks: Vec<Blocks>,
 }
@@ -131,11 +163,14 @@ impl Limits {
             let version = columns.next()?.parse().ok()?;
             Some(Blocks { version, patterns: list(columns.next()), except: list(columns.next()) })
         });
-        let LimitFile { spelling: spellings, refused } = toml::from_str(LIMIT).unwrap_or_default();
+        let LimitFile { spelling: spellings, refused, operator: operators, renamed } =
+            toml::from_str(LIMIT).unwrap_or_default();
         Self {
             resources: toml::from_str::<ConditionFile>(CONDITION).unwrap_or_default().resource,
             spellings,
             refused,
+            operators,
+            renamed,
             deny: rows(DENY).filter_map(|line| line.split_once('\t')).collect(),
             blocks: blocks.collect(),
         }
@@ -185,6 +220,11 @@ impl Limits {
         self.refused.iter().flat_map(|row| &row.permissions).any(|known| glob(known, permission))
     }
 
+    /// Roles that are needed to bind an access boundary to a set of that kind.
+    pub fn operators<'s>(&'s self, kind: &'s str) -> impl Iterator<Item = &'s Operator> + 's {
+        self.operators.iter().filter(move |row| row.sets.iter().any(|set| set == kind))
+    }
+
     /// Whether a deny policy may name the permission.
     #[must_use]
     pub fn deniable(&self, permission: &str) -> bool {
@@ -200,6 +240,13 @@ impl Limits {
         let any = |patterns: &[&str]| patterns.iter().any(|pattern| whole(pattern, &full));
         let blocking = self.blocks.iter().filter(|b| any(&b.patterns) && !any(&b.except));
         blocking.map(|b| b.version).min()
+    }
+
+    /// The same as the page lists it, by the names that IAM gives.
+    #[must_use]
+    pub fn listed_since(&self, permission: &str) -> Option<u32> {
+        let other = self.renamed.iter().find(|row| glob(&row.permissions, permission));
+        other.map_or_else(|| self.blocked_since(permission), |row| row.listed)
     }
 
     /// The enforcement versions, first to last.
@@ -240,6 +287,15 @@ mod tests {
             limits.deniable("bigquery.connections.use") && limits.deniable("bigquery.dataPolicies.create")
         );
         assert!(!limits.deniable("compute.instances.nothing"));
+    }
+
+    #[test]
+    fn versions_list_as_many_permissions_as_the_page() {
+        let limits = Limits::embedded();
+        let since: Vec<u32> =
+            crate::catalog::gcp().all().filter_map(|one| limits.listed_since(&one)).collect();
+        let count = |version: u32| since.iter().filter(|since| **since <= version).count();
+        assert_eq!([1, 2, 3, 4].map(count), [695, 1912, 3617, 5799]);
     }
 
     #[test]

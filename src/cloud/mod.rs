@@ -4,8 +4,12 @@
 
 pub mod aws;
 pub mod gcp;
+mod piece;
+
+pub use piece::Piece;
 
 use crate::catalog::user::Provenance;
+use crate::model::access_boundary::{AccessBoundary, Shown, Wanted};
 use crate::model::coverage::{Access, Declaration, Plane, Sighting};
 use crate::model::denial::{Advice, Denial};
 use crate::model::document::{Document, DoesNotFit, Layout, Packing};
@@ -128,6 +132,21 @@ pub trait Cloud: Sync {
         _reach: Reach<'_>,
     ) -> Result<Option<Document>, DoesNotFit> {
         Ok(None)
+    }
+    /// The limit of reach for a set of principals, where the cloud has such a thing.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn access_boundary<'r>(
+        &self,
+        _wanted: &Wanted,
+        _shown: &Shown<'_, 'r>,
+    ) -> Result<Option<AccessBoundary<'r>>, DoesNotFit> {
+        Ok(None)
+    }
+    /// What is wrong with wanting such a limit, whatever the log shows; none where the cloud has no such thing.
+    fn boundable(&self, _wanted: &Wanted) -> Option<Result<(), String>> {
+        None
     }
     /// Documents for [`Cloud::evaluator`] out of files, each with its name without endings.
     ///
@@ -307,28 +326,6 @@ impl Logging {
     #[must_use]
     pub fn asked_for(&self, plane: Plane, access: Access) -> bool {
         self.kinds.contains(&(plane, access))
-    }
-}
-
-/// A piece of a name; all pieces joined are the name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Piece<'a> {
-    /// What says nothing of a place.
-    Text(&'a str),
-    /// The partition of the cloud.
-    Partition(&'a str),
-    /// The region.
-    Region(&'a str),
-    /// The account.
-    Account(&'a str),
-}
-
-impl<'a> Piece<'a> {
-    /// The piece as it stands in the name.
-    #[must_use]
-    pub fn text(&self) -> &'a str {
-        let (Self::Text(text) | Self::Partition(text) | Self::Region(text) | Self::Account(text)) = self;
-        text
     }
 }
 

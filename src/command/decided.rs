@@ -23,6 +23,10 @@ pub(super) fn problems(intent: &Intent) -> Vec<Problem> {
         );
         add(&entry.meta, text);
     }
+    for entry in &intent.access_boundary {
+        let wrong = CLOUDS.iter().filter_map(|cloud| cloud.boundable(&entry.wanted)).find_map(Result::err);
+        wrong.into_iter().for_each(|text| add(&entry.meta, text));
+    }
     all.sort_by_key(|problem| problem.line);
     all
 }

@@ -9,7 +9,7 @@ use super::shape::Shape;
 use super::{Exit, Failure};
 use crate::pipeline;
 use crate::render::escape::terminal;
-use crate::render::target::{self, Per, Target};
+use crate::render::target::{self, Target};
 use crate::report::manifest::{ArtifactEntry, Former};
 use crate::report::{drift, table};
 use serde_json::{Value, json};
@@ -48,18 +48,19 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let targets = targets(args.templates.as_deref(), &former)?;
     let (mut usage, intent) = args.input.read(args.shape.ask(&args.input)?)?;
     let mut planning = args.shape.planning(&args.input, &usage, intent, Some(&args.out))?;
-    planning.boundaries = targets.iter().any(|t| t.files.iter().any(|f| f.per == Per::Boundary));
+    folder::ask(&mut planning, &targets);
     pipeline::recall(&mut usage, &planning.memory);
     let plans = pipeline::plan(&usage, &planning);
+    let sets = pipeline::access_boundaries(&usage, &planning);
     let redactor = redactor.knowing(&usage).with(&plans);
     let wanted = args.input.wanted()?;
     let worlds = drift::worlds(&usage);
     let shown = plans.iter().filter(|plan| wanted(&plan.who.id));
     let mut rows: Vec<Value> = shown.flat_map(|plan| drift::rows(plan, &usage, &worlds)).collect();
-    let due = folder::due(&plans, &targets)?;
+    let due = folder::due(&plans, &sets, &targets)?;
     let mut files = Files { root: &args.out, former, rows: Vec::new(), diff: String::new() };
     due.iter()
-        .filter(|due| due.plans.iter().any(|plan| wanted(&plan.who.id)))
+        .filter(|due| wanted(&due.of) || due.plans.iter().any(|plan| wanted(&plan.who.id)))
         .for_each(|due| files.file(due));
     // A partial log does not tell what is no longer needed.
     if usage.tally.unreadable.is_empty() {
@@ -108,7 +109,6 @@ struct Files<'a> {
 
 impl Files<'_> {
     fn file(&mut self, due: &Due<'_, '_>) {
-        let Some(whose) = due.plans.first() else { return };
         let entries: BTreeMap<&str, &ArtifactEntry> =
             self.former.artifacts.iter().map(|entry| (entry.path.as_str(), entry)).collect();
         let held_back = entries.contains_key(format!("{}{}", due.path, folder::BESIDE).as_str());
@@ -131,7 +131,7 @@ impl Files<'_> {
         let needs_more = due.plans.iter().any(|plan| !plan.fresh.is_empty());
         if !(differs == Differs::Now && needs_more && !held_back) {
             let with = due.plans.iter().skip(1).map(|plan| plan.who.id.clone()).collect();
-            self.row(&whose.who.id, kind, &due.path, why, with);
+            self.row(&due.of, kind, &due.path, why, with);
         }
     }
 

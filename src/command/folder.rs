@@ -3,9 +3,9 @@
 #![expect(clippy::disallowed_methods, reason = "reads the documents that stand")]
 
 use super::Failure;
-use crate::pipeline::{Fate, Plan};
-use crate::render::target::Target;
-use crate::render::view::View;
+use crate::pipeline::{Bounded, Fate, Plan, Planning};
+use crate::render::target::{Per, Target};
+use crate::render::view::{View, Who};
 use crate::render::{self, Artifact, alike};
 use crate::report::manifest::{self, ArtifactEntry, Former};
 use std::collections::BTreeSet;
@@ -39,6 +39,54 @@ pub(super) fn left(root: &Path, former: Former, written: &BTreeSet<String>) -> V
     all
 }
 
+/// What the targets need of a plan.
+pub(super) fn ask(planning: &mut Planning, targets: &[Target]) {
+    let has = |per: Per| targets.iter().any(|target| target.files.iter().any(|file| file.per == per));
+    planning.boundaries = has(Per::Boundary);
+    planning.sets = has(Per::Set);
+}
+
+/// A file for a set of principals.
+pub(super) struct OfSet {
+    /// The set.
+    pub(super) set: String,
+    /// Its cloud.
+    pub(super) cloud: &'static str,
+    /// Path below the folder.
+    pub(super) path: String,
+    /// Its content.
+    pub(super) artifact: Artifact,
+}
+
+/// Files for sets of principals.
+pub(super) fn sets(sets: &[Bounded<'_>], targets: &[Target]) -> Result<Vec<OfSet>, Failure> {
+    let mut all = Vec::new();
+    for (set, limited) in sets.iter().filter_map(|set| Some((set, set.fate.as_ref().ok()?))) {
+        let boundary = &limited.boundary;
+        let account = boundary.organization.replace('/', "-").replace("organizations", "organization");
+        let document = &boundary.document;
+        let who = Who {
+            id: &document.principal,
+            name: &document.name,
+            slug: &document.name,
+            kind: "principal-set",
+            cloud: set.cloud,
+            account: &account,
+            disposition: "policy",
+            reasons: &limited.doubts,
+        };
+        let view = View::new(who, &limited.verified);
+        for target in targets.iter().filter(|target| target.cloud == set.cloud) {
+            for mut artifact in render::render_set(target, &view)? {
+                artifact.applies &= limited.doubts.is_empty();
+                let path = format!("{}/{account}/{}/{}", set.cloud, document.name, artifact.path);
+                all.push(OfSet { set: document.principal.clone(), cloud: set.cloud, path, artifact });
+            }
+        }
+    }
+    Ok(all)
+}
+
 /// Whether such a file must go: this run would write it if it were still wanted, or its principals have no documents.
 pub(super) fn must_go(entry: &ArtifactEntry, plans: &[Plan<'_>], targets: &[Target]) -> bool {
     let asked = targets.iter().any(|target| target.id == entry.target);
@@ -46,13 +94,17 @@ pub(super) fn must_go(entry: &ArtifactEntry, plans: &[Plan<'_>], targets: &[Targ
         plan.who.cloud == entry.cloud
             && (plan.who.id == entry.principal || entry.shared_with.contains(&plan.who.id))
     };
-    asked || !plans.iter().filter(owns).any(|plan| matches!(plan.fate, Fate::Written(_)))
+    // What a set has is no principal's.
+    let of_set = entry.principal.starts_with("//");
+    asked || !of_set && !plans.iter().filter(owns).any(|plan| matches!(plan.fate, Fate::Written(_)))
 }
 
 /// One file as it would be written now.
 pub(super) struct Due<'p, 'u> {
-    /// Whose it is.
+    /// Whose it is; none where it is a set's.
     pub(super) plans: Vec<&'p Plan<'u>>,
+    /// The first of them, or the set.
+    pub(super) of: String,
     /// Path below the folder.
     pub(super) path: String,
     /// Its content.
@@ -60,22 +112,31 @@ pub(super) struct Due<'p, 'u> {
 }
 
 /// All files of these targets.
-pub(super) fn due<'p, 'u>(plans: &'p [Plan<'u>], targets: &[Target]) -> Result<Vec<Due<'p, 'u>>, Failure> {
+pub(super) fn due<'p, 'u>(
+    plans: &'p [Plan<'u>],
+    bounded: &[Bounded<'_>],
+    targets: &[Target],
+) -> Result<Vec<Due<'p, 'u>>, Failure> {
     let (plans, views): (Vec<&Plan<'u>>, Vec<View<'_>>) =
         plans.iter().filter_map(|plan| Some((plan, super::generate::view(plan)?))).unzip();
     let groups = alike::groups(&views);
     let mut all = Vec::new();
+    for OfSet { set, path, artifact, .. } in sets(bounded, targets)? {
+        all.push(Due { plans: Vec::new(), of: set, path, artifact });
+    }
     for target in targets {
         for (plan, view) in plans.iter().zip(&views).filter(|(plan, _)| plan.who.cloud == target.cloud) {
             for artifact in render::render(target, view)? {
                 let path = format!("{}/{}", plan.folder(), artifact.path);
-                all.push(Due { plans: vec![*plan], path, artifact });
+                all.push(Due { plans: vec![*plan], of: plan.who.id.clone(), path, artifact });
             }
         }
         for (group, artifact) in alike::render(target, &views, &groups)? {
-            let whose = group.members.iter().filter_map(|at| plans.get(*at).copied()).collect();
+            let whose: Vec<&Plan<'u>> =
+                group.members.iter().filter_map(|at| plans.get(*at).copied()).collect();
             let path = format!("{}/{}", group.folder, artifact.path);
-            all.push(Due { plans: whose, path, artifact });
+            let of = whose.first().map(|plan| plan.who.id.clone()).unwrap_or_default();
+            all.push(Due { plans: whose, of, path, artifact });
         }
     }
     all.sort_by(|a, b| a.path.cmp(&b.path));

@@ -6,7 +6,7 @@ use super::{Exit, Failure, folder, output};
 use crate::aggregate::Usage;
 use crate::cloud;
 use crate::model::usage::Row;
-use crate::pipeline::{self, Fate, Plan};
+use crate::pipeline::{self, Bounded, Fate, Plan};
 use crate::previous::Memory;
 use crate::render::target::{self, Target};
 use crate::render::view::{View, Who};
@@ -57,8 +57,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let mut planning =
         args.shape.planning(&args.input, &usage, intent, (!redactor.is_on()).then_some(&*args.out))?;
     pipeline::recall(&mut usage, &planning.memory);
-    planning.boundaries = targets.iter().any(|t| t.files.iter().any(|f| f.per == target::Per::Boundary));
+    folder::ask(&mut planning, &targets);
     let plans = pipeline::plan(&usage, &planning);
+    let sets = pipeline::access_boundaries(&usage, &planning);
     let redactor = redactor.knowing(&usage).with(&plans);
     let mut files = Files {
         root: &args.out,
@@ -75,18 +76,21 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         files.denied(plan, &refusals);
     }
     if !redactor.is_on() {
+        files.sets(&sets, &targets)?;
         files.together(&plans, &targets)?;
     }
     files.entries.sort();
     // A partial log does not tell what is no longer needed.
     let goes = |entry: &ArtifactEntry| !files.partial && folder::must_go(entry, &plans, &targets);
     let (stale, standing): (Vec<_>, Vec<_>) = files.left().into_iter().partition(goes);
-    let manifest = manifest::manifest(&usage, &plans, &files.entries, (&stale, &standing), &planning);
+    let manifest =
+        manifest::manifest(&usage, (&plans, &sets), &files.entries, (&stale, &standing), &planning);
     let manifest = redactor.manifest(manifest);
     write::file(&args.out, "manifest.json", &manifest::text(manifest), false)?;
     if !args.input.quiet {
         let out = args.out.display().to_string();
-        let text = summary::summary(&usage, &plans, &files.entries, &stale, &planning, &out, &redactor);
+        let text =
+            summary::summary(&usage, (&plans, &sets), &files.entries, &stale, &planning, &out, &redactor);
         output::message(&text);
     }
     let exit = exit(&usage, &plans)?;
@@ -167,6 +171,24 @@ impl Files<'_> {
         }
     }
 
+    /// Limits for sets of principals.
+    fn sets(&mut self, sets: &[Bounded<'_>], targets: &[Target]) -> Result<(), Failure> {
+        for folder::OfSet { set, cloud, path, artifact } in folder::sets(sets, targets)? {
+            if let Some((path, applies)) = self.place(path, &artifact, self.partial) {
+                self.entries.push(ArtifactEntry {
+                    principal: set,
+                    cloud: cloud.to_owned(),
+                    target: artifact.target.clone(),
+                    path,
+                    applies,
+                    shared_with: Vec::new(),
+                    sha256: manifest::digest(&artifact.text),
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// Files of several principals.
     fn together(&mut self, plans: &[Plan<'_>], targets: &[Target]) -> Result<(), Failure> {
         if !targets.iter().any(|target| target.files.iter().any(|rule| rule.per.together())) {
@@ -203,6 +225,28 @@ impl Files<'_> {
         }
     }
 
+    /// Writes one file, or what a partial log gives beside it; says where, and whether it is to be applied.
+    fn place(&mut self, path: String, artifact: &Artifact, keep: bool) -> Option<(String, bool)> {
+        match write::file(self.root, &path, &artifact.text, keep) {
+            Ok(write::Written::Whole) => {
+                if !self.partial {
+                    self.tidy(&path);
+                }
+                Some((path, artifact.applies))
+            }
+            Ok(write::Written::Beside(beside)) => Some((beside, false)),
+            Err(why) => {
+                // One principal's fault must not cost the others their documents.
+                output::message(&format!(
+                    "leastgrant: `{}`: cannot be written: {why}",
+                    self.root.join(&path).display()
+                ));
+                self.unwritten.insert(path);
+                None
+            }
+        }
+    }
+
     fn write(&mut self, plans: &[&Plan<'_>], folder: &str, artifact: &Artifact) {
         let Some((plan, others)) = plans.split_first() else { return };
         let path = format!("{folder}/{}", artifact.path);
@@ -212,27 +256,7 @@ impl Files<'_> {
             plan.dropped == 0 && known.is_some()
         };
         let keep = self.partial && !plans.iter().all(stands);
-        let written = match write::file(self.root, &path, &artifact.text, keep) {
-            Ok(written) => written,
-            Err(why) => {
-                // One principal's fault must not cost the others their documents.
-                output::message(&format!(
-                    "leastgrant: `{}`: cannot be written: {why}",
-                    self.root.join(&path).display()
-                ));
-                self.unwritten.insert(path);
-                return;
-            }
-        };
-        let (path, applies) = match written {
-            write::Written::Whole => {
-                if !self.partial {
-                    self.tidy(&path);
-                }
-                (path, artifact.applies)
-            }
-            write::Written::Beside(beside) => (beside, false),
-        };
+        let Some((path, applies)) = self.place(path, artifact, keep) else { return };
         self.entries.push(ArtifactEntry {
             principal: plan.who.id.clone(),
             cloud: plan.who.cloud.to_owned(),

@@ -10,6 +10,7 @@ use crate::config::Shaping;
 use crate::intent::Intent;
 use crate::pipeline::Planning;
 use crate::previous::Memory;
+use crate::render::stem;
 use std::path::{Path, PathBuf};
 
 /// How grants and documents are made.
@@ -37,6 +38,9 @@ pub(super) struct Shape {
     /// One inline policy instead of managed ones
     #[arg(long)]
     inline: bool,
+    /// Access boundary policy or policy binding that stands already, as gcloud prints it (repeatable)
+    #[arg(long, value_name = "FILE")]
+    bound: Vec<PathBuf>,
 }
 
 /// A stack's name, also where it is written as the pattern that it becomes.
@@ -76,7 +80,19 @@ impl Shape {
             prune,
             partial: !usage.tally.unreadable.is_empty(),
             boundaries: false,
+            sets: false,
+            bound: self.bound()?,
         })
+    }
+
+    /// Access boundaries that stand already.
+    fn bound(&self) -> Result<Vec<(String, String)>, Failure> {
+        let read = |path: &PathBuf| {
+            let text = std::fs::read_to_string(path)
+                .map_err(|why| format!("--bound `{}`: cannot be read: {why}", path.display()))?;
+            Ok((stem(&path.display().to_string()), text))
+        };
+        self.bound.iter().map(read).collect()
     }
 
     /// Whether the memory, if there is any, is of what stands in the folder.

@@ -97,6 +97,9 @@ impl<'u> Proof<'u> {
         sorted.sort_by(|a, b| (a.at, a).cmp(&(b.at, b)));
         for declaration in sorted {
             let Declaration { cloud, of, at, says } = declaration;
+            if matches!(says, Says::Within(_)) {
+                continue;
+            }
             let logger = loggers.entry((cloud, of)).or_default();
             logger.cloud = cloud;
             match says {
@@ -104,6 +107,7 @@ impl<'u> Proof<'u> {
                 Says::Home(reach) => logger.home.add(*at, reach),
                 Says::Selects(selectors) => logger.selects.add(*at, selectors),
                 Says::Logging(on) => logger.logging.add(*at, on),
+                Says::Within(_) => {}
             }
         }
         let windows = spans.iter().map(|s| ((s.cloud, s.account.clone()), (s.first, s.last)));

@@ -1,6 +1,6 @@
 //! The intent file as people write it: TOML in, checked entries out, problems with their line.
 
-use super::{BreakGlass, Ci, Exclude, Intent, Keep, Loosen, Meta, Never, Prefix};
+use super::{BreakGlass, Ci, Exclude, Intent, Keep, Loosen, Meta, Never, Prefix, boundary};
 use crate::model::pattern::Pattern;
 use crate::model::time::{Day, Timestamp};
 use globset::{GlobBuilder, GlobMatcher};
@@ -30,18 +30,19 @@ struct File {
     prefix: Vec<Spanned<PrefixEntry>>,
     ci: Vec<Spanned<PrincipalEntry>>,
     loosen: Vec<Spanned<LoosenEntry>>,
+    access_boundary: Vec<Spanned<boundary::Entry>>,
 }
 
 /// One value or a list of them.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
-enum Many {
+pub(super) enum Many {
     One(String),
     List(Vec<String>),
 }
 
 impl Many {
-    fn all(self) -> Vec<String> {
+    pub(super) fn all(self) -> Vec<String> {
         match self {
             Self::One(one) => vec![one],
             Self::List(all) => all,
@@ -52,7 +53,7 @@ impl Many {
 /// A time as TOML's own type or as text.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
-enum When {
+pub(super) enum When {
     Time(toml::value::Datetime),
     Text(String),
 }
@@ -146,6 +147,7 @@ pub fn parse(name: &str, text: &str) -> Result<Intent, Vec<Problem>> {
         prefix: file.prefix.into_iter().filter_map(|e| reader.prefix(e)).collect(),
         ci: reader.principals(file.ci, |meta, principal| Ci { meta, principal }),
         loosen: file.loosen.into_iter().filter_map(|e| reader.loosen(e)).collect(),
+        access_boundary: file.access_boundary.into_iter().map(|e| boundary::read(&mut reader, e)).collect(),
     };
     if reader.problems.is_empty() { Ok(intent) } else { Err(reader.problems) }
 }
@@ -154,7 +156,7 @@ fn line_of(text: &str, at: usize) -> usize {
     text.bytes().take(at).filter(|b| *b == b'\n').count() + 1
 }
 
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     name: &'a str,
     text: &'a str,
     problems: Vec<Problem>,
@@ -167,7 +169,7 @@ impl Reader<'_> {
         self.problems.push(Problem { file: self.name.to_owned(), line, text });
     }
 
-    fn meta(&mut self, at: usize, (owner, reason, expires): Said) -> Meta {
+    pub(super) fn meta(&mut self, at: usize, (owner, reason, expires): Said) -> Meta {
         let line = line_of(self.text, at);
         let expires = expires.and_then(|when| {
             let day = Day::parse(&when.text());

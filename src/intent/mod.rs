@@ -4,9 +4,11 @@
 //! expire, and is told when it matches nothing. Entries that need an event's source, user agent, key or id are applied
 //! while reading ([`Intent::withholds`]), since none of these leave the decoder; all others are applied to the table.
 
+mod boundary;
 mod file;
 mod select;
 
+pub use boundary::Boundary;
 pub use file::{Problem, parse};
 
 use crate::model::pattern::Pattern;
@@ -137,6 +139,8 @@ pub struct Intent {
     pub ci: Vec<Ci>,
     /// Chosen loosenings.
     pub loosen: Vec<Loosen>,
+    /// Access boundaries.
+    pub access_boundary: Vec<Boundary>,
 }
 
 impl Intent {
@@ -151,6 +155,7 @@ impl Intent {
         all.extend(self.prefix.iter().map(|e| ("prefix", &e.meta)));
         all.extend(self.ci.iter().map(|e| ("ci", &e.meta)));
         all.extend(self.loosen.iter().map(|e| ("loosen", &e.meta)));
+        all.extend(self.access_boundary.iter().map(|e| ("access_boundary", &e.meta)));
         all.sort_by_key(|(_, meta)| meta.line);
         all
     }
@@ -169,6 +174,7 @@ impl Intent {
         self.prefix.retain(|e| !gone(&e.meta));
         self.ci.retain(|e| !gone(&e.meta));
         self.loosen.retain(|e| !gone(&e.meta));
+        self.access_boundary.retain(|e| !gone(&e.meta));
         (self, expired)
     }
 }

@@ -158,6 +158,8 @@ pub enum Says {
     Selects(Vec<Selector>),
     /// Whether it logs at all.
     Logging(bool),
+    /// What it lies in: says nothing of logging.
+    Within(String),
 }
 
 /// A description of what is logged, or a change of it that the log itself shows.

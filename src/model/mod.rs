@@ -1,5 +1,6 @@
 //! The vocabulary every stage speaks: plain data, no I/O, no provider wire formats.
 
+pub mod access_boundary;
 pub mod denial;
 pub mod coverage;
 pub mod document;

@@ -1,5 +1,6 @@
 //! The only place where stages meet: read, aggregate, synthesise, verify, render.
 
+mod access;
 mod decide;
 mod fate;
 mod former;
@@ -7,6 +8,7 @@ mod plan;
 mod read;
 mod recall;
 
+pub use access::{Bounded, Limited, access_boundaries};
 pub use plan::{Fate, Plan, Planning, documented, plan};
 pub use read::{Progress, ReadError, Reader, read};
 pub use recall::recall;

@@ -38,6 +38,10 @@ pub struct Planning {
     pub partial: bool,
     /// Whether limits of reach are made.
     pub boundaries: bool,
+    /// Whether limits of reach for sets of principals are made.
+    pub sets: bool,
+    /// Files of such limits that hold already, each with its name without endings.
+    pub bound: Vec<(String, String)>,
 }
 
 /// What came of one principal.

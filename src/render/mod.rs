@@ -64,6 +64,20 @@ pub fn render(target: &Target, view: &View<'_>) -> Result<Vec<Artifact>, RenderE
     Ok(all)
 }
 
+/// Renders what a target has for one set of principals.
+///
+/// # Errors
+/// When a template does not fit the view.
+pub fn render_set(target: &Target, view: &View<'_>) -> Result<Vec<Artifact>, RenderError> {
+    let mut all = Vec::new();
+    for rule in target.files.iter().filter(|rule| rule.per == Per::Set) {
+        if let Some(value) = view.boundary() {
+            all.extend(artifact(target, rule, &value)?);
+        }
+    }
+    Ok(all)
+}
+
 /// One file, unless its path says that there is none.
 fn artifact(
     target: &Target,
@@ -95,6 +109,6 @@ fn values(rule: &FileRule, view: &View<'_>) -> Vec<serde_json::Value> {
         Per::Principal => view.principal().into_iter().collect(),
         Per::Document => view.documents(),
         Per::Boundary => view.boundary().into_iter().collect(),
-        Per::Alike | Per::Account => Vec::new(),
+        Per::Alike | Per::Account | Per::Set => Vec::new(),
     }
 }

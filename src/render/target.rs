@@ -26,6 +26,8 @@ pub enum Per {
     Alike,
     /// Each account folder.
     Account,
+    /// Each set of principals with a limit of its own.
+    Set,
 }
 
 impl Per {

@@ -65,6 +65,7 @@ fn classes(coverage: &Coverage<'_>) -> Vec<Value> {
 fn declared(declaration: &Declaration) -> Value {
     let says = match &declaration.says {
         Says::Logging(on) => json!({ "logging": on }),
+        Says::Within(place) => json!({ "within": place }),
         Says::Reach(reach) => json!({ "reach": where_to(reach) }),
         Says::Home(reach) => json!({ "home": where_to(reach) }),
         Says::Selects(all) => json!({ "selects": all.iter().map(selector).collect::<Vec<Value>>() }),

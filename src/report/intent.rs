@@ -54,6 +54,9 @@ pub fn applied(usage: &Usage, plans: &[Plan<'_>], planning: &Planning) -> Vec<Ap
     for entry in &intent.loosen {
         add("loosen", entry.meta.name("loosen"), grants(&entry.meta.name("loosen")));
     }
+    for entry in &intent.access_boundary {
+        add("access_boundary", entry.meta.name("access_boundary"), u64::from(planning.sets));
+    }
     for stack in &planning.shaping.stacks {
         let says = format!("declared by --stack {stack};");
         let grants = plans.iter().flat_map(|plan| &plan.grants);

@@ -7,7 +7,7 @@ use crate::cloud;
 use crate::model::grant::Grant;
 use crate::model::tally::Tally;
 use crate::model::usage::{Row, Seen};
-use crate::pipeline::{Fate, Plan, Planning};
+use crate::pipeline::{Bounded, Fate, Plan, Planning};
 use crate::previous::{self, Kept};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -193,14 +193,14 @@ fn catalogs(usage: &Usage) -> Value {
 #[must_use]
 pub fn manifest(
     usage: &Usage,
-    plans: &[Plan<'_>],
+    (plans, sets): (&[Plan<'_>], &[Bounded<'_>]),
     artifacts: &[ArtifactEntry],
     (stale, standing): (&[ArtifactEntry], &[ArtifactEntry]),
     planning: &Planning,
 ) -> Value {
     let notes: Vec<Value> =
         usage.notes.iter().map(|n| json!({ "code": n.code.as_str(), "text": n.text })).collect();
-    json!({
+    let mut manifest = json!({
         "version": 1,
         "tally": tally(&usage.tally),
         "principals": plans.iter().map(principal).collect::<Vec<Value>>(),
@@ -215,7 +215,11 @@ pub fn manifest(
         "findings": findings(plans),
         "notes": notes,
         "memory": memory(usage, plans, planning),
-    })
+    });
+    if let Some(map) = manifest.as_object_mut().filter(|_| !sets.is_empty()) {
+        map.insert("access_boundaries".to_owned(), super::access_boundary::all(sets));
+    }
+    manifest
 }
 
 /// The manifest as it is written: for people, but for the memory, which stands on one line.

@@ -2,6 +2,7 @@
 
 pub mod drift;
 pub mod denials;
+pub mod access_boundary;
 pub mod coverage;
 pub mod cross_account;
 pub mod evidence;

@@ -7,7 +7,7 @@ use super::table::table;
 use crate::aggregate::Usage;
 use crate::model::document::DocumentKind;
 use crate::model::tally::Tally;
-use crate::pipeline::{Fate, Plan, Planning};
+use crate::pipeline::{Bounded, Fate, Plan, Planning};
 use crate::render::escape::terminal;
 
 /// Principals that fit onto one screen.
@@ -36,7 +36,7 @@ pub fn records(tally: &Tally) -> String {
 #[must_use]
 pub fn summary(
     usage: &Usage,
-    plans: &[Plan<'_>],
+    (plans, sets): (&[Plan<'_>], &[Bounded<'_>]),
     artifacts: &[ArtifactEntry],
     stale: &[ArtifactEntry],
     planning: &Planning,
@@ -78,6 +78,7 @@ pub fn summary(
             .take(LISTED)
             .map(|plan| redactor.text(&loosenings(plan))),
     );
+    screen.extend(super::access_boundary::lines(sets).iter().map(|line| redactor.text(line)));
     for entry in stale.iter().take(LISTED) {
         let path = terminal(&entry.path);
         screen.push(format!("no longer written, yet still there: remove {out}/{path} by hand"));

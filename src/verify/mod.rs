@@ -63,6 +63,9 @@ pub enum Rejected {
     /// The boundary denies what the policy allows.
     #[error("the boundary would deny {0}")]
     Boundary(String),
+    /// The boundary allows what it should refuse.
+    #[error("the boundary would allow {0}")]
+    Opens(String),
 }
 
 /// Whether replay asks a row to be allowed.
@@ -111,6 +114,30 @@ pub fn verify(
         covered(limit.as_ref(), cloud, &documents)?;
     }
     Ok(Verified { documents, replayed, shared })
+}
+
+/// Checks a limit that holds for many principals: it must refuse just the uses that it is said to refuse. `beside`: what
+/// its evaluator must know.
+///
+/// # Errors
+/// Where it does something else than it says.
+pub fn limit(
+    cloud: &dyn Cloud,
+    document: Document,
+    beside: &[String],
+    rows: &[&Row],
+    refuses: &dyn Fn(&Row) -> bool,
+) -> Result<Verified, Rejected> {
+    let texts = [std::slice::from_ref(&document.text), beside].concat();
+    let evaluator = cloud.evaluator(&texts).map_err(Rejected::Unreadable)?;
+    for row in rows {
+        match (evaluator.allows(row), refuses(row)) {
+            (false, false) => return Err(Rejected::Boundary(describe(row))),
+            (true, true) => return Err(Rejected::Opens(describe(row))),
+            _ => {}
+        }
+    }
+    Ok(Verified { documents: vec![document], replayed: rows.len(), shared: Vec::new() })
 }
 
 /// Says of a use whether a person keeps it.

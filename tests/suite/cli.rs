@@ -177,6 +177,7 @@ fn principals_targets_catalog_completions_and_man() {
             "aws-policy",
             "aws-terraform",
             "gcp-deny",
+            "gcp-pab",
             "gcp-role",
             "gcp-terraform"
         ]

@@ -24,6 +24,8 @@ fn entries() -> Vec<Value> {
             }
         }
     }
+    // What says where projects lie stands beside them.
+    all.retain(|one| one.get("lifecycleState").is_none());
     all
 }
 

@@ -8,6 +8,7 @@
     reason = "a test that panics has failed, and tests read and write files"
 )]
 
+mod access_boundary;
 mod bad;
 mod boundary;
 mod cli;

@@ -111,7 +111,7 @@ fn scenario(name: &str) {
     golden(name, &folder, case.exit);
 }
 
-const TARGETS: [&str; 7] = [
+const TARGETS: [&str; 8] = [
     "aws-policy",
     "aws-boundary",
     "aws-terraform",
@@ -119,6 +119,7 @@ const TARGETS: [&str; 7] = [
     "gcp-role",
     "gcp-terraform",
     "gcp-deny",
+    "gcp-pab",
 ];
 
 fn golden(name: &str, folder: &Path, exit: i32) {

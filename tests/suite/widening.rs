@@ -224,7 +224,7 @@ proptest! {
             let step = |memory: &Memory| {
                 let planning = Planning { memory: memory.clone(), ..Planning::default() };
                 let plans = pipeline::plan(&usage, &planning);
-                let manifest = manifest::manifest(&usage, &plans, &[], (&[], &[]), &planning).to_string();
+                let manifest = manifest::manifest(&usage, (&plans, &[]), &[], (&[], &[]), &planning).to_string();
                 let app = plans.iter().find(|plan| plan.who.id == APP);
                 let refused = plans.iter().any(|plan| matches!(plan.fate, Fate::Refused(_)));
                 (Memory::read(&manifest, &["aws"]).unwrap(), app.map(|app| app.layout()).unwrap_or_default(), refused)

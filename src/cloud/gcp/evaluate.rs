@@ -39,6 +39,11 @@ struct Bound {
 struct Places(BTreeMap<String, Vec<String>>);
 
 impl Places {
+    /// What a project lies in, where that is known.
+    fn above(&self, project: &str) -> Option<&[String]> {
+        self.0.get(&format!("projects/{project}")).map(Vec::as_slice)
+    }
+
     /// Whether what holds at a place holds for the use; a place that is not known holds everywhere.
     fn within(&self, row: &Row, place: &str) -> bool {
         if place.starts_with("//") {
@@ -48,6 +53,14 @@ impl Places {
         place.is_empty()
             || below(&row.scope, place)
             || self.0.get(project).is_some_and(|above| above.iter().any(|one| one == place))
+    }
+}
+
+#[cfg(test)]
+impl<const N: usize> From<[(&str, &[&str]); N]> for Places {
+    fn from(all: [(&str, &[&str]); N]) -> Self {
+        let texts = |above: &[&str]| above.iter().map(|one| (*one).to_owned()).collect();
+        Self(all.into_iter().map(|(project, above)| (format!("projects/{project}"), texts(above))).collect())
     }
 }
 

@@ -255,7 +255,7 @@ fn acts_as(permission: &str) -> bool {
 pub(super) fn review(permission: &str, scope: &str) -> Option<&'static str> {
     let known = catalog::gcp();
     let project = scope.starts_with("projects/");
-    let held = known.support(permission) == Some(Support::NotSupported)
+    let held = matches!(known.support(permission), Some(Support::NotSupported | Support::Unlisted))
         || (project && known.organization_only(permission))
         || !super::package::definable(scope);
     held.then_some("review")

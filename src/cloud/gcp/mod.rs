@@ -1,5 +1,6 @@
 //! Google Cloud: Cloud Audit Logs in, custom roles and bindings out.
 
+mod access_boundary;
 mod condition;
 mod container;
 mod denial;
@@ -17,6 +18,7 @@ mod sheet;
 use super::{Cloud, Evaluator, Logging, Reach, Sink, Subject};
 use crate::catalog;
 use crate::catalog::user::Provenance;
+use crate::model::access_boundary::{AccessBoundary, Shown, Wanted};
 use crate::model::coverage::{Access, KINDS, Plane};
 use crate::model::denial::{Advice, Denial, Refused};
 use crate::model::document::{Document, DoesNotFit, Layout, Packing};
@@ -43,7 +45,7 @@ impl Cloud for Gcp {
     }
 
     fn shape(&self, key: &str) -> Option<Shape> {
-        if matches!(key, "auditConfigs" | "bindings" | "policy") {
+        if matches!(key, "auditConfigs" | "bindings" | "policy" | "lifecycleState") {
             return Some(Shape::Description);
         }
         if container::lists(key) {
@@ -118,6 +120,18 @@ impl Cloud for Gcp {
         reach: Reach<'_>,
     ) -> Result<Option<Document>, DoesNotFit> {
         Ok(deny::policy(who, documents, reach.used))
+    }
+
+    fn access_boundary<'r>(
+        &self,
+        wanted: &Wanted,
+        shown: &Shown<'_, 'r>,
+    ) -> Result<Option<AccessBoundary<'r>>, DoesNotFit> {
+        access_boundary::boundary(wanted, shown).map(Some)
+    }
+
+    fn boundable(&self, wanted: &Wanted) -> Option<Result<(), String>> {
+        Some(access_boundary::checked(wanted))
     }
 
     fn documents(&self, files: &[(String, String)]) -> Result<Vec<String>, String> {

@@ -40,7 +40,8 @@ fn holdable(scope: &str, permissions: &BTreeSet<&str>) -> Result<(), DoesNotFit>
             used.join(", ")
         )));
     }
-    let refused = with(permissions, Support::NotSupported);
+    let mut refused = with(permissions, Support::NotSupported);
+    refused.extend(with(permissions, Support::Unlisted));
     if !refused.is_empty() {
         let text = format!("custom roles cannot hold {}: only a predefined role can", refused.join(", "));
         return Err(DoesNotFit::new(text));

@@ -122,8 +122,8 @@ pub(super) fn boundary(policy: &Json) -> Result<Vec<Boundary>, String> {
 
 impl Boundary {
     /// Whether it holds for the principal, and whether that is sure.
-    fn binds(&self, row: &Row) -> Option<bool> {
-        if !self.set.as_ref().is_none_or(|set| member::in_set(set, &row.principal)) {
+    fn binds(&self, row: &Row, places: &Places) -> Option<bool> {
+        if !self.set.as_ref().is_none_or(|set| member::in_set(set, &row.principal, places)) {
             return None;
         }
         let of = |path: &str| {
@@ -154,7 +154,8 @@ impl Boundary {
 /// Whether the boundaries that are bound to the principal refuse the use. One that leaves it alone is enough; one whose
 /// condition cannot be told leaves nothing that its version blocks.
 pub(super) fn bounded(all: &[Boundary], row: &Row, facts: Facts, places: &Places) -> bool {
-    let bound: Vec<(&Boundary, bool)> = all.iter().filter_map(|one| Some((one, one.binds(row)?))).collect();
+    let bound: Vec<(&Boundary, bool)> =
+        all.iter().filter_map(|one| Some((one, one.binds(row, places)?))).collect();
     let leaves = |(one, sure): &(&Boundary, bool)| {
         let none = Boundary { resources: Vec::new(), set: None, condition: None, version: one.version };
         if *sure { one.leaves(row, facts, places) } else { none.leaves(row, facts, places) }

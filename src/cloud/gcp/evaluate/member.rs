@@ -1,5 +1,7 @@
 //! Whether a principal of the log is one that a policy names. Groups and attributes are not in logs: they name nobody.
 
+use super::Places;
+
 /// A principal in the form that deny policies take, where allow policies have another.
 const SUBJECT: &str = "principal://goog/subject/";
 const ACCOUNT: &str = "principal://iam.googleapis.com/projects/-/serviceAccounts/";
@@ -35,21 +37,38 @@ fn in_pool(pool: &str, principal: &str) -> bool {
     rest.is_some_and(|rest| rest.starts_with("/subject/"))
 }
 
-/// Whether a set that access boundaries are bound to has this principal. A log does not say which organization a
-/// principal is of, so organizations and folders have all of them.
-pub(super) fn in_set(set: &str, principal: &str) -> bool {
+/// Whether a set that access boundaries are bound to has this principal. Where nothing says what the principal's project
+/// lies in, or its number is not known to be another project's than the id, it has.
+pub(super) fn in_set(set: &str, principal: &str, places: &Places) -> bool {
     if let Some(container) = set.strip_prefix("//cloudresourcemanager.googleapis.com/") {
-        let Some(project) = container.strip_prefix("projects/") else { return true };
-        let account = principal.strip_prefix("serviceAccount:").and_then(|mail| mail.split_once('@'));
-        let pool = principal.strip_prefix("principal://iam.googleapis.com/projects/");
-        return account.is_some_and(|(name, host)| {
-            host.strip_suffix(".iam.gserviceaccount.com") == Some(project)
-                || (host == "appspot.gserviceaccount.com" && name == project)
-                || (host == "developer.gserviceaccount.com" && name.strip_suffix("-compute") == Some(project))
-        }) || pool.and_then(|rest| rest.split_once('/')).is_some_and(|(number, _)| number == project);
+        let home = home(principal);
+        if let Some(project) = container.strip_prefix("projects/") {
+            let numeric = |id: &str| id.bytes().all(|b| b.is_ascii_digit());
+            return home.is_some_and(|home| home == project || numeric(home) != numeric(project));
+        }
+        let chain = home.and_then(|home| places.above(home));
+        let people = container.starts_with("organizations/");
+        return match (home, chain) {
+            (Some(_), Some(chain)) => chain.iter().any(|one| one == container),
+            (Some(_), None) => true,
+            (None, _) => people,
+        };
     }
     let name = set.trim_start_matches('/');
     in_pool(name, principal) || (name.contains("/workspace/") && principal.starts_with("user:"))
+}
+
+/// The project that a service account or an identity of a workload pool is of, by id or by number.
+fn home(principal: &str) -> Option<&str> {
+    if let Some(rest) = principal.strip_prefix("principal://iam.googleapis.com/projects/") {
+        return rest.split_once('/').map(|(number, _)| number);
+    }
+    let (name, host) = principal.strip_prefix("serviceAccount:")?.split_once('@')?;
+    match host {
+        "appspot.gserviceaccount.com" => Some(name),
+        "developer.gserviceaccount.com" => name.strip_suffix("-compute"),
+        _ => host.strip_suffix(".iam.gserviceaccount.com"),
+    }
 }
 
 /// Its kind, as conditions of policy bindings write it.
@@ -98,13 +117,23 @@ mod tests {
     fn sets_have_the_identities_of_their_place() {
         let account = "serviceAccount:ci@example-dev.iam.gserviceaccount.com";
         let subject = format!("principal://{POOL}/subject/repo:a");
-        let project = "//cloudresourcemanager.googleapis.com/projects/";
-        assert!(in_set(&format!("{project}example-dev"), account));
-        assert!(!in_set(&format!("{project}example"), account));
-        assert!(!in_set(&format!("{project}example-dev"), "user:ana@example.com"));
-        assert!(in_set(&format!("{project}123456789012"), &subject));
-        assert!(in_set(&format!("//{POOL}"), &subject) && !in_set(&format!("//{POOL}"), account));
-        assert!(in_set("//cloudresourcemanager.googleapis.com/organizations/1", account));
-        assert!(in_set("//iam.googleapis.com/locations/global/workspace/C01", "user:ana@example.com"));
+        let manager = "//cloudresourcemanager.googleapis.com/";
+        let none = Places::default();
+        let has = |set: &str, principal: &str| in_set(&format!("{manager}{set}"), principal, &none);
+        assert!(has("projects/example-dev", account) && !has("projects/example", account));
+        assert!(!has("projects/example-dev", "user:ana@example.com"));
+        assert!(has("projects/123456789012", &subject) && !has("projects/223456789012", &subject));
+        assert!(has("projects/123456789012", account), "nothing says that the number is another project's");
+        assert!(has("organizations/1", account) && has("organizations/1", "user:ana@example.com"));
+        assert!(has("folders/1", account) && !has("folders/1", "user:ana@example.com"));
+        let known = Places::from([("example-dev", &["folders/1", "organizations/2"][..])]);
+        let has = |set: &str, principal: &str| in_set(&format!("{manager}{set}"), principal, &known);
+        assert!(has("folders/1", account) && has("organizations/2", account));
+        assert!(!has("organizations/1", account) && has("organizations/1", "user:ana@example.com"));
+        assert!(
+            in_set(&format!("//{POOL}"), &subject, &none) && !in_set(&format!("//{POOL}"), account, &none)
+        );
+        let workspace = "//iam.googleapis.com/locations/global/workspace/C01";
+        assert!(in_set(workspace, "user:ana@example.com", &none));
     }
 }
