@@ -76,6 +76,9 @@ FREE_FORM: dict[str, dict[str, Any]] = {
     "config:PutRemediationConfigurations": {
         "remediationConfigurations": [{"parameters": {"AutomationAssumeRole": {"staticValue": {"values": [ROLE]}}}}]
     },
+    "datapipeline:ActivatePipeline": {"parameterValues": [{"id": "myRole", "stringValue": ROLE}]},
+    "datapipeline:PutPipelineDefinition": {"pipelineObjects": [{"fields": [{"key": "role", "stringValue": ROLE}]}]},
+    "datapipeline:ValidatePipelineDefinition": {"pipelineObjects": [{"fields": [{"key": "role", "stringValue": ROLE}]}]},
     "ecs:CreateDaemon": {"daemonTaskDefinitionArn": f"arn:aws:ecs:us-east-1:{ACCOUNT}:daemon-task-definition/x:1"},
     "ecs:UpdateDaemon": {"daemonTaskDefinitionArn": f"arn:aws:ecs:us-east-1:{ACCOUNT}:daemon-task-definition/x:1"},
     "eks:CreateAccessEntry": {"type": "EC2", "principalArn": ROLE},

@@ -119,6 +119,9 @@ pub struct Fill {
     /// All paths give names, not the first that hits.
     #[serde(default)]
     pub all: bool,
+    /// The paths name something of this kind (a row of `passrole.toml`), and other records tell what it stands for.
+    #[serde(default)]
+    pub held_by: Option<String>,
     /// Why.
     pub because: String,
     /// Where that is documented.

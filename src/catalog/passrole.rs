@@ -45,7 +45,7 @@ pub struct NotPassed {
 pub struct RoleGiven {
     /// Normalised parameter names that hold a role though they are not called so.
     pub keys: Vec<String>,
-    /// Free settings in which a role may be named all the same.
+    /// Free settings in which a role may be named all the same; `prefix:` before it limits that to a service.
     pub settings: Vec<String>,
     /// First words of action names that pass no role.
     pub not: Vec<String>,

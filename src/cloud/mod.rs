@@ -197,8 +197,14 @@ pub trait Cloud: Sync {
         0
     }
     /// The account that owns the resource, by its name, and where that account must allow the action to another's
-    /// principal; `None` where the name does not tell, or nobody needs to.
-    fn foreign<'a>(&self, _action: &str, _home: &str, _name: &'a str) -> Option<(&'a str, &'static str)> {
+    /// principal; `None` where the name does not tell, or nobody needs to. `told` is what records say of whose it is.
+    fn foreign<'a>(
+        &self,
+        _action: &str,
+        _home: &str,
+        _name: &'a str,
+        _told: &dyn Fn(&'a str) -> Option<&'a str>,
+    ) -> Option<(&'a str, &'static str)> {
         None
     }
     /// Short names of resources whose full name is among the `known` ones, unmistakably.

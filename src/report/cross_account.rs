@@ -13,7 +13,7 @@ pub fn cross_account(usage: &Usage) -> Vec<Value> {
     let wanted = |row: &&Row| row.outcome.grants() && matches!(row.exempt, None | Some("review"));
     let fold = Fold::new(usage.rows.iter().filter(wanted));
     let rows: BTreeSet<[String; 5]> =
-        usage.rows.iter().filter(wanted).filter_map(|row| foreign(row, &fold)).collect();
+        usage.rows.iter().filter(wanted).filter_map(|row| foreign(row, usage, &fold)).collect();
     let entry = |[principal, action, resource, owner, place]: [String; 5]| {
         json!({ "principal": principal, "action": action, "resource": resource, "owner": owner,
                 "allow_in": place })
@@ -21,8 +21,10 @@ pub fn cross_account(usage: &Usage) -> Vec<Value> {
     rows.into_iter().map(entry).collect()
 }
 
-fn foreign<'u>(row: &'u Row, fold: &Fold<'u>) -> Option<[String; 5]> {
-    let (owner, place) = cloud::by_id(row.cloud)?.foreign(&row.action, &row.scope, &row.target.text)?;
+fn foreign<'u>(row: &'u Row, usage: &'u Usage, fold: &Fold<'u>) -> Option<[String; 5]> {
+    let told = |place: &str| usage.holdings.of(place, "").and_then(|mut owners| owners.pop_first());
+    let (owner, place) =
+        cloud::by_id(row.cloud)?.foreign(&row.action, &row.scope, &row.target.text, &told)?;
     let (principal, action) = (row.principal.clone(), row.action.clone());
     Some([principal, action, fold.shown(row).into_owned(), owner.to_owned(), place.to_owned()])
 }

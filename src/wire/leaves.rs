@@ -64,9 +64,12 @@ const TAGS: [&str; 15] = [
 const LATER: [&str; 1] = ["launchtemplatedata"];
 
 /// Parameters that hold what users write at will. A name or an ARN in them says nothing of what a call is about.
-const FREE: [&str; 30] = [
+const FREE: [&str; 43] = [
+    "airflowconfigurationoptions",
     "alarmactions",
+    "arguments",
     "assumerolepolicydocument",
+    "attributepayload",
     "body",
     "clientcontext",
     "comment",
@@ -74,15 +77,20 @@ const FREE: [&str; 30] = [
     "defaultarguments",
     "description",
     "detail",
+    "dockerlabels",
     "endpoint",
     "environment",
+    "environmentvariables",
     "expressionattributenames",
     "expressionattributevalues",
+    "hyperparameters",
     "input",
     "insufficientdataactions",
     "item",
+    "labels",
     "message",
     "metadata",
+    "nonoverridablearguments",
     "notificationconfiguration",
     "okactions",
     "parameters",
@@ -90,12 +98,22 @@ const FREE: [&str; 30] = [
     "policy",
     "policydocument",
     "policytext",
+    "properties",
+    "propertymap",
     "resourcepolicy",
+    "runtimeenvironmentvariables",
     "secretstring",
+    "sparkproperties",
+    "statichyperparameters",
     "subject",
     "userdata",
     "variables",
 ];
+
+/// Whether a user chose the key: those of AWS's own parameters are words.
+fn chosen(key: &str) -> bool {
+    key.starts_with('-') || key.contains(['.', '/', ':', ' ', '_'])
+}
 
 /// The leaves of one value.
 #[derive(Clone, Debug, Default)]
@@ -254,6 +272,7 @@ impl<'de> Visitor<'de> for Walk<'_, 'de> {
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
         while let Some(raw) = map.next_key::<Cow<'_, str>>()? {
             let key = normal(&raw);
+            let chosen = chosen(&raw);
             if self.path == TABLES && self.element == 0 {
                 self.table(raw);
             }
@@ -282,7 +301,7 @@ impl<'de> Visitor<'de> for Walk<'_, 'de> {
             }
             // An item's key has attributes below it; an object's key is a name.
             let in_key = ["key", "keys"].contains(&self.path.rsplit('.').next().unwrap_or(""));
-            let free = self.free || (!self.out.answer && (in_key || FREE.contains(&key.as_str())));
+            let free = self.free || (!self.out.answer && (in_key || chosen || FREE.contains(&key.as_str())));
             let path = if self.path.is_empty() { key } else { format!("{}.{key}", self.path) };
             map.next_value_seed(Walk {
                 path,

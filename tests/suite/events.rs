@@ -1,7 +1,7 @@
 //! Every record under `fixtures/events` yields exactly the uses it states, and every row of the hand-written files has
 //! one that fails without it.
 //!
-//! A fixture is `{about, record, uses}`: the uses are all there are, each with the keys it cares about, as `uses` prints
+//! A fixture is `{about, record, uses}`, or `{about, records, uses}` where others tell of the last one: the uses are all there are, each with the keys it cares about, as `uses` prints
 //! them (`action`, `level`, `resource` or `pattern`, and where they matter `outcome`, `basis`, `context`, `exempt`), and
 //! `checked_as` for a second form of the ARN. `skipped` stands in place of `uses`; `principal` says what becomes of who
 //! acted. Rows that differ in one word only stand in `*.tsv`; in `passed.tsv`, what other records tell, a call, its
@@ -120,9 +120,18 @@ fn rows(kind: &str, text: &str) -> Vec<(String, Value)> {
     lines.map(|line| (format!("{kind}.tsv: {line}"), case(line))).collect()
 }
 
-/// The uses of a record as `uses` prints them, and what becomes of its principal.
-fn uses_of(record: &Value) -> (Vec<Value>, Value) {
-    let usage = read_text(&record.to_string());
+/// The uses of a case's record, or of the last of several that tell of each other, as `uses` prints them, and what
+/// becomes of its principal.
+fn uses_of(case: &Value) -> (Vec<Value>, Value) {
+    let alone = json!([case["record"]]);
+    let records = case.get("records").unwrap_or(&alone).as_array().unwrap();
+    let text: Vec<String> = records.iter().map(Value::to_string).collect();
+    let mut usage = read_text(&text.join("\n"));
+    if records.len() > 1 {
+        leastgrant::resolve::resolve(&mut usage);
+        let last = records.last().unwrap()["eventID"].as_str().unwrap();
+        usage.lines.retain(|line| serde_json::from_str::<Value>(&line.text()).unwrap()["event"] == last);
+    }
     let line = |text: String| {
         let mut line: Value = serde_json::from_str(&text).unwrap();
         let cloud = line["cloud"].as_str().and_then(cloud::by_id);
@@ -175,7 +184,7 @@ fn fault(case: &Value) -> Option<String> {
         let got = passes(&case["records"]);
         return (got != *want).then(|| format!("passes {got}, wanted {want}"));
     }
-    let (got, who) = uses_of(&case["record"]);
+    let (got, who) = uses_of(case);
     if let Some(skipped) = case.get("skipped") {
         let same = got.first().and_then(|line| line.get("skipped")) == Some(skipped);
         return (!same).then(|| format!("wanted skipped {skipped}, got {got:?}"));

@@ -157,8 +157,17 @@ impl Cloud for Aws {
         shape::own_part(name)
     }
 
-    fn foreign<'a>(&self, action: &str, home: &str, name: &'a str) -> Option<(&'a str, &'static str)> {
+    fn foreign<'a>(
+        &self,
+        action: &str,
+        home: &str,
+        name: &'a str,
+        told: &dyn Fn(&'a str) -> Option<&'a str>,
+    ) -> Option<(&'a str, &'static str)> {
         let owner = name.strip_prefix("arn:")?.split(':').nth(3)?;
+        // A bucket's name does not tell whose it is.
+        let bucket = || told(name.split_once('/').map_or(name, |(bucket, _)| bucket));
+        let owner = if owner.is_empty() { bucket()? } else { owner };
         let account = owner.len() == 12 && owner.bytes().all(|b| b.is_ascii_digit());
         let place = if action.starts_with("sts:") { "trust policy" } else { "resource policy" };
         (account && !home.is_empty() && owner != home).then_some((owner, place))

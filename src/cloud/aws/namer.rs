@@ -51,6 +51,10 @@ impl Namer<'_, '_> {
         if !listed.is_empty() && !self.ctx.element {
             return named(listed, "resources");
         }
+        let held = self.held();
+        if listed.is_empty() && !held.is_empty() {
+            return mark(held, "held-by");
+        }
         let found = self.in_request();
         if !found.is_empty() {
             return if first_word(self.action.name) == "Copy" { self.with_copy(found) } else { found };

@@ -31,7 +31,7 @@ pub(super) fn add<'a>(
 ) {
     let mut found = by_row(ctx, service, action);
     if guessed(service, action) {
-        let roles = ctx.request.all.iter().filter(|leaf| settings(leaf) && passes(leaf.key()));
+        let roles = ctx.request.all.iter().filter(|leaf| settings(service, leaf) && passes(leaf.key()));
         found.extend(roles.filter(|leaf| is_role(&leaf.value)).map(|leaf| Passed::given(leaf, &leaf.value)));
     }
     found.extend(referred(ctx, service, action));
@@ -99,7 +99,9 @@ fn by_row(ctx: &Ctx<'_>, service: &Service, action: &Action) -> Vec<Passed> {
     // A row for a whole service is about what it runs with the role; a read must be named.
     let rows = rows.filter(|row| !row.actions.is_empty() || writes(action));
     let leaves = |row: &'static RoleParameter| {
-        let named = |leaf: &&Leaf<'_>| row.keys.iter().any(|key| key == leaf.key());
+        // A bare word in what users write at will is no role's name.
+        let named =
+            |leaf: &&Leaf<'_>| row.keys.iter().any(|key| key == leaf.key()) && !(row.names && leaf.free);
         let leaves = ctx.request.all.iter().filter(named);
         leaves.flat_map(|leaf| {
             let roles = roles(ctx, row, &leaf.value).into_iter();
@@ -138,7 +140,7 @@ fn referred(ctx: &Ctx<'_>, service: &Service, action: &Action) -> Vec<Passed> {
 }
 
 /// The full name of something that holds roles.
-fn holder(ctx: &Ctx<'_>, kind: &str, name: &str) -> Option<String> {
+pub(super) fn holder(ctx: &Ctx<'_>, kind: &str, name: &str) -> Option<String> {
     let row = catalog::aws().pass_role.kind.iter().find(|row| row.name == kind)?;
     scoped(ctx, &row.arn).filter(|_| !name.is_empty()).map(|arn| arn.replace("${Name}", name))
 }
@@ -194,8 +196,11 @@ fn held(ctx: &Ctx<'_>, row: &Register, path: &str) -> Vec<String> {
 }
 
 /// A job's parameters and an application's input may name the role it runs as; other free text may not.
-fn settings(leaf: &Leaf<'_>) -> bool {
-    !leaf.free || leaf.path.split('.').any(|key| given(|row| &row.settings, key))
+fn settings(service: &Service, leaf: &Leaf<'_>) -> bool {
+    let of = |key: &str| {
+        given(|row| &row.settings, key) || given(|row| &row.settings, &format!("{}:{key}", service.prefix))
+    };
+    !leaf.free || leaf.path.split('.').any(of)
 }
 
 /// Parameters in which services take the role they are to act as.

@@ -59,7 +59,7 @@ impl<'a> Ctx<'a> {
     }
 
     /// Values at a rule's path: `key.key | filter …`; `response.` looks into the answer,
-    /// `caller.user` is the name of the user who calls.
+    /// `caller.user` is the name of the user who calls, `resources.first` and `resources.last` stand in `resources[]`.
     pub(super) fn values(&self, spec: &str) -> Vec<Cow<'_, str>> {
         let mut steps = spec.split('|').map(str::trim);
         let path = steps.next().unwrap_or("");
@@ -68,14 +68,17 @@ impl<'a> Ctx<'a> {
             let arn = self.record.user_identity.0.arn.or_empty();
             return arn.split_once(":user/").map(|(_, name)| Cow::Borrowed(name)).into_iter().collect();
         }
+        let cut = |value: &str| filters.iter().try_fold(value.to_owned(), |value, f| self.filter(&value, f));
+        if let Some(end) = path.strip_prefix("resources.") {
+            let mut listed = self.record.resources.0.iter().filter_map(|one| one.arn.filled());
+            let one = if end == "first" { listed.next() } else { listed.last() };
+            return one.and_then(|arn| cut(arn)).map(Cow::Owned).into_iter().collect();
+        }
         let leaves: Vec<&Leaf<'_>> = match path.strip_prefix("response.") {
             Some(path) => self.response().at(path).collect(),
             None => self.request.at(path).collect(),
         };
-        let cut = |leaf: &Leaf<'_>| {
-            filters.iter().try_fold(leaf.value.to_string(), |value, f| self.filter(&value, f))
-        };
-        leaves.into_iter().filter_map(|leaf| cut(leaf).map(Cow::Owned)).collect()
+        leaves.into_iter().filter_map(|leaf| cut(&leaf.value).map(Cow::Owned)).collect()
     }
 
     /// Whether all conditions of a rule hold.
@@ -103,6 +106,10 @@ impl<'a> Ctx<'a> {
             "after" => value.split_once(text)?.1.to_owned(),
             "last" => value.rsplit(text).next()?.to_owned(),
             "but-last" => value.rsplit(text).nth(1)?.to_owned(),
+            "below" => {
+                let above = self.request.at(text).next().map_or("", |leaf| leaf.value.trim_matches('/'));
+                if above.is_empty() { value.to_owned() } else { format!("{above}/{value}") }
+            }
             "prepend" => format!("{text}{value}"),
             "strip" => text.split(' ').find_map(|head| value.strip_prefix(head)).unwrap_or(value).to_owned(),
             "unless" => Some(value).filter(|value| !value.starts_with(text))?.to_owned(),
@@ -212,7 +219,9 @@ pub(super) fn resolve(
         return vec![(Target::service(), "event-rule")];
     }
     if let Some(arns) = rule.and_then(|r| r.arn.as_ref()) {
-        let named = first_hit(ctx, arns);
+        let mut named = first_hit(ctx, arns);
+        // A short name is none of a resource: the rest of the cascade may find the whole.
+        named.retain(|name| name.starts_with("arn:"));
         if !named.is_empty() {
             return named.into_iter().map(|arn| (Target::named(arn.into_owned()), "event-rule")).collect();
         }

@@ -53,6 +53,7 @@ pub(super) fn take(record: &Record<'_>, raw: &str, sink: &mut dyn Sink, form: Fo
     }
     links(record, sink);
     passed::tell(record, sink);
+    owners(record, sink);
     let at = at.unwrap_or(Timestamp::UNKNOWN);
     let actor = match identity::identify(record) {
         Ok(actor) => actor,
@@ -152,6 +153,19 @@ fn join(record: &Record<'_>, kind: Kind) -> Option<Join> {
     let shared = fingerprint::hash(record.shared_event_id.filled()?);
     let owner = kind == Kind::Account;
     Some(if owner { Join::follows(shared, Skip::OtherAccountCopy) } else { Join::leads(shared) })
+}
+
+/// Whose a bucket of another account is: its name does not tell.
+fn owners(record: &Record<'_>, sink: &mut dyn Sink) {
+    if record.host() != "s3" {
+        return;
+    }
+    for listed in &record.resources.0 {
+        let owner = listed.account_id.filled().filter(|owner| *owner != record.account());
+        if let (Some(arn), Some(owner)) = (listed.arn.filled().filter(|arn| arn.contains(":::")), owner) {
+            sink.holds(arn, &[owner.to_owned()], true);
+        }
+    }
 }
 
 /// Who assumed which role, also from records that give no use.

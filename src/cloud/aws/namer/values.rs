@@ -1,9 +1,11 @@
 //! Where the value of one placeholder may stand: a hand-written fill, a parameter called like it, an id of its form.
 
+use super::super::passed;
 use super::Namer;
 use crate::catalog;
 use crate::catalog::overlay::Fill;
 use crate::catalog::template::Part;
+use crate::model::usage::Target;
 use crate::wire::leaves::{Leaf, Leaves, normal};
 use std::collections::BTreeSet;
 
@@ -37,12 +39,29 @@ impl Namer<'_, '_> {
     pub(super) fn fills(&self, var: &str) -> impl Iterator<Item = &'static Fill> {
         let fits = |fill: &&Fill| {
             fill.placeholder == var
+                && fill.held_by.is_none()
                 && (fill.actions.is_empty() || fill.actions.iter().any(|a| a == self.action.name))
         };
         let fills = catalog::aws().fills.get(&self.resource.full).map_or(&[][..], Vec::as_slice);
         let mut fills: Vec<&Fill> = fills.iter().filter(fits).collect();
         fills.sort_by_key(|fill| fill.actions.is_empty());
         fills.into_iter()
+    }
+
+    /// Holes for what the request names by something that other records tell of; a read takes the type as it is.
+    pub(super) fn held(&self) -> Vec<Target<'static>> {
+        let fills = catalog::aws().fills.get(&self.resource.full).map_or(&[][..], Vec::as_slice);
+        let reads = self.action.level.reads();
+        let fills = fills.iter().filter_map(|fill| Some((fill, fill.held_by.as_deref()?))).filter(|_| !reads);
+        let holes = fills.flat_map(|(fill, kind)| {
+            let specs = fill.from.list().iter();
+            let names = specs.map(|spec| self.hand_values(spec)).find(|names| !names.is_empty());
+            let head = self.resource.templates.first().and_then(|t| self.ctx.fill(t, |_| Some("".into())));
+            let key = |(name, _): (String, String)| passed::holder(self.ctx, kind, &name);
+            let keys = names.unwrap_or_default().into_iter().filter_map(key);
+            keys.filter_map(move |key| Some(Target::hole(head.as_deref()?, &key))).collect::<Vec<_>>()
+        });
+        holes.collect()
     }
 
     pub(super) fn by_hand(&self, var: &str) -> Vec<(String, String)> {
