@@ -150,8 +150,18 @@ fn changes(token: &str, kind: impl Fn(char) -> u8) -> usize {
     kinds.windows(2).filter(|pair| pair.first() != pair.last()).count()
 }
 
-/// Whether nobody would choose the text: capitals, small letters and digits change too often for words. `S3FullAccess` and
-/// `Route53Admin` do not pass.
+/// Whether a run of letters reads like a word, or a run of digits like a year.
+fn is_wordy(token: &str) -> bool {
+    let letters = token.split(|c: char| !c.is_ascii_alphabetic()).filter(|run| run.len() > 4);
+    let vowels = |run: &str| run.bytes().filter(|b| b"aeiouAEIOU".contains(b)).count();
+    let mut words = letters.filter(|run| vowels(run) * 4 >= run.len());
+    let mut numbers = token.split(|c: char| !c.is_ascii_digit());
+    words.next().is_some()
+        || numbers.any(|run| run.len() == 4 && (run.starts_with("19") || run.starts_with("20")))
+}
+
+/// Whether nobody would choose the text: capitals, small letters and digits change too often for words. `S3FullAccess`,
+/// `Route53Admin` and `EC2ADMIN2024` do not pass.
 #[must_use]
 pub fn is_random(token: &str) -> bool {
     let kind = |c: char| if c.is_ascii_digit() { 2 } else { u8::from(c.is_ascii_uppercase()) };
@@ -165,7 +175,7 @@ pub fn is_random(token: &str) -> bool {
     if token.contains(char::is_lowercase) && token.contains(char::is_uppercase) {
         changes > 5 || (changes == 5 && longest.is_some_and(|run| run < 4))
     } else {
-        digits > 1 && changes > 2
+        digits > 1 && changes > 2 && !is_wordy(token)
     }
 }
 
@@ -190,6 +200,15 @@ mod tests {
         }
         for word in
             ["S3FullAccess", "Route53Admin", "Ec2Scheduler", "PRODUCTION01", "EUCENTRAL1AB", "s3fullaccess"]
+                .into_iter()
+                .chain([
+                    "EC2ADMIN2024",
+                    "K8SCLUSTER01",
+                    "DB2ORACLE19C",
+                    "S3EC2RDS2024",
+                    "ec2backup2024",
+                    "rds3archiv24",
+                ])
         {
             assert!(!super::is_random(word), "{word}");
         }

@@ -308,6 +308,8 @@ pub struct Token {
     pub samples: usize,
     /// Whether a person could have chosen it: then the name must be one of a stack's.
     pub doubtful: bool,
+    /// Whether a deployed stack puts it behind its own name.
+    pub of_stack: bool,
     /// Whether it holds for what stays exact otherwise.
     pub suffix: bool,
     /// Whether its length stays.

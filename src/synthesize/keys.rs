@@ -98,7 +98,9 @@ fn wide_prefixes(draft: &Draft<'_>, ctx: &Ctx<'_>, members: &[usize]) -> BTreeMa
             .iter()
             .any(|rule| rule.ends_with(COLLAPSED))
             .then(|| "more keys than can be kept apart".to_owned());
-        let made = in_key.filter(|t| t.samples < 2).map(|t| format!("{} in keys, as in {key}", t.words));
+        // A key without a prefix is no prefix: what is machine-made in it is opened in its place.
+        let in_key = in_key.filter(|t| t.samples < 2 && !first(&key).is_empty());
+        let made = in_key.map(|t| format!("{} in keys, as in {key}", t.words));
         known.1 = known.1.take().or(joined).or(made);
     }
     let many = |count: usize| (count > FEW).then(|| format!("{count} different keys"));

@@ -71,7 +71,9 @@ fn usable(name: &str, exact: bool, ctx: &Ctx<'_>) -> Vec<Token> {
         let segment = head.rsplit(['/', ':']).next().unwrap_or("");
         ctx.world.units().any(|unit| segment.strip_prefix(unit).is_some_and(|rest| rest.starts_with('-')))
     };
-    tokens.retain(|token| (!exact || token.suffix) && (!token.doubtful || of_stack(token)));
+    // Who may act as whom is not widened on the form of a suffix alone.
+    let doubtful = |token: &Token| token.doubtful || (exact && token.of_stack);
+    tokens.retain(|token| (!exact || token.suffix) && (!doubtful(token) || of_stack(token)));
     tokens
 }
 

@@ -124,6 +124,74 @@ fn a_name_without_a_slash_does_not_open_the_bucket() {
 }
 
 #[test]
+fn a_machine_made_name_without_a_slash_does_not_open_the_bucket() {
+    let one = keys(1, |_| "3f6c1a90-b8a1-11f1-9d2e-0a1b2c3d4e5f.json".to_owned());
+    let calls: Vec<Call<'_>> = on(&one, Call { action: "DeleteObject", ..GET }).collect();
+    assert_eq!(resources(&calls, "", &[]).0, ["example-bucket/*.json"]);
+}
+
+/// What `app` may do where, after those calls.
+fn granted(calls: &[(&str, &str, Value)]) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let records: Vec<Value> = calls
+        .iter()
+        .enumerate()
+        .map(|(at, (source, event, request))| {
+            let mut record = record(at, &GET);
+            record["eventSource"] = json!(format!("{source}.amazonaws.com"));
+            record["eventName"] = json!(event);
+            record["requestParameters"] = request.clone();
+            record
+        })
+        .collect();
+    std::fs::write(path("log.json"), json!({ "Records": records }).to_string()).unwrap();
+    let out = path("out");
+    let got =
+        run(&["generate", &path("log.json"), "--out", &out, "--target", "aws-policy", "--accept-review"]);
+    assert_eq!(code(&got), 0, "{}", stderr(&got));
+    let policies = applied(&folder.path().join("out"), "app");
+    let policies = policies.iter().map(|(_, text)| serde_json::from_str::<Value>(text).unwrap());
+    let many = |value: &Value| value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
+    let statements = policies.flat_map(|policy| many(&policy["Statement"]));
+    let mut all: Vec<String> = statements
+        .flat_map(|one| {
+            let on = many(&one["Resource"]);
+            many(&one["Action"]).into_iter().flat_map(move |action| {
+                let action = action.as_str().unwrap().to_owned();
+                on.clone().into_iter().map(move |on| format!("{action} {}", on.as_str().unwrap()))
+            })
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn buckets_named_by_machines_alone_stay_as_they_are() {
+    let get = |bucket: &str| ("s3", "GetObject", json!({ "bucketName": bucket, "key": "a/b.txt" }));
+    let (one, two) = ("3f6c1a90-b8a1-11f1-9d2e-0a1b2c3d4e5f", "4f6c1a90-b8a1-11f1-9d2e-0a1b2c3d4e5f");
+    let wanted = [one, two].map(|bucket| format!("s3:GetObject arn:aws:s3:::{bucket}/a/b.txt"));
+    assert_eq!(granted(&[get(one), get(two)]), wanted);
+}
+
+#[test]
+fn words_and_years_are_no_suffix_and_roles_need_a_stack() {
+    let table = |name: &str| ("dynamodb", "DeleteTable", json!({ "tableName": name }));
+    let on =
+        |name: &str| format!("dynamodb:DeleteTable arn:aws:dynamodb:eu-central-1:111122223333:table/{name}");
+    assert_eq!(granted(&[table("prod-S3EC2RDS2024")]), [on("prod-S3EC2RDS2024")]);
+    assert_eq!(granted(&[table("orders-Table-1A2B3C4D5E6F")]), [on("orders-Table-*")]);
+    let role = |name: &str| ("iam", "DeleteRole", json!({ "roleName": name }));
+    let on = |name: &str| format!("iam:DeleteRole arn:aws:iam::111122223333:role/{name}");
+    assert_eq!(granted(&[role("svc-DB2ORACLE19C")]), [on("svc-DB2ORACLE19C")]);
+    assert_eq!(granted(&[role("orders-Role-1A2B3C4D5E6F")]), [on("orders-Role-1A2B3C4D5E6F")]);
+    let stack = ("cloudformation", "DescribeStacks", json!({ "stackName": "orders" }));
+    let both = granted(&[stack, role("orders-Role-1A2B3C4D5E6F")]);
+    assert!(both.contains(&on("orders-Role-*")), "{both:?}");
+}
+
+#[test]
 fn filters_do_not_hide_neighbours() {
     let (mine, theirs) = (keys(25, |n| format!("k{n}")), keys(1, |_| "theirs/x".to_owned()));
     let many = keys(1_100, |n| format!("theirs/{n}"));

@@ -86,8 +86,8 @@ impl Namer<'_, '_> {
             self.own_arns().into_iter().partition(|arn| self.resource.fits(arn));
         if !own.is_empty() {
             let beside = if self.takes_all() { self.filled(&|var| self.by_hand(var)) } else { Vec::new() };
-            let own = own.into_iter().map(|arn| (self.whole(arn), "request-arn")).collect();
-            return [own, mark(beside, "fill")].concat();
+            let own = own.into_iter().flat_map(|arn| self.whole(arn)).collect();
+            return [mark(own, "request-arn"), mark(beside, "fill")].concat();
         }
         let of_another_type = |arn: &String| {
             let mut types = self.action.types.iter().filter_map(|(at, _)| self.service.types.get(*at));
@@ -127,19 +127,25 @@ impl Namer<'_, '_> {
         named(self.fitting(arn_leaves(self.ctx.request.naming())), "request-arn")
     }
 
-    /// The target of an ARN, which some services take without the characters that they add to a name.
-    fn whole(&self, arn: String) -> Target<'static> {
+    /// The target of an ARN, which some services take without the characters that they add to a name; both forms where
+    /// what stands there could be a word of the name.
+    fn whole(&self, arn: String) -> Vec<Target<'static>> {
         let var = self.resource.templates.first().and_then(|template| template.own_vars().last());
         let specs = var.into_iter().flat_map(|var| self.fills(var)).flat_map(|fill| fill.from.list());
         let mut suffixes = specs.filter_map(|spec| spec.split_once("| append ")).map(|(_, suffix)| suffix);
-        let Some(suffix) = suffixes.find(|suffix| suffix.contains('?')) else { return Target::named(arn) };
+        let Some(suffix) = suffixes.find(|suffix| suffix.contains('?')) else {
+            return vec![Target::named(arn)];
+        };
         let added = arn.len().checked_sub(suffix.len()).and_then(|at| arn.get(at..)).unwrap_or("");
         let fits =
             added.chars().zip(suffix.chars()).all(|(c, s)| c == s || (s == '?' && c.is_ascii_alphanumeric()));
-        if fits && !added.is_empty() {
-            return Target::named(arn);
+        let short = Target::pattern(Level::Partial, escape(&arn) + suffix);
+        let word = !added.contains(|c: char| c.is_ascii_uppercase() || c.is_ascii_digit());
+        match (fits && !added.is_empty(), word) {
+            (true, false) => vec![Target::named(arn)],
+            (true, true) => vec![Target::named(arn), short],
+            (false, _) => vec![short],
         }
-        Target::pattern(Level::Partial, escape(&arn) + suffix)
     }
 
     fn in_answer(&self) -> Vec<String> {

@@ -39,6 +39,7 @@ pub(super) fn tokens(name: &str) -> Vec<Token> {
         rule: &rule.id,
         words: &rule.words,
         samples: if bucket.is_some_and(|bucket| end <= bucket) { rule.samples.max(2) } else { rule.samples },
+        of_stack: rule.id.starts_with("cloudformation"),
         doubtful: rule.id.starts_with("cloudformation") && !name.get(start..end).is_some_and(is_random),
         suffix: rule.suffix,
         fixed: rule.fixed,
@@ -69,6 +70,11 @@ pub(super) fn object(name: &str) -> Option<usize> {
 /// Whether the pattern leaves nothing of a type's names open in its account and region.
 pub(super) fn whole_type(pattern: &Pattern) -> bool {
     let text = pattern.to_string();
+    // A bucket of any name is any account's.
+    let bucket = text.split_once(":s3:::").and_then(|(_, rest)| rest.split('/').next());
+    if bucket.is_some_and(|bucket| !bucket.contains(char::is_alphanumeric)) {
+        return true;
+    }
     let Some(service) = service(&text).filter(|_| !pattern.is_exact()) else { return false };
     let mut fields = text.splitn(6, ':').skip(1);
     let partition = fields.next().unwrap_or("");
