@@ -591,8 +591,9 @@ def check_bindings(out: Output) -> Result:
             good = good and all(len(c["title"]) <= 100 for c in conditions)
             plain = [re.sub(r'"(?:[^"\\]|\\.)*"', "", c["expression"]) for c in conditions]
             good = good and all(len(re.findall(r"&&|\|\||!(?!=)", c)) <= 12 for c in plain)
-            good = good and all(b["role"].endswith(role) for b in bindings)
-            good = good and all(resource.startswith(b["role"][: -len(role)] + "/") for b in bindings)
+            custom = [b for b in bindings if not b["role"].startswith("roles/")]
+            good = good and all(b["role"].endswith(role) for b in custom)
+            good = good and all(resource.startswith(b["role"][: -len(role)] + "/") for b in custom)
             good = good and all(re.fullmatch(r"\w+:\S+", member) for b in bindings for member in b["members"])
         except (AttributeError, KeyError, TypeError):
             good = False

@@ -38,6 +38,8 @@ pub struct Planning {
     pub partial: bool,
     /// Whether limits of reach are made.
     pub boundaries: bool,
+    /// Whether ready-made roles are looked for that could stand in place of the documents.
+    pub alternatives: bool,
     /// Whether limits of reach for sets of principals are made.
     pub sets: bool,
     /// Files of such limits that hold already, each with its name without endings.
@@ -82,6 +84,8 @@ pub struct Plan<'u> {
     pub fate: Fate,
     /// What could be loosened, where its grants do not fit.
     pub loosenings: Vec<Loosening>,
+    /// Why no ready-made roles stand beside its documents; none where they do, or nobody asked.
+    pub no_alternative: Option<String>,
     /// What its documents allow beside what was seen.
     pub width: Width,
     /// Which of its grants no former run made.
@@ -232,8 +236,9 @@ fn one<'u>(named: Named<'_>, rows: Vec<&'u Row>, log: &Log<'_>, planning: &Plann
     let grants = if disposition.documented() { synthesize::synthesize(&rows, &ctx) } else { Vec::new() };
     let layout = memory.map_or(&[][..], |old| &old.layout);
     let subject = Subject { principal: &who.id, kind: who.kind, slug: &slug };
-    let mut loosenings = Vec::new();
-    let fate = fate(cloud, &subject, disposition, &grants, &rows, (layout, &old), planning, &mut loosenings);
+    let (mut loosenings, mut no_alternative) = (Vec::new(), None);
+    let told = (&mut loosenings, &mut no_alternative);
+    let fate = fate(cloud, &subject, disposition, &grants, &rows, (layout, &old), planning, told);
     let width = width(cloud, &fate, &who, &rows, others);
     let minimums = if intent.is_ci(&who.id) { who.clone().declared_ci() } else { who.clone() };
     let shortfalls = readiness::shortfalls(&minimums, &planning.minimums);
@@ -264,6 +269,7 @@ fn one<'u>(named: Named<'_>, rows: Vec<&'u Row>, log: &Log<'_>, planning: &Plann
         grants,
         fate,
         loosenings,
+        no_alternative,
         width,
         fresh,
         undeclared,

@@ -109,6 +109,7 @@ fn values(rule: &FileRule, view: &View<'_>) -> Vec<serde_json::Value> {
         Per::Principal => view.principal().into_iter().collect(),
         Per::Document => view.documents(),
         Per::Boundary => view.boundary().into_iter().collect(),
+        Per::Alternative => view.alternative().into_iter().collect(),
         Per::Alike | Per::Account | Per::Set => Vec::new(),
     }
 }

@@ -26,6 +26,8 @@ pub enum Per {
     Alike,
     /// Each account folder.
     Account,
+    /// Each principal for which ready-made roles were found that could stand in place of its documents.
+    Alternative,
     /// Each set of principals with a limit of its own.
     Set,
 }

@@ -2,7 +2,7 @@
 //!
 //! `view`, `principal {id, name, slug, kind, is_role, is_user, is_set, cloud, account, disposition, reasons, place}`,
 //! `place {partition, region, account}` (what the documents may refer to; null where they must name it), `documents
-//! [document]`, and for files per document or boundary `document {kind, name, scope, scope_kind, scope_id, is_project,
+//! [document]`, and for files per document or boundary `document {kind, name, scope, scope_kind, scope_id, is_project, is_folder,
 //! service_account, notes, policy, role, statements [{id, effect, allow, actions, resources, resource_parts [name],
 //! conditions [{operator, key, values}], operators [{operator, keys [{key, values, value_parts [name]}]}]}]}`, where a
 //! name in parts is `{text, own, parts [{text} or {own: "partition", "region" or "account"}]}`, for the helper `parts`.
@@ -129,6 +129,17 @@ impl<'a> View<'a> {
         Some(Value::Object(map))
     }
 
+    /// For files about what could stand in place of the policies; none when there is nothing.
+    #[must_use]
+    pub fn alternative(&self) -> Option<Value> {
+        let documents: Vec<Value> = self.of_kind(DocumentKind::Alternative).collect();
+        (!documents.is_empty()).then(|| {
+            let mut map = self.base();
+            map.insert("documents".to_owned(), Value::Array(documents));
+            Value::Object(map)
+        })
+    }
+
     /// For files per document.
     #[must_use]
     pub fn documents(&self) -> Vec<Value> {
@@ -173,6 +184,6 @@ fn document(document: &Document, place: &Place) -> Value {
         })
         .collect();
     json!({ "kind": document.kind.as_str(), "name": document.name, "inline": document.inline, "scope": document.scope, "scope_kind": scope_kind,
-            "scope_id": scope_id, "is_project": scope_kind == "projects", "service_account": account, "notes": document.notes,
+            "scope_id": scope_id, "is_project": scope_kind == "projects", "is_folder": scope_kind == "folders", "service_account": account, "notes": document.notes,
             "policy": parsed, "role": parsed.get("role"), "binding": parsed.get("binding"), "statements": statements })
 }

@@ -178,6 +178,7 @@ fn principals_targets_catalog_completions_and_man() {
             "aws-terraform",
             "gcp-deny",
             "gcp-pab",
+            "gcp-predefined",
             "gcp-role",
             "gcp-terraform"
         ]

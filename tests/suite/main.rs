@@ -27,6 +27,7 @@ mod limits;
 mod nights;
 mod places;
 mod passed;
+mod predefined;
 mod readme;
 mod scenarios;
 mod support;

@@ -111,7 +111,7 @@ fn scenario(name: &str) {
     golden(name, &folder, case.exit);
 }
 
-const TARGETS: [&str; 8] = [
+const TARGETS: [&str; 9] = [
     "aws-policy",
     "aws-boundary",
     "aws-terraform",
@@ -120,6 +120,7 @@ const TARGETS: [&str; 8] = [
     "gcp-terraform",
     "gcp-deny",
     "gcp-pab",
+    "gcp-predefined",
 ];
 
 fn golden(name: &str, folder: &Path, exit: i32) {
