@@ -2,6 +2,7 @@
 
 use super::fate::{fate, width};
 use super::former::{fresh, still, unused};
+use super::held;
 use crate::aggregate::Usage;
 use crate::cloud::{self, CLOUDS, Cloud, Subject};
 use crate::config::{Minimums, Shaping};
@@ -9,7 +10,7 @@ use crate::coverage::{self, Coverage, doubt};
 use crate::intent::Intent;
 use crate::model::document::{DocumentKind, Layout, Loosening, Packing};
 use crate::model::grant::Grant;
-use crate::model::identity::{Disposition, PrincipalUse};
+use crate::model::identity::{Disposition, Held, PrincipalUse};
 use crate::model::time::Day;
 use crate::model::usage::{Outcome, Row};
 use crate::previous::{Memory, Remembered};
@@ -88,6 +89,8 @@ pub struct Plan<'u> {
     pub no_alternative: Option<String>,
     /// What its documents allow beside what was seen.
     pub width: Width,
+    /// Roles that it holds today, as policies among the input show.
+    pub holds: Vec<Held>,
     /// Which of its grants no former run made.
     pub fresh: Vec<usize>,
     /// Which of its grants are wider than anybody declares by now.
@@ -164,7 +167,12 @@ pub fn plan<'u>(usage: &'u Usage, planning: &Planning) -> Vec<Plan<'u>> {
         .collect();
     let one = |(named, rows): (Named<'_>, Vec<&'u Row>)| {
         let (world, others) = worlds.get(named.who.cloud)?;
-        Some(one(named, rows, &Log { world, others, newest, coverage: &coverage }, planning))
+        let mut plan = one(named, rows, &Log { world, others, newest, coverage: &coverage }, planning);
+        if !planning.partial {
+            // What a part of the log does not show must not be taken away.
+            plan.holds = held::held(usage, &plan.who);
+        }
+        Some(plan)
     };
     drafts.into_par_iter().filter_map(one).collect()
 }
@@ -271,6 +279,7 @@ fn one<'u>(named: Named<'_>, rows: Vec<&'u Row>, log: &Log<'_>, planning: &Plann
         loosenings,
         no_alternative,
         width,
+        holds: Vec::new(),
         fresh,
         undeclared,
         dropped,

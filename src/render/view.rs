@@ -13,6 +13,7 @@
 use super::place::Place;
 use super::target::VIEW;
 use crate::model::document::{Document, DocumentKind, Statement};
+use crate::model::identity::Held;
 use crate::verify::Verified;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -36,6 +37,8 @@ pub struct Who<'a> {
     pub disposition: &'a str,
     /// Why its evidence is thin; empty when it is not.
     pub reasons: &'a [String],
+    /// What it holds today.
+    pub holds: &'a [Held],
 }
 
 /// All that one principal's templates may use.
@@ -140,6 +143,28 @@ impl<'a> View<'a> {
         })
     }
 
+    /// For files about what the principal holds today; none when nothing is known of that.
+    #[must_use]
+    pub fn standing(&self) -> Option<Value> {
+        let texts = self.verified.documents().iter().filter(|d| d.kind == DocumentKind::Policy);
+        let texts = texts.filter_map(|d| Some((&d.scope, serde_json::from_str::<Value>(&d.text).ok()?)));
+        let given: Vec<(&String, String)> = texts
+            .filter_map(|(scope, text)| Some((scope, text.pointer("/role/name")?.as_str()?.to_owned())))
+            .collect();
+        // What it gets again stays.
+        let old = self
+            .who
+            .holds
+            .iter()
+            .filter(|one| !given.iter().any(|(scope, role)| **scope == one.scope && *role == one.role));
+        let holds: Vec<Value> = old.map(held).collect();
+        (!holds.is_empty()).then(|| {
+            let mut map = self.base();
+            map.insert("holds".to_owned(), json!(holds));
+            Value::Object(map)
+        })
+    }
+
     /// For files per document.
     #[must_use]
     pub fn documents(&self) -> Vec<Value> {
@@ -151,6 +176,17 @@ impl<'a> View<'a> {
     pub fn boundary(&self) -> Option<Value> {
         self.of_kind(DocumentKind::Boundary).next().map(|document| self.with(document))
     }
+}
+
+fn held(one: &Held) -> Value {
+    let (kind, id) = one.scope.split_once('/').unwrap_or(("", ""));
+    let command = match kind {
+        "projects" => "projects",
+        "folders" => "resource-manager folders",
+        _ => "organizations",
+    };
+    json!({ "scope": one.scope, "scope_id": id, "role": one.role, "member": one.member, "conditional": one.conditional,
+            "removable": kind == "projects" && !one.conditional, "command": command })
 }
 
 fn document(document: &Document, place: &Place) -> Value {

@@ -12,6 +12,7 @@ mod access_boundary;
 mod bad;
 mod boundary;
 mod cli;
+mod companions;
 mod conditions;
 mod corpus;
 mod denials;

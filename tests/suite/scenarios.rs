@@ -111,7 +111,7 @@ fn scenario(name: &str) {
     golden(name, &folder, case.exit);
 }
 
-const TARGETS: [&str; 9] = [
+const TARGETS: [&str; 11] = [
     "aws-policy",
     "aws-boundary",
     "aws-terraform",
@@ -119,6 +119,8 @@ const TARGETS: [&str; 9] = [
     "gcp-role",
     "gcp-terraform",
     "gcp-deny",
+    "gcp-audit",
+    "gcp-remove",
     "gcp-pab",
     "gcp-predefined",
 ];
