@@ -192,8 +192,21 @@ def body_faults(body: dict[str, Any], schema: dict[str, Any], where: str) -> Ite
             yield f"{where}: `{key}` must be {spec['type']}"
 
 
-# Data sources that the schema file lacks, as the provider documents them since its version 6.
+def required(*names: str) -> dict[str, Any]:
+    """Arguments that must be there."""
+    return {name: {"type": "string", "required": True} for name in names}
+
+
+AUDIT_LOGS = {
+    "block": {"log_type": {"type": "string", "required": True}, "exempted_members": {"type": "list", "required": False}},
+    "list": True,
+    "required": True,
+}
+# What the schema file lacks, as the providers document it since their versions 6.
 PLACES: dict[str, Any] = {
+    "google_project_iam_audit_config": {**required("project", "service"), "audit_log_config": AUDIT_LOGS},
+    "google_organization_iam_audit_config": {**required("org_id", "service"), "audit_log_config": AUDIT_LOGS},
+    "google_project_iam_member_remove": required("project", "role", "member"),
     "data.aws_caller_identity": {},
     "data.aws_partition": {},
     "data.aws_region": {"region": {"type": "string", "required": False}},
@@ -591,8 +604,9 @@ def check_bindings(out: Output) -> Result:
             good = good and all(len(c["title"]) <= 100 for c in conditions)
             plain = [re.sub(r'"(?:[^"\\]|\\.)*"', "", c["expression"]) for c in conditions]
             good = good and all(len(re.findall(r"&&|\|\||!(?!=)", c)) <= 12 for c in plain)
-            good = good and all(b["role"].endswith(role) for b in bindings)
-            good = good and all(resource.startswith(b["role"][: -len(role)] + "/") for b in bindings)
+            custom = [b for b in bindings if not b["role"].startswith("roles/")]
+            good = good and all(b["role"].endswith(role) for b in custom)
+            good = good and all(resource.startswith(b["role"][: -len(role)] + "/") for b in custom)
             good = good and all(re.fullmatch(r"\w+:\S+", member) for b in bindings for member in b["members"])
         except (AttributeError, KeyError, TypeError):
             good = False
@@ -613,6 +627,8 @@ def google_messages() -> dict[str, Any]:
         ".rules.json": iam_v3.types.PrincipalAccessBoundaryPolicyRule.pb(),
         ".policy-binding.json": iam_v3.types.PolicyBinding.pb(),
         ".binding.json": policy_pb2.Policy,
+        "audit.json": policy_pb2.Policy,
+        "predefined.json": policy_pb2.Policy,
         ".yaml": iam_admin_v1.types.Role.pb(),
     }
 
@@ -625,6 +641,8 @@ def google_values(path: Path, out: Output) -> list[Any]:
 
         return [yaml.safe_load(path.read_text(encoding="utf-8"))]
     document = out.documents.get(path)
+    if path.name == "predefined.json":
+        return [{"version": 3, "bindings": [{k: v for k, v in one.items() if k != "resource"} for one in document]}]
     if path.name.endswith(".binding.json"):
         return [{"version": 3, "bindings": document["bindings"]}]
     return document if isinstance(document, list) else [document]

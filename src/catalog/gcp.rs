@@ -45,6 +45,13 @@ pub struct Method {
     pub permissions: Vec<(&'static str, &'static str)>,
 }
 
+/// Whether a permission only lets its holder look.
+#[must_use]
+pub fn reads(permission: &str) -> bool {
+    let verb = permission.rsplit('.').next().unwrap_or("");
+    ["get", "list", "search", "query", "read", "view"].iter().any(|known| verb.starts_with(known))
+}
+
 /// What is known of Google Cloud.
 #[derive(Debug)]
 pub struct Gcp {
@@ -194,6 +201,7 @@ impl Gcp {
             ("method.toml".to_owned(), METHOD),
             ("coverage.toml".to_owned(), COVERAGE),
         ];
+        all.push((super::roles::HAND_WRITTEN.0.to_owned(), super::roles::HAND_WRITTEN.1));
         all.extend(super::limit::HAND_WRITTEN.map(|(name, text)| (name.to_owned(), text)));
         all
     }

@@ -20,6 +20,7 @@ pub mod overlay;
 pub mod outcome;
 pub mod passrole;
 pub mod platform;
+pub mod roles;
 pub mod table;
 pub mod template;
 pub mod token;
@@ -33,6 +34,8 @@ use user::{Imported, Provenance};
 pub const SOURCES: &str = include_str!("data/SOURCES.toml");
 
 static USER: OnceLock<Imported> = OnceLock::new();
+static USER_ROLES: OnceLock<Imported> = OnceLock::new();
+static ROLES: LazyLock<Option<roles::Roles>> = LazyLock::new(|| USER_ROLES.get().map(roles::Roles::new));
 static AWS: LazyLock<aws::Aws> = LazyLock::new(|| match USER.get() {
     Some(imported) => aws::Aws::with(imported),
     None => aws::Aws::embedded(),
@@ -43,6 +46,22 @@ static GCP: LazyLock<gcp::Gcp> = LazyLock::new(gcp::Gcp::embedded);
 pub fn install(imported: Imported) {
     // A second table would find the first in use: the command line installs one.
     let _ = USER.set(imported);
+}
+
+/// Takes the predefined roles that the user imported. It must come before the first look at [`predefined`].
+pub fn install_roles(imported: Imported) {
+    let _ = USER_ROLES.set(imported);
+}
+
+/// Google's predefined roles, where the user imported them.
+pub fn predefined() -> Option<&'static roles::Roles> {
+    ROLES.as_ref()
+}
+
+/// Where they come from.
+#[must_use]
+pub fn predefined_from() -> Option<Provenance> {
+    USER_ROLES.get().map(|imported| imported.provenance.clone())
 }
 
 /// The date of an embedded data set, as `SOURCES.toml` has it; empty where it says none.

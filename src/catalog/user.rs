@@ -42,20 +42,32 @@ pub enum UserTableError {
 }
 
 impl Imported {
+    /// The table with this text.
+    #[must_use]
+    pub fn of(text: String, from: &str, date: String) -> Self {
+        let from: String = from.chars().filter(|c| !c.is_control()).collect();
+        let sha256 = digest(&[&text]);
+        Self { provenance: Provenance { from: Some(from), date, sha256 }, services: text }
+    }
+
     /// The table of a snapshot that was read on `date` from `from`.
     #[must_use]
     pub fn new(snapshot: &Snapshot, from: &str, date: String) -> Self {
-        let from: String = from.chars().filter(|c| !c.is_control()).collect();
-        let sha256 = digest(&[&snapshot.text]);
-        Self { provenance: Provenance { from: Some(from), date, sha256 }, services: snapshot.text.clone() }
+        Self::of(snapshot.text.clone(), from, date)
     }
 
     /// The whole file.
     #[must_use]
     pub fn text(&self) -> String {
+        self.text_as(FORM)
+    }
+
+    /// The same for a table with another first line.
+    #[must_use]
+    pub fn text_as(&self, form: &str) -> String {
         let Provenance { from, date, sha256 } = &self.provenance;
         let from = from.as_deref().unwrap_or("");
-        format!("{FORM}\n# from\t{from}\n# date\t{date}\n# sha256\t{sha256}\n{}", self.services)
+        format!("{form}\n# from\t{from}\n# date\t{date}\n# sha256\t{sha256}\n{}", self.services)
     }
 
     /// Reads a file that [`Imported::text`] wrote.
@@ -63,8 +75,16 @@ impl Imported {
     /// # Errors
     /// When it is none, or no longer whole.
     pub fn parse(text: &str) -> Result<Self, UserTableError> {
+        Self::parse_as(text, FORM)
+    }
+
+    /// The same for a table with another first line.
+    ///
+    /// # Errors
+    /// When it is none, or no longer whole.
+    pub fn parse_as(text: &str, wanted: &str) -> Result<Self, UserTableError> {
         let (form, mut rest) = text.split_once('\n').ok_or(UserTableError::Form)?;
-        if form != FORM {
+        if form != wanted {
             return Err(UserTableError::Form);
         }
         let mut field = |name: &'static str| {

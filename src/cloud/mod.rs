@@ -121,6 +121,15 @@ pub trait Cloud: Sync {
     fn loosened(&self, _grant: &Grant, _step: &str) -> Option<Pattern> {
         None
     }
+    /// What could stand in place of the documents of [`Cloud::package`]: ready-made roles of the cloud; none where it has
+    /// none, or they are not known.
+    fn alternatives(
+        &self,
+        _who: &Subject<'_>,
+        _grants: &[Grant],
+    ) -> Option<Result<Vec<Document>, DoesNotFit>> {
+        None
+    }
     /// The limit of reach for a principal with these documents, where the cloud has such a thing.
     ///
     /// # Errors
@@ -217,6 +226,10 @@ pub trait Cloud: Sync {
     fn canonical(&self, action: &str) -> Option<String>;
     /// Actions of the same service, or all where the service is unknown.
     fn neighbours(&self, action: &str) -> Vec<String>;
+    /// Why no document can give the action there; empty where one can.
+    fn ungivable(&self, _action: &str, _scope: &str) -> &'static str {
+        ""
+    }
     /// What is wrong with keeping a known action on a resource; none: on no resource.
     ///
     /// # Errors

@@ -65,6 +65,26 @@ fn provenance(used: &Provenance, path: &str) -> String {
     }
 }
 
+/// The predefined roles that were imported; null where none were.
+fn roles_value() -> serde_json::Value {
+    let from = catalog::predefined_from().zip(catalog::predefined());
+    from.map_or(serde_json::Value::Null, |(used, roles)| {
+        json!({ "proposed": roles.len(), "from": used.from, "date": used.date, "sha256": used.sha256 })
+    })
+}
+
+fn roles_text() -> String {
+    match catalog::predefined_from().zip(catalog::predefined()) {
+        Some((used, roles)) => format!(
+            "predefined roles: {} imported {} from {}",
+            roles.len(),
+            used.date,
+            used.from.unwrap_or_default()
+        ),
+        None => "predefined roles: none imported (`catalog update --from` takes them)".to_owned(),
+    }
+}
+
 fn info(format: Option<Format>) -> Result<Exit, Failure> {
     let (aws, gcp) = (catalog::aws(), catalog::gcp());
     let services: Vec<_> = aws.table.prefixes().filter_map(|prefix| aws.table.service(prefix)).collect();
@@ -81,7 +101,7 @@ fn info(format: Option<Format>) -> Result<Exit, Failure> {
                 "path": used.from.as_ref().map(|_| &path) });
             let value = json!({ "aws": { "services": services.len(), "actions": actions, "resource_types": types,
                     "table": table },
-                "gcp": { "permissions": gcp.permissions(), "methods": gcp.methods() }, "sources": sources });
+                "gcp": { "permissions": gcp.permissions(), "methods": gcp.methods(), "roles": roles_value() }, "sources": sources });
             table::lines(&[value])
         }
         Format::Table => {
@@ -98,11 +118,12 @@ fn info(format: Option<Format>) -> Result<Exit, Failure> {
                 })
                 .collect();
             format!(
-                "AWS: {} services, {actions} actions, {types} resource types\nGoogle Cloud: {} permissions, {} documented methods\n{}\n\n{}\n",
+                "AWS: {} services, {actions} actions, {types} resource types\nGoogle Cloud: {} permissions, {} documented methods\n{}\n{}\n\n{}\n",
                 services.len(),
                 gcp.permissions(),
                 gcp.methods(),
                 provenance(used, &path),
+                roles_text(),
                 table::table(&["source", "version", "date", "licence", "taken"], &rows)
             )
         }

@@ -3,9 +3,10 @@
 #![expect(clippy::disallowed_methods, reason = "reads the table that the user imported")]
 
 use super::Failure;
-use crate::catalog::{self, user::Imported};
+use crate::catalog::user::{Imported, UserTableError};
+use crate::catalog::{self, roles};
 use etcetera::BaseStrategy;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Names the data folder.
 const FOLDER: &str = "LEASTGRANT_DATA";
@@ -13,6 +14,8 @@ const FOLDER: &str = "LEASTGRANT_DATA";
 const CHOICE: &str = "LEASTGRANT_CATALOG";
 /// The imported table of AWS services.
 pub(super) const SERVICES: &str = "aws-services.tsv";
+/// The imported table of Google's predefined roles.
+pub(super) const ROLES: &str = "gcp-roles.tsv";
 
 /// `LEASTGRANT_DATA`, else `leastgrant` in the platform's folder for data.
 pub(super) fn folder() -> Result<PathBuf, Failure> {
@@ -35,23 +38,35 @@ pub(super) fn install() -> Result<(), Failure> {
     }
     // Without a folder there can be no table in it.
     let Ok(folder) = folder() else { return Ok(()) };
-    let path = folder.join(SERVICES);
+    if let Some(imported) = read(&folder.join(SERVICES), Imported::parse)? {
+        catalog::install(imported);
+    }
+    if let Some(imported) = read(&folder.join(ROLES), |text| Imported::parse_as(text, roles::FORM))? {
+        catalog::install_roles(imported);
+    }
+    Ok(())
+}
+
+/// A table, where there is one.
+fn read(
+    path: &Path,
+    parse: impl Fn(&str) -> Result<Imported, UserTableError>,
+) -> Result<Option<Imported>, Failure> {
     let broken = |why: String| {
         format!(
-            "`{}`: {why}; run `leastgrant catalog update` again, or delete the file to use the table that ships with \
+            "`{}`: {why}; run `leastgrant catalog update` again, or delete the file to use what ships with \
              the program (for one run: {CHOICE}=embedded)",
             path.display()
         )
     };
-    let text = match std::fs::read_to_string(&path) {
+    let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(why)
             if matches!(why.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) =>
         {
-            return Ok(());
+            return Ok(None);
         }
         Err(why) => return Err(broken(format!("cannot be read: {why}")).into()),
     };
-    catalog::install(Imported::parse(&text).map_err(|why| broken(why.to_string()))?);
-    Ok(())
+    Ok(Some(parse(&text).map_err(|why| broken(why.to_string()))?))
 }

@@ -57,7 +57,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let worlds = drift::worlds(&usage);
     let shown = plans.iter().filter(|plan| wanted(&plan.who.id));
     let mut rows: Vec<Value> = shown.flat_map(|plan| drift::rows(plan, &usage, &worlds)).collect();
-    let due = folder::due(&plans, &sets, &targets)?;
+    let due = folder::due(&plans, (&usage, &sets), &targets)?;
     let mut files = Files { root: &args.out, former, rows: Vec::new(), diff: String::new() };
     due.iter()
         .filter(|due| wanted(&due.of) || due.plans.iter().any(|plan| wanted(&plan.who.id)))

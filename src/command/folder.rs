@@ -3,12 +3,18 @@
 #![expect(clippy::disallowed_methods, reason = "reads the documents that stand")]
 
 use super::Failure;
+use crate::aggregate::Usage;
+use crate::coverage::{
+    self,
+    gaps::{Gap, gaps},
+};
 use crate::pipeline::{Bounded, Fate, Plan, Planning};
 use crate::render::target::{Per, Target};
 use crate::render::view::{View, Who};
 use crate::render::{self, Artifact, alike};
+use crate::report::logging;
 use crate::report::manifest::{self, ArtifactEntry, Former};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// What new content is called that a partial run leaves beside a file.
@@ -44,9 +50,10 @@ pub(super) fn ask(planning: &mut Planning, targets: &[Target]) {
     let has = |per: Per| targets.iter().any(|target| target.files.iter().any(|file| file.per == per));
     planning.boundaries = has(Per::Boundary);
     planning.sets = has(Per::Set);
+    planning.alternatives = has(Per::Alternative);
 }
 
-/// A file for a set of principals.
+/// A file for a set of principals, or for an account.
 pub(super) struct OfSet {
     /// The set.
     pub(super) set: String,
@@ -74,6 +81,7 @@ pub(super) fn sets(sets: &[Bounded<'_>], targets: &[Target]) -> Result<Vec<OfSet
             account: &account,
             disposition: "policy",
             reasons: &limited.doubts,
+            holds: &[],
         };
         let view = View::new(who, &limited.verified);
         for target in targets.iter().filter(|target| target.cloud == set.cloud) {
@@ -81,6 +89,31 @@ pub(super) fn sets(sets: &[Bounded<'_>], targets: &[Target]) -> Result<Vec<OfSet
                 artifact.applies &= limited.doubts.is_empty();
                 let path = format!("{}/{account}/{}/{}", set.cloud, document.name, artifact.path);
                 all.push(OfSet { set: document.principal.clone(), cloud: set.cloud, path, artifact });
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// Files that turn on what nobody can tell is logged, by account.
+pub(super) fn logging(usage: &Usage, targets: &[Target]) -> Result<Vec<OfSet>, Failure> {
+    let wanted = |cloud: &str| {
+        let files = |target: &Target| target.files.iter().any(|file| file.per == Per::Logging);
+        targets.iter().filter(move |target| target.cloud == cloud && files(target)).collect::<Vec<_>>()
+    };
+    let mut all = Vec::new();
+    let coverage = coverage::assess(usage);
+    let mut accounts: BTreeMap<(&'static str, String), Vec<Gap>> = BTreeMap::new();
+    for gap in gaps(&coverage) {
+        accounts.entry((gap.cloud, gap.account.clone())).or_default().push(gap);
+    }
+    for ((cloud, account), gaps) in accounts {
+        for target in wanted(cloud) {
+            let Some(value) = logging::value(&account, &gaps) else { continue };
+            for artifact in render::render_logging(target, &value)? {
+                let path = format!("{cloud}/{}/{}", account.replace(['/', '.', ':'], "-"), artifact.path);
+                let scope = value.get("scope").and_then(serde_json::Value::as_str).unwrap_or("");
+                all.push(OfSet { set: format!("//{scope}"), cloud, path, artifact });
             }
         }
     }
@@ -114,14 +147,16 @@ pub(super) struct Due<'p, 'u> {
 /// All files of these targets.
 pub(super) fn due<'p, 'u>(
     plans: &'p [Plan<'u>],
-    bounded: &[Bounded<'_>],
+    (usage, bounded): (&Usage, &[Bounded<'_>]),
     targets: &[Target],
 ) -> Result<Vec<Due<'p, 'u>>, Failure> {
     let (plans, views): (Vec<&Plan<'u>>, Vec<View<'_>>) =
         plans.iter().filter_map(|plan| Some((plan, super::generate::view(plan)?))).unzip();
     let groups = alike::groups(&views);
     let mut all = Vec::new();
-    for OfSet { set, path, artifact, .. } in sets(bounded, targets)? {
+    for OfSet { set, path, artifact, .. } in
+        sets(bounded, targets)?.into_iter().chain(logging(usage, targets)?)
+    {
         all.push(Due { plans: Vec::new(), of: set, path, artifact });
     }
     for target in targets {

@@ -6,7 +6,7 @@ use super::{Exit, Failure, folder, output};
 use crate::aggregate::Usage;
 use crate::cloud;
 use crate::model::usage::Row;
-use crate::pipeline::{self, Bounded, Fate, Plan};
+use crate::pipeline::{self, Fate, Plan};
 use crate::previous::Memory;
 use crate::render::target::{self, Target};
 use crate::render::view::{View, Who};
@@ -76,7 +76,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         files.denied(plan, &refusals);
     }
     if !redactor.is_on() {
-        files.sets(&sets, &targets)?;
+        files.beside(folder::sets(&sets, &targets)?);
+        files.beside(folder::logging(&usage, &targets)?);
         files.together(&plans, &targets)?;
     }
     files.entries.sort();
@@ -171,9 +172,9 @@ impl Files<'_> {
         }
     }
 
-    /// Limits for sets of principals.
-    fn sets(&mut self, sets: &[Bounded<'_>], targets: &[Target]) -> Result<(), Failure> {
-        for folder::OfSet { set, cloud, path, artifact } in folder::sets(sets, targets)? {
+    /// Limits for sets of principals, and what is of no principal.
+    fn beside(&mut self, all: Vec<folder::OfSet>) {
+        for folder::OfSet { set, cloud, path, artifact } in all {
             if let Some((path, applies)) = self.place(path, &artifact, self.partial) {
                 self.entries.push(ArtifactEntry {
                     principal: set,
@@ -186,7 +187,6 @@ impl Files<'_> {
                 });
             }
         }
-        Ok(())
     }
 
     /// Files of several principals.
@@ -281,6 +281,7 @@ pub(super) fn view<'p>(plan: &'p Plan<'_>) -> Option<View<'p>> {
         account: &plan.account,
         disposition: plan.disposition.as_str(),
         reasons: &plan.lasting,
+        holds: &plan.holds,
     };
     Some(View::new(who, verified))
 }

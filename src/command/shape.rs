@@ -81,6 +81,7 @@ impl Shape {
             partial: !usage.tally.unreadable.is_empty(),
             boundaries: false,
             sets: false,
+            alternatives: false,
             bound: self.bound()?,
         })
     }

@@ -5,6 +5,7 @@
 use super::{Exit, Failure, data, output};
 use crate::catalog;
 use crate::catalog::import::{self, Snapshot};
+use crate::catalog::roles;
 use crate::catalog::user::Imported;
 use crate::render::write;
 use serde::Deserialize;
@@ -17,11 +18,12 @@ const FILE_LIMIT: u64 = 64 << 20;
 /// Names that a message lists before it stops.
 const LISTED: usize = 5;
 
-/// Import a newer list of AWS's actions into your data folder; the only command that can use the network
+/// Import a newer list of AWS's actions, or Google's predefined roles, into your data folder; the only command that can use the network
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Folder with AWS's Service Reference (one JSON file a service), or the https address of its list, which is
-    /// https://servicereference.us-east-1.amazonaws.com/ at AWS
+    /// https://servicereference.us-east-1.amazonaws.com/ at AWS; or a file or folder with Google's predefined roles, as
+    /// `gcloud iam roles list` or `describe` prints them as JSON with `includedPermissions`
     #[arg(long, value_name = "DIR|URL")]
     from: String,
     /// Use it even if many actions that the program ships with are missing
@@ -43,6 +45,9 @@ struct Listed {
 /// Runs it.
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let files = if args.from.contains("://") { fetched(&args.from)? } else { folder(Path::new(&args.from))? };
+    if files.iter().any(|(_, text)| roles::is_roles(text)) {
+        return predefined(&files, &args.from);
+    }
     // Nothing has been installed: this is the embedded table.
     let known = &catalog::aws().table;
     let snapshot =
@@ -57,10 +62,35 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+/// Google's predefined roles.
+fn predefined(files: &[(String, String)], from: &str) -> Result<Exit, Failure> {
+    let snapshot = roles::snapshot(files)?;
+    let imported = Imported::of(snapshot.text.clone(), &source(from), jiff::Zoned::now().date().to_string());
+    let read = roles::Roles::new(&imported);
+    if read.is_empty() {
+        return Err(
+            "none of the roles can be proposed: all are basic, deprecated or service agents' roles".into()
+        );
+    }
+    let into = data::folder()?;
+    let path = into.join(data::ROLES);
+    write::file(&into, data::ROLES, &imported.text_as(roles::FORM), false)
+        .map_err(|why| format!("`{}`: cannot be written: {why}", path.display()))?;
+    output::message(&format!(
+        "imported {} predefined roles with {} permissions, {} of them can be proposed\nwritten to {}",
+        snapshot.roles,
+        snapshot.permissions,
+        read.len(),
+        path.display()
+    ));
+    Ok(Exit::Done)
+}
+
 fn accepted() -> String {
     format!(
         "\n  accepted are a folder with AWS's Service Reference, one JSON file a service, and the address of its list, \
-         {PUBLISHED}; what is known of Google Cloud comes with the program"
+         {PUBLISHED}; for Google Cloud a file or folder with its predefined roles, as `gcloud iam roles describe ROLE \
+         --format=json` prints each"
     )
 }
 
@@ -104,14 +134,15 @@ fn said(snapshot: &Snapshot) -> String {
 
 /// Every JSON file below a folder but the list that names them.
 fn folder(root: &Path) -> Result<Vec<(String, String)>, Failure> {
-    if !root.is_dir() {
-        return Err(format!("--from `{}`: no such folder{}", root.display(), accepted()).into());
+    if !root.exists() {
+        return Err(format!("--from `{}`: no such folder or file{}", root.display(), accepted()).into());
     }
     let mut files = Vec::new();
     for entry in walkdir::WalkDir::new(root).sort_by_file_name() {
         let entry = entry?;
         let path = entry.path();
-        if !entry.file_type().is_file() || path.extension().is_none_or(|ending| ending != "json") {
+        let named = entry.depth() == 0 || path.extension().is_some_and(|ending| ending == "json");
+        if !entry.file_type().is_file() || !named {
             continue;
         }
         let name = path.display().to_string();

@@ -5,6 +5,7 @@
 //! both mean for one principal.
 
 pub mod doubt;
+pub mod gaps;
 mod proof;
 pub mod signs;
 

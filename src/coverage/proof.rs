@@ -97,7 +97,7 @@ impl<'u> Proof<'u> {
         sorted.sort_by(|a, b| (a.at, a).cmp(&(b.at, b)));
         for declaration in sorted {
             let Declaration { cloud, of, at, says } = declaration;
-            if matches!(says, Says::Within(_)) {
+            if !says.of_logging() {
                 continue;
             }
             let logger = loggers.entry((cloud, of)).or_default();
@@ -107,7 +107,7 @@ impl<'u> Proof<'u> {
                 Says::Home(reach) => logger.home.add(*at, reach),
                 Says::Selects(selectors) => logger.selects.add(*at, selectors),
                 Says::Logging(on) => logger.logging.add(*at, on),
-                Says::Within(_) => {}
+                Says::Within(_) | Says::Binds(_) => {}
             }
         }
         let windows = spans.iter().map(|s| ((s.cloud, s.account.clone()), (s.first, s.last)));

@@ -102,7 +102,7 @@ fn changed(coverage: &Coverage<'_>, observed: &Observations) -> Vec<Sign> {
             Says::Logging(true) => "logging was started",
             Says::Logging(false) => "logging was stopped",
             Says::Selects(_) => "its selectors were set",
-            Says::Within(_) => continue,
+            Says::Within(_) | Says::Binds(_) => continue,
             Says::Reach(_) | Says::Home(_) => "its regions and accounts were set",
         };
         if inside {
@@ -157,10 +157,10 @@ fn unnamed(coverage: &Coverage<'_>, observed: &Observations) -> Vec<Sign> {
         .collect();
     let several =
         |cloud: &str| coverage.spans.iter().filter(|s| s.cloud == cloud && project(&s.account)).count() > 1;
-    let of = observed.declared.iter().filter(|d| {
-        let place = matches!(d.says, Says::Within(_));
-        !place && !named.contains(&(d.cloud, d.of.as_str())) && several(d.cloud)
-    });
+    let of = observed
+        .declared
+        .iter()
+        .filter(|d| d.says.of_logging() && !named.contains(&(d.cloud, d.of.as_str())) && several(d.cloud));
     of.map(|d| Sign {
         code: "unnamed",
         cloud: d.cloud,

@@ -160,6 +160,27 @@ pub enum Says {
     Logging(bool),
     /// What it lies in: says nothing of logging.
     Within(String),
+    /// Roles that are bound there: says nothing of logging.
+    Binds(Vec<Bound>),
+}
+
+/// A role that somebody holds.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Bound {
+    /// The role.
+    pub role: String,
+    /// Who.
+    pub members: BTreeSet<String>,
+    /// Under a condition only.
+    pub conditional: bool,
+}
+
+impl Says {
+    /// Whether it is about what is logged.
+    #[must_use]
+    pub fn of_logging(&self) -> bool {
+        !matches!(self, Self::Within(_) | Self::Binds(_))
+    }
 }
 
 /// A description of what is logged, or a change of it that the log itself shows.

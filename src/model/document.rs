@@ -29,6 +29,8 @@ pub enum DocumentKind {
     Policy,
     /// Limits.
     Boundary,
+    /// What could stand in place of the grants.
+    Alternative,
     /// Held back for a person to decide; not to be applied as it is.
     Review,
 }
@@ -40,6 +42,7 @@ impl DocumentKind {
         match self {
             Self::Policy => "policy",
             Self::Boundary => "boundary",
+            Self::Alternative => "alternative",
             Self::Review => "review",
         }
     }

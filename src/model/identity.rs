@@ -158,6 +158,19 @@ impl PrincipalUse {
     }
 }
 
+/// A role that a principal holds somewhere.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Held {
+    /// Project, folder or organization.
+    pub scope: String,
+    /// The role.
+    pub role: String,
+    /// The principal as the policy writes it.
+    pub member: String,
+    /// Under a condition only.
+    pub conditional: bool,
+}
+
 /// What becomes of a principal (semantics rule 19).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Disposition {

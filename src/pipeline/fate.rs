@@ -21,7 +21,7 @@ pub(super) fn fate(
     rows: &[&Row],
     (layout, old): (&[Layout], &[Grant]),
     planning: &Planning,
-    loosenings: &mut Vec<Loosening>,
+    (loosenings, no_alternative): (&mut Vec<Loosening>, &mut Option<String>),
 ) -> Fate {
     if !disposition.documented() {
         return Fate::Nothing(why_not(disposition, who.kind).to_owned());
@@ -48,6 +48,15 @@ pub(super) fn fate(
         }
     }
     let kept = |row: &Row| planning.intent.keeps(row) || old.iter().any(|old| covers(old, row));
+    if let Some(instead) = planning.alternatives.then(|| cloud.alternatives(who, &grants)).flatten() {
+        let together = |instead| [documents.clone(), instead].concat();
+        match instead.map_err(|why| why.to_string()).and_then(|instead| {
+            verify::verify(cloud, together(instead), rows, &kept).map_err(|why| why.to_string())
+        }) {
+            Ok(verified) => return Fate::Written(verified),
+            Err(why) => *no_alternative = Some(why),
+        }
+    }
     match verify::verify(cloud, documents, rows, &kept) {
         Ok(verified) => Fate::Written(verified),
         Err(why) => Fate::Refused(why.to_string()),

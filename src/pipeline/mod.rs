@@ -4,6 +4,7 @@ mod access;
 mod decide;
 mod fate;
 mod former;
+mod held;
 mod plan;
 mod read;
 mod recall;

@@ -2,6 +2,7 @@
 
 use super::fate::{fate, width};
 use super::former::{fresh, still, unused};
+use super::held;
 use crate::aggregate::Usage;
 use crate::cloud::{self, CLOUDS, Cloud, Subject};
 use crate::config::{Minimums, Shaping};
@@ -9,7 +10,7 @@ use crate::coverage::{self, Coverage, doubt};
 use crate::intent::Intent;
 use crate::model::document::{DocumentKind, Layout, Loosening, Packing};
 use crate::model::grant::Grant;
-use crate::model::identity::{Disposition, PrincipalUse};
+use crate::model::identity::{Disposition, Held, PrincipalUse};
 use crate::model::time::Day;
 use crate::model::usage::{Outcome, Row};
 use crate::previous::{Memory, Remembered};
@@ -38,6 +39,8 @@ pub struct Planning {
     pub partial: bool,
     /// Whether limits of reach are made.
     pub boundaries: bool,
+    /// Whether ready-made roles are looked for that could stand in place of the documents.
+    pub alternatives: bool,
     /// Whether limits of reach for sets of principals are made.
     pub sets: bool,
     /// Files of such limits that hold already, each with its name without endings.
@@ -82,8 +85,12 @@ pub struct Plan<'u> {
     pub fate: Fate,
     /// What could be loosened, where its grants do not fit.
     pub loosenings: Vec<Loosening>,
+    /// Why no ready-made roles stand beside its documents; none where they do, or nobody asked.
+    pub no_alternative: Option<String>,
     /// What its documents allow beside what was seen.
     pub width: Width,
+    /// Roles that it holds today, as policies among the input show.
+    pub holds: Vec<Held>,
     /// Which of its grants no former run made.
     pub fresh: Vec<usize>,
     /// Which of its grants are wider than anybody declares by now.
@@ -160,7 +167,12 @@ pub fn plan<'u>(usage: &'u Usage, planning: &Planning) -> Vec<Plan<'u>> {
         .collect();
     let one = |(named, rows): (Named<'_>, Vec<&'u Row>)| {
         let (world, others) = worlds.get(named.who.cloud)?;
-        Some(one(named, rows, &Log { world, others, newest, coverage: &coverage }, planning))
+        let mut plan = one(named, rows, &Log { world, others, newest, coverage: &coverage }, planning);
+        if !planning.partial {
+            // What a part of the log does not show must not be taken away.
+            plan.holds = held::held(usage, &plan.who);
+        }
+        Some(plan)
     };
     drafts.into_par_iter().filter_map(one).collect()
 }
@@ -232,8 +244,9 @@ fn one<'u>(named: Named<'_>, rows: Vec<&'u Row>, log: &Log<'_>, planning: &Plann
     let grants = if disposition.documented() { synthesize::synthesize(&rows, &ctx) } else { Vec::new() };
     let layout = memory.map_or(&[][..], |old| &old.layout);
     let subject = Subject { principal: &who.id, kind: who.kind, slug: &slug };
-    let mut loosenings = Vec::new();
-    let fate = fate(cloud, &subject, disposition, &grants, &rows, (layout, &old), planning, &mut loosenings);
+    let (mut loosenings, mut no_alternative) = (Vec::new(), None);
+    let told = (&mut loosenings, &mut no_alternative);
+    let fate = fate(cloud, &subject, disposition, &grants, &rows, (layout, &old), planning, told);
     let width = width(cloud, &fate, &who, &rows, others);
     let minimums = if intent.is_ci(&who.id) { who.clone().declared_ci() } else { who.clone() };
     let shortfalls = readiness::shortfalls(&minimums, &planning.minimums);
@@ -264,7 +277,9 @@ fn one<'u>(named: Named<'_>, rows: Vec<&'u Row>, log: &Log<'_>, planning: &Plann
         grants,
         fate,
         loosenings,
+        no_alternative,
         width,
+        holds: Vec::new(),
         fresh,
         undeclared,
         dropped,

@@ -58,7 +58,12 @@ pub fn render(target: &Target, view: &View<'_>) -> Result<Vec<Artifact>, RenderE
     let mut all = Vec::new();
     for rule in &target.files {
         for value in values(rule, view) {
-            all.extend(artifact(target, rule, &value)?);
+            let mut made = artifact(target, rule, &value)?;
+            // What takes away waits until the evidence is enough.
+            if let Some(artifact) = made.as_mut().filter(|_| rule.per == Per::Standing) {
+                artifact.applies &= view.who().reasons.is_empty();
+            }
+            all.extend(made);
         }
     }
     Ok(all)
@@ -74,6 +79,18 @@ pub fn render_set(target: &Target, view: &View<'_>) -> Result<Vec<Artifact>, Ren
         if let Some(value) = view.boundary() {
             all.extend(artifact(target, rule, &value)?);
         }
+    }
+    Ok(all)
+}
+
+/// Renders what a target has for the logging of one account.
+///
+/// # Errors
+/// When a template does not fit the view.
+pub fn render_logging(target: &Target, value: &serde_json::Value) -> Result<Vec<Artifact>, RenderError> {
+    let mut all = Vec::new();
+    for rule in target.files.iter().filter(|rule| rule.per == Per::Logging) {
+        all.extend(artifact(target, rule, value)?);
     }
     Ok(all)
 }
@@ -109,6 +126,8 @@ fn values(rule: &FileRule, view: &View<'_>) -> Vec<serde_json::Value> {
         Per::Principal => view.principal().into_iter().collect(),
         Per::Document => view.documents(),
         Per::Boundary => view.boundary().into_iter().collect(),
-        Per::Alike | Per::Account | Per::Set => Vec::new(),
+        Per::Alternative => view.alternative().into_iter().collect(),
+        Per::Standing => view.standing().into_iter().collect(),
+        Per::Alike | Per::Account | Per::Set | Per::Logging => Vec::new(),
     }
 }

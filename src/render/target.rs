@@ -26,6 +26,12 @@ pub enum Per {
     Alike,
     /// Each account folder.
     Account,
+    /// Each principal for which ready-made roles were found that could stand in place of its documents.
+    Alternative,
+    /// Each principal that holds other roles today.
+    Standing,
+    /// Each account of which calls may not be logged.
+    Logging,
     /// Each set of principals with a limit of its own.
     Set,
 }

@@ -2,7 +2,7 @@
 //!
 //! `view`, `principal {id, name, slug, kind, is_role, is_user, is_set, cloud, account, disposition, reasons, place}`,
 //! `place {partition, region, account}` (what the documents may refer to; null where they must name it), `documents
-//! [document]`, and for files per document or boundary `document {kind, name, scope, scope_kind, scope_id, is_project,
+//! [document]`, and for files per document or boundary `document {kind, name, scope, scope_kind, scope_id, is_project, is_folder,
 //! service_account, notes, policy, role, statements [{id, effect, allow, actions, resources, resource_parts [name],
 //! conditions [{operator, key, values}], operators [{operator, keys [{key, values, value_parts [name]}]}]}]}`, where a
 //! name in parts is `{text, own, parts [{text} or {own: "partition", "region" or "account"}]}`, for the helper `parts`.
@@ -13,6 +13,7 @@
 use super::place::Place;
 use super::target::VIEW;
 use crate::model::document::{Document, DocumentKind, Statement};
+use crate::model::identity::Held;
 use crate::verify::Verified;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -36,6 +37,8 @@ pub struct Who<'a> {
     pub disposition: &'a str,
     /// Why its evidence is thin; empty when it is not.
     pub reasons: &'a [String],
+    /// What it holds today.
+    pub holds: &'a [Held],
 }
 
 /// All that one principal's templates may use.
@@ -129,6 +132,39 @@ impl<'a> View<'a> {
         Some(Value::Object(map))
     }
 
+    /// For files about what could stand in place of the policies; none when there is nothing.
+    #[must_use]
+    pub fn alternative(&self) -> Option<Value> {
+        let documents: Vec<Value> = self.of_kind(DocumentKind::Alternative).collect();
+        (!documents.is_empty()).then(|| {
+            let mut map = self.base();
+            map.insert("documents".to_owned(), Value::Array(documents));
+            Value::Object(map)
+        })
+    }
+
+    /// For files about what the principal holds today; none when nothing is known of that.
+    #[must_use]
+    pub fn standing(&self) -> Option<Value> {
+        let texts = self.verified.documents().iter().filter(|d| d.kind == DocumentKind::Policy);
+        let texts = texts.filter_map(|d| Some((&d.scope, serde_json::from_str::<Value>(&d.text).ok()?)));
+        let given: Vec<(&String, String)> = texts
+            .filter_map(|(scope, text)| Some((scope, text.pointer("/role/name")?.as_str()?.to_owned())))
+            .collect();
+        // What it gets again stays.
+        let old = self
+            .who
+            .holds
+            .iter()
+            .filter(|one| !given.iter().any(|(scope, role)| **scope == one.scope && *role == one.role));
+        let holds: Vec<Value> = old.map(held).collect();
+        (!holds.is_empty()).then(|| {
+            let mut map = self.base();
+            map.insert("holds".to_owned(), json!(holds));
+            Value::Object(map)
+        })
+    }
+
     /// For files per document.
     #[must_use]
     pub fn documents(&self) -> Vec<Value> {
@@ -140,6 +176,17 @@ impl<'a> View<'a> {
     pub fn boundary(&self) -> Option<Value> {
         self.of_kind(DocumentKind::Boundary).next().map(|document| self.with(document))
     }
+}
+
+fn held(one: &Held) -> Value {
+    let (kind, id) = one.scope.split_once('/').unwrap_or(("", ""));
+    let command = match kind {
+        "projects" => "projects",
+        "folders" => "resource-manager folders",
+        _ => "organizations",
+    };
+    json!({ "scope": one.scope, "scope_id": id, "role": one.role, "member": one.member, "conditional": one.conditional,
+            "removable": kind == "projects" && !one.conditional, "command": command })
 }
 
 fn document(document: &Document, place: &Place) -> Value {
@@ -173,6 +220,6 @@ fn document(document: &Document, place: &Place) -> Value {
         })
         .collect();
     json!({ "kind": document.kind.as_str(), "name": document.name, "inline": document.inline, "scope": document.scope, "scope_kind": scope_kind,
-            "scope_id": scope_id, "is_project": scope_kind == "projects", "service_account": account, "notes": document.notes,
+            "scope_id": scope_id, "is_project": scope_kind == "projects", "is_folder": scope_kind == "folders", "service_account": account, "notes": document.notes,
             "policy": parsed, "role": parsed.get("role"), "binding": parsed.get("binding"), "statements": statements })
 }

@@ -66,6 +66,7 @@ fn declared(declaration: &Declaration) -> Value {
     let says = match &declaration.says {
         Says::Logging(on) => json!({ "logging": on }),
         Says::Within(place) => json!({ "within": place }),
+        Says::Binds(all) => json!({ "binds": all.len() }),
         Says::Reach(reach) => json!({ "reach": where_to(reach) }),
         Says::Home(reach) => json!({ "home": where_to(reach) }),
         Says::Selects(all) => json!({ "selects": all.iter().map(selector).collect::<Vec<Value>>() }),

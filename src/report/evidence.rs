@@ -102,10 +102,11 @@ pub fn why_not(row: &Row) -> &'static str {
 /// Why a use waits for a person.
 #[must_use]
 pub fn held_back(row: &Row) -> &'static str {
-    if cloud::by_id(row.cloud).is_some_and(|cloud| cloud.sensitive(&row.action)) {
+    let impossible = cloud::by_id(row.cloud).map_or("", |cloud| cloud.ungivable(&row.action, &row.scope));
+    if !impossible.is_empty() {
+        impossible
+    } else if cloud::by_id(row.cloud).is_some_and(|cloud| cloud.sensitive(&row.action)) {
         "it hands out power, issues credentials or hides what was done, and was seen in one session only"
-    } else if row.target.level == Level::Named {
-        "no custom role can hold the permission there: a predefined role, or a role of the organization, must give it"
     } else if row.target.as_hole().is_some() {
         "the log tells no name: it is what the resource in angle brackets holds; read the log that tells it, too"
     } else if row.rule.ends_with("unfit-arn") {

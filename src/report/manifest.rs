@@ -4,6 +4,7 @@ use super::fold::{self, Fold};
 use super::intent;
 use crate::aggregate::Usage;
 use crate::cloud;
+use crate::model::document::DocumentKind;
 use crate::model::grant::Grant;
 use crate::model::tally::Tally;
 use crate::model::usage::{Row, Seen};
@@ -104,13 +105,37 @@ fn principal(plan: &Plan<'_>) -> Value {
         .iter()
         .map(|l| json!({ "step": l.step, "saves": l.saves, "breadth": l.breadth }))
         .collect();
-    json!({ "principal": who.id, "cloud": who.cloud, "kind": who.kind.as_str(),
+    let mut value = json!({ "principal": who.id, "cloud": who.cloud, "kind": who.kind.as_str(),
             "disposition": plan.disposition.as_str(), "status": status(plan), "reasons": plan.reasons,
             "withheld": plan.withheld(), "account": who.home, "documents": outcome, "why": why, "notes": notes,
             "replayed": replayed, "review": plan.review().len(), "events": who.events, "sessions": who.sessions(),
             "days": who.days(), "first": who.span.0.to_string(), "last": who.span.1.to_string(), "shared": shared,
             "width": { "probes": width.probes, "allowed": width.allowed, "examples": examples },
-            "ageing": ageing, "loosenings": loosenings })
+            "ageing": ageing, "loosenings": loosenings });
+    if let (Some(alternative), Some(map)) = (alternative(plan), value.as_object_mut()) {
+        map.insert("alternative".to_owned(), alternative);
+    }
+    value
+}
+
+/// Ready-made roles that could stand in place of its documents, with what they give beside; none where none were looked for.
+fn alternative(plan: &Plan<'_>) -> Option<Value> {
+    if let Some(why) = &plan.no_alternative {
+        return Some(json!({ "why": why }));
+    }
+    let Fate::Written(verified) = &plan.fate else { return None };
+    let all = verified.documents().iter().filter(|d| d.kind == DocumentKind::Alternative);
+    let (mut roles, mut held, mut used) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for document in all {
+        let text: Value = serde_json::from_str(&document.text).unwrap_or_default();
+        let permissions =
+            text.pointer("/role/includedPermissions").and_then(Value::as_array).into_iter().flatten();
+        held.extend(permissions.filter_map(Value::as_str).map(str::to_owned));
+        roles.extend(text.pointer("/role/name").and_then(Value::as_str).map(str::to_owned));
+        used.extend(document.statements.iter().flat_map(|s| &s.actions).cloned());
+    }
+    let excess = held.difference(&used).count();
+    (!roles.is_empty()).then(|| json!({ "roles": roles, "excess": excess, "excess_of_custom_roles": 0 }))
 }
 
 fn unused(grant: &Grant) -> Value {

@@ -9,6 +9,7 @@ pub mod evidence;
 mod fold;
 pub mod intent;
 pub mod lifecycle;
+pub mod logging;
 pub mod manifest;
 pub mod redact;
 mod scan;

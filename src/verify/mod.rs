@@ -104,6 +104,11 @@ pub fn verify(
     };
     let policies = cloud.evaluator(&texts(DocumentKind::Policy)).map_err(Rejected::Unreadable)?;
     let (replayed, shared) = replay(cloud, policies.as_ref(), rows, kept)?;
+    let instead = texts(DocumentKind::Alternative);
+    if !instead.is_empty() {
+        let instead = cloud.evaluator(&instead).map_err(Rejected::Unreadable)?;
+        replay(cloud, instead.as_ref(), rows, kept)?;
+    }
     let boundaries = texts(DocumentKind::Boundary);
     if !boundaries.is_empty() {
         let limit = cloud.evaluator(&boundaries).map_err(Rejected::Unreadable)?;

@@ -176,8 +176,11 @@ fn principals_targets_catalog_completions_and_man() {
             "aws-cloudformation",
             "aws-policy",
             "aws-terraform",
+            "gcp-audit",
             "gcp-deny",
             "gcp-pab",
+            "gcp-predefined",
+            "gcp-remove",
             "gcp-role",
             "gcp-terraform"
         ]

@@ -111,7 +111,7 @@ fn scenario(name: &str) {
     golden(name, &folder, case.exit);
 }
 
-const TARGETS: [&str; 8] = [
+const TARGETS: [&str; 11] = [
     "aws-policy",
     "aws-boundary",
     "aws-terraform",
@@ -119,7 +119,10 @@ const TARGETS: [&str; 8] = [
     "gcp-role",
     "gcp-terraform",
     "gcp-deny",
+    "gcp-audit",
+    "gcp-remove",
     "gcp-pab",
+    "gcp-predefined",
 ];
 
 fn golden(name: &str, folder: &Path, exit: i32) {

@@ -151,7 +151,7 @@ fn what_is_no_service_reference_is_refused_with_file_and_field() {
         *changed.pointer_mut(path).unwrap() = value;
         changed
     };
-    let google = json!({ "roles": [{ "name": "roles/viewer", "includedPermissions": ["a.b.c"] }] });
+    let google = json!({ "roles": [{ "name": "projects/p/roles/own", "includedPermissions": ["a.b.c"] }] });
     let mut double = service("demo");
     double["Actions"].as_array_mut().unwrap().push(json!({ "Name": "LISTTHINGS" }));
     for (content, wanted) in [

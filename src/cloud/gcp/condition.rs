@@ -56,6 +56,14 @@ pub(super) struct Part<'g> {
     pub(super) condition: Option<Condition>,
 }
 
+impl Part<'_> {
+    /// The names it is limited to, else the scope.
+    pub(super) fn resources(&self, scope: &str) -> Vec<String> {
+        let names = self.condition.as_ref().map(|condition| condition.names.iter().cloned().collect());
+        names.unwrap_or_else(|| vec![scope.to_owned()])
+    }
+}
+
 /// A condition on names of one type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Condition {

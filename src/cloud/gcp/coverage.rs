@@ -4,7 +4,9 @@ use super::record::Entry;
 use crate::catalog;
 use crate::catalog::platform::glob;
 use crate::cloud::{Cloud, Logging, Sink};
-use crate::model::coverage::{Access, Declaration, KINDS, Plane, Reach, Says, Selector, Services, Sighting};
+use crate::model::coverage::{
+    Access, Bound, Declaration, KINDS, Plane, Reach, Says, Selector, Services, Sighting,
+};
 use crate::model::time::Timestamp;
 use crate::wire::fingerprint;
 use crate::wire::frame::{self, Broken};
@@ -98,6 +100,8 @@ struct Policy<'a> {
     #[serde(default, borrow)]
     audit_configs: OneOrMany<Config<'a>>,
     #[serde(default, borrow)]
+    bindings: OneOrMany<Binding<'a>>,
+    #[serde(default, borrow)]
     etag: Text<'a>,
     #[serde(default, borrow)]
     id: Text<'a>,
@@ -125,6 +129,37 @@ struct Parent<'a> {
 struct Inner<'a> {
     #[serde(default, borrow)]
     audit_configs: OneOrMany<Config<'a>>,
+    #[serde(default, borrow)]
+    bindings: OneOrMany<Binding<'a>>,
+}
+
+/// Who holds a role.
+#[derive(Debug, Default, Deserialize)]
+struct Binding<'a> {
+    #[serde(default, borrow)]
+    role: Text<'a>,
+    #[serde(default, borrow)]
+    members: Option<Vec<Text<'a>>>,
+    #[serde(default)]
+    condition: Option<serde::de::IgnoredAny>,
+}
+
+fn bound(all: &OneOrMany<Binding<'_>>) -> Vec<Bound> {
+    let one = |binding: &Binding<'_>| {
+        let members = binding.members.iter().flatten().filter_map(Text::filled);
+        Some(Bound {
+            role: binding.role.filled()?.to_owned(),
+            members: members.map(str::to_owned).collect(),
+            conditional: binding.condition.is_some(),
+        })
+    };
+    all.0.iter().filter_map(one).collect()
+}
+
+fn binds(sink: &mut dyn Sink, of: &str, all: Vec<Bound>) {
+    if !all.is_empty() {
+        say(sink, of, Says::Binds(all));
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -198,17 +233,20 @@ pub(super) fn describe(rest: &str, sink: &mut dyn Sink) -> Result<Option<usize>,
         let content = || fingerprint::of_json(rest.get(..len).unwrap_or(rest));
         let mark = first.etag.filled().map_or_else(|| format!("{:016x}", content()), str::to_owned);
         say(sink, &format!("IAM policy {mark}"), Says::Selects(selectors(&first.audit_configs.0)));
+        binds(sink, "", bound(&first.bindings));
         return Ok(Some(len));
     };
     let (Some(id), Some(kind)) = (first.id.filled(), first.kind.filled()) else { return Ok(None) };
     let of = format!("{kind}s/{id}");
     say(sink, &of, Says::Selects(selectors(&inner.audit_configs.0)));
+    binds(sink, &of, bound(&inner.bindings));
     if kind != "project" {
         return Ok(Some(len));
     }
     let here = Reach { account: Some(id.to_owned()), region: None, without: BTreeSet::new() };
     say(sink, &of, Says::Reach(here.clone()));
-    while let Some((above, inner, end)) = above(rest, len) {
+    while let Some((above, inner, held, end)) = above(rest, len) {
+        binds(sink, &above, held);
         let of = format!("{above} above projects/{id}");
         say(sink, &of, Says::Reach(here.clone()));
         say(sink, &of, Says::Selects(inner));
@@ -219,12 +257,13 @@ pub(super) fn describe(rest: &str, sink: &mut dyn Sink) -> Result<Option<usize>,
 }
 
 /// The next policy of a list, of a folder or an organization, and where it ends.
-fn above(rest: &str, at: usize) -> Option<(String, Vec<Selector>, usize)> {
+fn above(rest: &str, at: usize) -> Option<(String, Vec<Selector>, Vec<Bound>, usize)> {
     let next = rest.get(at..)?.trim_start().strip_prefix(',')?.trim_start();
     let (read, len) = policy(next).ok()??;
     let (id, kind) = (read.id.filled()?, read.kind.filled().filter(|kind| *kind != "project")?);
-    let of = selectors(&read.policy.as_ref()?.0.audit_configs.0);
-    Some((format!("{kind}s/{id}"), of, rest.len() - next.len() + len))
+    let policy = &read.policy.as_ref()?.0;
+    let of = selectors(&policy.audit_configs.0);
+    Some((format!("{kind}s/{id}"), of, bound(&policy.bindings), rest.len() - next.len() + len))
 }
 
 /// Largest policy in YAML that is read.

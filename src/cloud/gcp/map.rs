@@ -258,7 +258,7 @@ pub(super) fn review(permission: &str, scope: &str) -> Option<&'static str> {
     let held = matches!(known.support(permission), Some(Support::NotSupported | Support::Unlisted))
         || (project && known.organization_only(permission))
         || !super::package::definable(scope);
-    held.then_some("review")
+    (held && !super::predefined::gives(permission, scope)).then_some("review")
 }
 
 fn numeric(id: &str) -> bool {

@@ -11,6 +11,7 @@ mod identity;
 mod map;
 mod name;
 mod package;
+mod predefined;
 mod readback;
 mod record;
 mod sheet;
@@ -134,8 +135,13 @@ impl Cloud for Gcp {
         Some(access_boundary::checked(wanted))
     }
 
+    fn alternatives(&self, who: &Subject<'_>, grants: &[Grant]) -> Option<Result<Vec<Document>, DoesNotFit>> {
+        catalog::predefined().map(|_| predefined::alternatives(who, grants))
+    }
+
     fn documents(&self, files: &[(String, String)]) -> Result<Vec<String>, String> {
-        readback::documents(files)
+        let known = |role: &str| catalog::predefined().and_then(|roles| roles.permissions(role));
+        readback::documents(files, &known)
     }
 
     fn evaluator(&self, documents: &[String]) -> Result<Box<dyn Evaluator>, String> {
@@ -156,6 +162,10 @@ impl Cloud for Gcp {
 
     fn neighbours(&self, action: &str) -> Vec<String> {
         catalog::gcp().neighbours(action)
+    }
+
+    fn ungivable(&self, action: &str, scope: &str) -> &'static str {
+        predefined::ungivable(action, scope)
     }
 
     fn keepable(&self, action: &str, on: Option<&Pattern>) -> Result<(), String> {
@@ -215,9 +225,7 @@ impl Cloud for Gcp {
     }
 
     fn level(&self, action: &str) -> &'static str {
-        let verb = action.rsplit('.').next().unwrap_or("");
-        let reads = ["get", "list", "search", "query", "read", "view"].iter().any(|v| verb.starts_with(v));
-        if reads { "read" } else { "write" }
+        if catalog::gcp::reads(action) { "read" } else { "write" }
     }
 }
 

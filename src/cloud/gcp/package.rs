@@ -1,7 +1,8 @@
 //! Grants into custom roles with their bindings: for each project or organization one role that holds on all of it, and
 //! one for each set of resources that a condition can name.
 
-use super::condition::{self, Part};
+use super::condition::{self, Condition, Part};
+use super::predefined;
 use crate::catalog;
 use crate::catalog::gcp::Support;
 use crate::cloud::Subject;
@@ -23,30 +24,41 @@ pub(super) fn package(who: &Subject<'_>, grants: &[Grant]) -> Result<Vec<Documen
     }
     let mut documents = Vec::new();
     for (scope, grants) in scopes {
-        for part in condition::parts(&grants) {
+        let (beyond, own): (Vec<&Grant>, Vec<&Grant>) =
+            grants.into_iter().partition(|grant| predefined::only(&grant.action, scope));
+        for part in condition::parts(&own) {
             documents.push(role(who, scope, &part)?);
+        }
+        for part in condition::parts(&beyond) {
+            documents.extend(predefined::documents(who, scope, &part, DocumentKind::Policy)?);
         }
     }
     Ok(documents)
 }
 
-/// What a custom role can hold there.
-fn holdable(scope: &str, permissions: &BTreeSet<&str>) -> Result<(), DoesNotFit> {
-    if !definable(scope) {
-        let used: Vec<&str> = permissions.iter().copied().collect();
-        let at = if scope.is_empty() { "a container the log does not name" } else { scope };
-        return Err(DoesNotFit::new(format!(
-            "{} was used on {at}, where no custom role can be defined",
-            used.join(", ")
-        )));
+/// A binding of one role.
+pub(super) struct Bind<'b> {
+    pub(super) who: &'b str,
+    pub(super) scope: &'b str,
+    pub(super) role: &'b str,
+    pub(super) condition: Option<&'b Condition>,
+}
+
+impl Bind<'_> {
+    /// As documents hold it.
+    pub(super) fn json(&self) -> serde_json::Value {
+        let mut binding = json!({ "resource": self.scope, "role": self.role, "members": [self.who] });
+        if let (Some(condition), Some(map)) = (self.condition, binding.as_object_mut()) {
+            let title = format!("{} as used", condition.kind);
+            map.insert("condition".to_owned(), json!({ "title": title, "expression": condition.expression }));
+        }
+        binding
     }
-    let mut refused = with(permissions, Support::NotSupported);
-    refused.extend(with(permissions, Support::Unlisted));
-    if !refused.is_empty() {
-        let text = format!("custom roles cannot hold {}: only a predefined role can", refused.join(", "));
-        return Err(DoesNotFit::new(text));
-    }
-    Ok(())
+}
+
+/// The project, folder or organization of a scope.
+pub(super) fn container(scope: &str) -> &str {
+    scope.split("/serviceAccounts/").next().unwrap_or(scope)
 }
 
 /// The permissions that custom roles support so.
@@ -56,7 +68,6 @@ fn with<'p>(permissions: &BTreeSet<&'p str>, support: Support) -> Vec<&'p str> {
 
 fn role(who: &Subject<'_>, scope: &str, part: &Part<'_>) -> Result<Document, DoesNotFit> {
     let permissions = &part.permissions;
-    holdable(scope, permissions)?;
     // A service account has no roles of its own: the role is its project's, the binding is on the account.
     let (parent, account) =
         scope.split_once("/serviceAccounts/").map_or((scope, None), |(p, a)| (p, Some(a)));
@@ -81,20 +92,14 @@ fn role(who: &Subject<'_>, scope: &str, part: &Part<'_>) -> Result<Document, Doe
         )));
     }
     let name = format!("{parent}/roles/{id}");
-    let mut value = json!({
+    let binding = Bind { who: who.principal, scope, role: &name, condition: part.condition.as_ref() };
+    let value = json!({
         "role": { "name": name, "title": title, "description": description, "stage": "GA",
                   "includedPermissions": permissions },
-        "binding": { "resource": scope, "role": name, "members": [who.principal] },
+        "binding": binding.json(),
     });
     let mut notes = Vec::new();
     if let Some(condition) = &part.condition {
-        if let Some(binding) = value.get_mut("binding").and_then(serde_json::Value::as_object_mut) {
-            let title = format!("{} as used", condition.kind);
-            binding.insert(
-                "condition".to_owned(),
-                json!({ "title": title, "expression": condition.expression }),
-            );
-        }
         notes.extend(condition.note.clone());
     } else if account.is_none() {
         notes.push(format!("holds on all of {scope}, not only on the resources that were used"));
@@ -115,10 +120,7 @@ fn role(who: &Subject<'_>, scope: &str, part: &Part<'_>) -> Result<Document, Doe
             id,
             effect: "Allow",
             actions: permissions.iter().map(|p| (*p).to_owned()).collect(),
-            resources: part.condition.as_ref().map_or_else(
-                || vec![scope.to_owned()],
-                |condition| condition.names.iter().cloned().collect(),
-            ),
+            resources: part.resources(scope),
             except: Vec::new(),
             conditions: Conditions::new(),
         }],

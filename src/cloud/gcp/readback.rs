@@ -6,14 +6,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Joins role files (named after the role's id, or holding its name) with the bindings that name them, and access
 /// boundaries with theirs. YAML or JSON.
-pub(super) fn documents(files: &[(String, String)]) -> Result<Vec<String>, String> {
+pub(super) fn documents(files: &[(String, String)], known: Known<'_>) -> Result<Vec<String>, String> {
     let mut all = Files::default();
     for (stem, text) in files {
         let value: Value = serde_saphyr::from_str(text).map_err(|e| format!("neither YAML nor JSON: {e}"))?;
         all.take(stem, value)?;
     }
-    all.joined()
+    all.joined(known)
 }
+
+/// The permissions of predefined roles that need no file.
+type Known<'k> = &'k dyn Fn(&str) -> Option<Vec<&'static str>>;
 
 /// What the files hold, sorted out.
 #[derive(Debug, Default)]
@@ -76,7 +79,7 @@ impl Files {
         }
     }
 
-    fn joined(mut self) -> Result<Vec<String>, String> {
+    fn joined(mut self, known: Known<'_>) -> Result<Vec<String>, String> {
         for (stem, mut policy) in self.boundaries {
             let name = policy.get("name").and_then(Value::as_str).unwrap_or(&stem).to_owned();
             let id = name.rsplit('/').next().unwrap_or(&name);
@@ -95,7 +98,11 @@ impl Files {
             let name = binding.get("role").and_then(Value::as_str).ok_or("a binding names no `role`")?;
             let id = name.rsplit('/').next().unwrap_or(name);
             // The name in full comes first: two projects may have roles of one id.
-            let Some(role) = self.roles.get(name).or_else(|| self.roles.get(id)) else {
+            let permissions = match self.roles.get(name).or_else(|| self.roles.get(id)) {
+                Some(role) => role.get("includedPermissions").cloned(),
+                None => known(name).map(|permissions| json!(permissions)),
+            };
+            let Some(permissions) = permissions else {
                 unknown.insert(name.to_owned());
                 continue;
             };
@@ -103,7 +110,6 @@ impl Files {
             if let Some(binding) = binding.as_object_mut() {
                 binding.insert("resource".to_owned(), json!(resource));
             }
-            let permissions = role.get("includedPermissions");
             self.whole.push(
                 json!({ "role": { "name": name, "includedPermissions": permissions }, "binding": binding }),
             );
@@ -111,7 +117,8 @@ impl Files {
         if !unknown.is_empty() {
             let names: Vec<String> = unknown.into_iter().collect();
             return Err(format!(
-                "no file holds the roles {}: add what `gcloud iam roles describe ROLE --format=json` prints for each",
+                "no file holds the roles {}: add what `gcloud iam roles describe ROLE --format=json` prints for each, or \
+                 import the predefined ones with `leastgrant catalog update --from`",
                 names.join(", ")
             ));
         }
@@ -131,11 +138,11 @@ mod tests {
         let role = ("lp".to_owned(), "title: \"x\"\nincludedPermissions:\n  - \"a.b.get\"\n".to_owned());
         let text = r#"{"resource":"projects/p","bindings":[{"role":"projects/p/roles/lp","members":["user:a@example.com"]}]}"#;
         let binding = ("lp.binding".to_owned(), text.to_owned());
-        let got = documents(&[role.clone(), binding.clone()]).unwrap();
+        let got = documents(&[role.clone(), binding.clone()], &|_| None).unwrap();
         assert!(got[0].contains("a.b.get") && got[0].contains("user:a@example.com"), "{got:?}");
-        assert!(documents(&[binding]).unwrap_err().contains("projects/p/roles/lp"));
-        assert!(documents(&[role]).unwrap_err().contains("without a binding"));
-        assert!(documents(&[("x".to_owned(), "- 1".to_owned())]).is_err());
+        assert!(documents(&[binding], &|_| None).unwrap_err().contains("projects/p/roles/lp"));
+        assert!(documents(&[role], &|_| None).unwrap_err().contains("without a binding"));
+        assert!(documents(&[("x".to_owned(), "- 1".to_owned())], &|_| None).is_err());
     }
 
     #[test]
@@ -145,7 +152,10 @@ mod tests {
             {"id":"7","type":"organization","policy":{"bindings":[{"role":"roles/viewer.x","members":["allUsers"],
              "condition":{"expression":"true"}}]}}]"#;
         let got =
-            documents(&[("r".to_owned(), roles.to_owned()), ("p".to_owned(), policies.to_owned())]).unwrap();
+            documents(&[("r".to_owned(), roles.to_owned()), ("p".to_owned(), policies.to_owned())], &|_| {
+                None
+            })
+            .unwrap();
         assert!(got[0].contains(r#"{"projects/p":["organizations/7"]}"#), "{got:?}");
         assert!(got[1].contains(r#""resource":"organizations/7""#) && got[1].contains("a.b.get"), "{got:?}");
         assert!(got[1].contains("condition"), "{got:?}");
@@ -157,8 +167,8 @@ mod tests {
         let binding = r#"{"policy":"organizations/7/locations/global/principalAccessBoundaryPolicies/pab",
             "target":{"principalSet":"//cloudresourcemanager.googleapis.com/organizations/7"}}"#;
         let files = [("pab".to_owned(), policy.to_owned()), ("bind".to_owned(), binding.to_owned())];
-        let got = documents(&files).unwrap();
+        let got = documents(&files, &|_| None).unwrap();
         assert!(got.len() == 1 && got[0].contains("principalSet"), "{got:?}");
-        assert!(!documents(&files[..1]).unwrap()[0].contains("bindings"));
+        assert!(!documents(&files[..1], &|_| None).unwrap()[0].contains("bindings"));
     }
 }
