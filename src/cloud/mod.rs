@@ -22,8 +22,43 @@ use crate::model::usage::{COLLAPSED, Level, Reading, Row};
 use crate::wire::frame::{Broken, Shape};
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use crate::wire::fingerprint::Wide;
+
+/// What stands for a record in all that is read of it but its time and its id: who acts, and what is called. Two records
+/// with the same calls come to the same, whoever acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Like {
+    /// Who acts.
+    pub actor: Wide,
+    /// What is called, by how much of the record decides it.
+    pub call: Wide,
+}
+
+/// What a sink knows of records like one at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// Nothing.
+    No,
+    /// That these parts of the record, as bits, decide as well.
+    Ask(u64),
+    /// All that is to be known.
+    All,
+}
+
 /// Where decoded records go.
 pub trait Sink {
+    /// What is known of records like this one.
+    fn known(&self, _like: &Like) -> Known {
+        Known::No
+    }
+    /// Takes a new record of which all is known; `leads` joins it to copies that stand back.
+    fn repeat(&mut self, _like: &Like, _at: Option<Timestamp>, _event: Option<&str>, _leads: Option<u64>) {}
+    /// What is told from now on is what a record comes to, until [`Sink::learn`].
+    fn watch(&mut self) {}
+    /// All records with one of these calls come to what was told since [`Sink::watch`]; with `idle`, because of who acts.
+    fn learn(&mut self, _actor: Wide, _calls: &[Wide], _idle: bool) {}
+    /// More of records with this call decides what they come to.
+    fn ask(&mut self, _call: Wide, _parts: u64) {}
     /// Counts a copy of a record that was taken already and returns false; otherwise true. `id` and `content` are
     /// hashes; a record without an id is always new.
     fn is_new(

@@ -1,5 +1,6 @@
 //! Amazon Web Services: CloudTrail in, IAM policies out.
 
+mod again;
 mod boundary;
 mod decided;
 mod denial;
@@ -12,6 +13,7 @@ mod loosen;
 mod condition;
 mod lifecycle;
 mod map;
+mod meaning;
 mod namer;
 mod package;
 mod pieces;
@@ -63,6 +65,9 @@ impl Cloud for Aws {
     }
 
     fn read(&self, rest: &str, sink: &mut dyn Sink) -> Result<usize, Broken> {
+        if let Some(len) = again::read(rest, sink) {
+            return Ok(len);
+        }
         let (record, len) = frame::value::<Record<'_>>(rest)?;
         take(&record, rest.get(..len).unwrap_or(rest), sink, Form::Delivered);
         Ok(len)
@@ -233,7 +238,7 @@ impl Cloud for Aws {
     }
 
     fn means(&self, action: &str, resource: &str) -> bool {
-        statement::may_apply(action, resource)
+        meaning::may_apply(action, resource)
     }
 
     fn pasted(&self, message: &str) -> Option<Denial> {

@@ -46,6 +46,7 @@ impl<'a> Ctx<'a> {
 
     /// The answer, parsed when first asked for; one that is nested too deep names nothing.
     pub(super) fn response(&self) -> &Leaves<'a> {
+        self.record.answered.set(true);
         self.response
             .get_or_init(|| crate::wire::leaves::of_answer(self.record.response_elements).unwrap_or_default())
     }

@@ -34,15 +34,14 @@ impl Namer<'_, '_> {
     }
 
     /// Hand-written fills for a placeholder of this type and action, those for this very action first.
-    pub(super) fn fills(&self, var: &str) -> impl Iterator<Item = &'static Fill> {
-        let fits = |fill: &&Fill| {
+    pub(super) fn fills<'s>(&'s self, var: &'s str) -> impl Iterator<Item = &'static Fill> + 's {
+        let fits = move |fill: &&Fill| {
             fill.placeholder == var
                 && (fill.actions.is_empty() || fill.actions.iter().any(|a| a == self.action.name))
         };
         let fills = catalog::aws().fills.get(&self.resource.full).map_or(&[][..], Vec::as_slice);
-        let mut fills: Vec<&Fill> = fills.iter().filter(fits).collect();
-        fills.sort_by_key(|fill| fill.actions.is_empty());
-        fills.into_iter()
+        let own = fills.iter().filter(fits).filter(|fill| !fill.actions.is_empty());
+        own.chain(fills.iter().filter(fits).filter(|fill| fill.actions.is_empty()))
     }
 
     pub(super) fn by_hand(&self, var: &str) -> Vec<(String, String)> {
@@ -151,6 +150,11 @@ impl Namer<'_, '_> {
         }
         let ids = &catalog::aws().ids;
         let kind = |value: &str| {
+            // Every prefix ends in a dash: most values have no id behind their last one.
+            let (_, last) = value.rsplit_once('-')?;
+            if !(8..=17).contains(&last.len()) || !last.bytes().all(|b| b.is_ascii_hexdigit()) {
+                return None;
+            }
             let id = ids.iter().find(|id| value.starts_with(&id.prefix))?;
             let rest = value.strip_prefix(id.prefix.as_str())?;
             let made = (8..=17).contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_hexdigit());
