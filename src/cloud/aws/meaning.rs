@@ -9,21 +9,25 @@ use crate::model::pattern::Pattern;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
 
+/// Whether resource texts may stand for something of a type, by service, place of the type, and text: it holds whatever the
+/// grants are.
+pub(super) type Kinds = FxHashMap<(&'static str, usize), FxHashMap<String, bool>>;
+
 /// Which actions of some grants mean anything on which of their resources: asked once for each pair, and of the catalog
 /// once for each type.
-pub(super) struct Asked<'n> {
+pub(super) struct Asked<'n, 'k> {
     names: &'n Names<'n>,
     meanings: Vec<Option<Meaning>>,
     /// By action, then by resource.
     answers: Vec<Option<bool>>,
-    kinds: FxHashMap<(&'static str, usize, usize), bool>,
+    kinds: &'k mut Kinds,
 }
 
-impl<'n> Asked<'n> {
-    pub(super) fn new(names: &'n Names<'n>) -> Self {
+impl<'n, 'k> Asked<'n, 'k> {
+    pub(super) fn new(names: &'n Names<'n>, kinds: &'k mut Kinds) -> Self {
         let (actions, resources) = (names.actions.len(), names.resources.len());
         let meanings = std::iter::repeat_with(|| None).take(actions).collect();
-        Self { names, meanings, answers: vec![None; actions * resources], kinds: FxHashMap::default() }
+        Self { names, meanings, answers: vec![None; actions * resources], kinds }
     }
 
     /// Whether none of the actions means anything on those resources, beside the ones they share.
@@ -44,9 +48,15 @@ impl<'n> Asked<'n> {
         }
         let Some(meaning) = self.meanings.get_mut(action) else { return true };
         let meaning = meaning.get_or_insert_with(|| Meaning::of(self.names.action(action)));
-        let kinds = &mut self.kinds;
+        let kinds = &mut *self.kinds;
         let applies = meaning.on(self.names.resource(resource), |service, at, text| {
-            *kinds.entry((service.prefix, at, resource)).or_insert_with(|| is_kind(service, at, text))
+            let known = kinds.entry((service.prefix, at)).or_default();
+            if let Some(known) = known.get(text) {
+                return *known;
+            }
+            let is = is_kind(service, at, text);
+            known.insert(text.to_owned(), is);
+            is
         });
         if let Some(answer) = self.answers.get_mut(place) {
             *answer = Some(applies);

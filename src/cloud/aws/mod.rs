@@ -27,7 +27,7 @@ mod tags;
 mod take;
 mod trail;
 
-use super::{Cloud, Evaluator, Lifecycle, Logging, Piece, Reach, Sink, Step, Subject, Token};
+use super::{Cloud, Evaluator, Lifecycle, Logging, Piece, Reach, Scales, Sink, Step, Subject, Token};
 use crate::catalog;
 use crate::catalog::user::Provenance;
 use crate::model::coverage::{Access, Plane};
@@ -97,6 +97,10 @@ impl Cloud for Aws {
         packing: &Packing,
     ) -> Result<Vec<Document>, DoesNotFit> {
         package::package(who, grants, layout, packing)
+    }
+
+    fn scales<'g>(&'g self, _who: &'g Subject<'g>, grants: &'g [Grant]) -> Scales<'g> {
+        package::scales(grants)
     }
 
     fn loosenings(&self, grants: &[Grant]) -> Vec<Step> {

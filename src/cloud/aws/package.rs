@@ -1,13 +1,15 @@
 //! Statements into IAM policy documents that fit.
 
 use super::layout::Pool;
-use super::statement::{self, Reads, digest, prefix, service_group, statements};
-use crate::cloud::Subject;
+use super::meaning::Kinds;
+use super::statement::{self, Ask, Reads, asks, digest, prefix, service_group, statements};
+use crate::cloud::{Scales, Subject};
 use crate::model::document::{Document, DocumentKind, DoesNotFit, Layout, Packing, Statement};
-use crate::model::grant::Grant;
+use crate::model::grant::{Grant, On};
 use crate::model::identity::Kind;
-use crate::model::pattern::Pattern;
+use rustc_hash::FxHashSet;
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Characters of a customer managed policy, white space not counted (IAM quotas).
@@ -25,6 +27,9 @@ pub(super) fn package(
     layout: &[Layout],
     packing: &Packing,
 ) -> Result<Vec<Document>, DoesNotFit> {
+    if layout.is_empty() {
+        return fresh(who, grants, packing);
+    }
     let mut pool = Pool::new(grants);
     let limit = if layout.len() < 2 { single_limit(who.kind, packing) } else { POLICY_LIMIT };
     let standing = pool.standing(layout, |statements| length(statements) <= limit);
@@ -34,7 +39,7 @@ pub(super) fn package(
         return fresh(who, grants, packing);
     }
     let taken = standing.iter().flat_map(|d| &d.statements).map(|s| s.id.clone()).collect();
-    let new = statements(&pool.rest(), Reads::ByGroup, &taken);
+    let new = statements(&asks(pool.rest()), Reads::ByGroup, &taken, &mut Kinds::default());
     match add(who, standing, new, packing) {
         Ok(documents) if documents.len() <= written => Ok(documents),
         Ok(_) => fresh(who, grants, packing),
@@ -45,10 +50,10 @@ pub(super) fn package(
 
 /// Documents without regard to former ones.
 fn fresh(who: &Subject<'_>, grants: &[Grant], packing: &Packing) -> Result<Vec<Document>, DoesNotFit> {
-    let grants: Vec<&Grant> = grants.iter().collect();
+    let (asks, mut kinds) = (asks(grants), Kinds::default());
     let single = single_limit(who.kind, packing);
-    if packing.inline || at_least(&grants) <= single {
-        let together = statements(&grants, Reads::Together, &BTreeSet::new());
+    if packing.inline || at_least(&asks) <= single {
+        let together = statements(&asks, Reads::Together, &BTreeSet::new(), &mut kinds);
         let size = length(&together);
         if size <= single {
             return Ok(vec![limited(who, who.slug.to_owned(), together, single)]);
@@ -59,15 +64,48 @@ fn fresh(who: &Subject<'_>, grants: &[Grant], packing: &Packing) -> Result<Vec<D
             )));
         }
     }
-    split(who, statements(&grants, Reads::ByGroup, &BTreeSet::new()), packing)
+    split(who, statements(&asks, Reads::ByGroup, &BTreeSet::new(), &mut kinds), packing)
 }
 
-/// Characters that no document with these grants can do without: each action and each resource stands in it once.
-fn at_least(grants: &[&Grant]) -> usize {
-    let actions: BTreeSet<&str> = grants.iter().map(|grant| grant.action.as_str()).collect();
-    let resources: BTreeSet<&Pattern> = grants.iter().filter_map(|grant| grant.on.pattern()).collect();
-    let texts = actions.into_iter().map(quoted);
-    texts.chain(resources.into_iter().map(|pattern| quoted(&pattern.to_string()))).sum()
+/// Weighs what [`fresh`] would write, wherever it is attached.
+pub(super) fn scales(grants: &[Grant]) -> Scales<'_> {
+    let written: Vec<String> = grants.iter().map(statement::resource).collect();
+    let mut kinds = Kinds::default();
+    Box::new(move |opened| {
+        // Grants that have become one are one.
+        let mut first = FxHashSet::default();
+        let mut asks = Vec::with_capacity(grants.len());
+        for (at, (grant, written)) in grants.iter().zip(&written).enumerate() {
+            let written = match opened.get(&at) {
+                Some(pattern) => Cow::Owned(pattern.to_string()),
+                None => Cow::Borrowed(written.as_str()),
+            };
+            let alone = grant.on == On::Service;
+            if first.insert((grant.action.as_str(), grant.scope.as_str(), alone, written.clone())) {
+                asks.push(Ask::of(grant, written));
+            }
+        }
+        weigh(&asks, &mut kinds)
+    })
+}
+
+fn weigh(asks: &[Ask<'_>], kinds: &mut Kinds) -> usize {
+    if at_least(asks) <= POLICY_LIMIT {
+        let together = length(&statements(asks, Reads::Together, &BTreeSet::new(), kinds));
+        if together <= POLICY_LIMIT {
+            return together;
+        }
+    }
+    let filled = filled(statements(asks, Reads::ByGroup, &BTreeSet::new(), kinds));
+    let sizes = || filled.iter().map(|document| document.size);
+    if sizes().any(|size| size > POLICY_LIMIT) { usize::MAX } else { sizes().sum() }
+}
+
+/// Characters that no document for this can do without: each action and each resource stands in it once.
+fn at_least(asks: &[Ask<'_>]) -> usize {
+    let actions: FxHashSet<&str> = asks.iter().map(|ask| ask.action).collect();
+    let resources: FxHashSet<&str> = asks.iter().map(|ask| ask.resource.as_ref()).collect();
+    [actions, resources].into_iter().map(|texts| texts.into_iter().map(quoted).sum::<usize>()).sum()
 }
 
 /// Characters of a document that stands alone.
@@ -217,29 +255,50 @@ fn one_or_many(values: &[String]) -> Value {
     }
 }
 
+/// A document as it is filled.
+struct Filled {
+    groups: Vec<String>,
+    statements: Vec<Statement>,
+    size: usize,
+}
+
 /// Fills documents with whole service groups; a group that is too large alone is cut by statements.
+fn filled(statements: Vec<Statement>) -> Vec<Filled> {
+    let mut groups: BTreeMap<String, Vec<Statement>> = BTreeMap::new();
+    for statement in statements {
+        groups.entry(group_of(&statement)).or_default().extend(cut(statement));
+    }
+    let mut all: Vec<Filled> = Vec::new();
+    for (group, statements) in groups {
+        let size = length(&statements);
+        let joined = |last: &Filled| last.size + 1 + size - length(&[]);
+        match all.last_mut().filter(|last| joined(last) <= POLICY_LIMIT) {
+            Some(last) => {
+                last.size = joined(last);
+                last.groups.push(group);
+                last.statements.extend(statements);
+            }
+            None => all.extend(halves(statements).into_iter().map(|(statements, size)| Filled {
+                groups: vec![group.clone()],
+                statements,
+                size,
+            })),
+        }
+    }
+    all
+}
+
+/// Documents for new statements.
 fn split(
     who: &Subject<'_>,
     statements: Vec<Statement>,
     packing: &Packing,
 ) -> Result<Vec<Document>, DoesNotFit> {
-    let mut groups: BTreeMap<String, Vec<Statement>> = BTreeMap::new();
-    for statement in statements {
-        groups.entry(group_of(&statement)).or_default().extend(cut(statement));
-    }
-    let mut filled: Vec<(Vec<String>, Vec<Statement>)> = Vec::new();
-    for (group, statements) in groups {
-        let joined = filled.last().map(|(_, last)| [last.as_slice(), &statements].concat());
-        if let (Some(joined), Some(last)) = (joined.filter(|all| fits(all)), filled.last_mut()) {
-            *last = ([last.0.as_slice(), &[group]].concat(), joined);
-        } else {
-            filled.extend(halves(statements).into_iter().map(|part| (vec![group.clone()], part)));
-        }
-    }
-    let total: usize = filled.iter().map(|(_, s)| length(s)).sum();
-    check(total, filled.iter().map(|(_, s)| s.as_slice()), POLICY_LIMIT, packing)?;
+    let filled = filled(statements);
+    let total: usize = filled.iter().map(|document| document.size).sum();
+    check(total, filled.iter().map(|document| document.statements.as_slice()), POLICY_LIMIT, packing)?;
     let mut names = BTreeSet::new();
-    let documents = filled.into_iter().enumerate().map(|(at, (groups, mut statements))| {
+    let documents = filled.into_iter().enumerate().map(|(at, Filled { groups, mut statements, .. })| {
         // By its first group alone, so that what joins or leaves a document renames none; no slug has a dot.
         let group = groups.first().filter(|_| at > 0);
         let mut name = group.map_or_else(|| who.slug.to_owned(), |group| format!("{}.{group}", who.slug));
@@ -278,18 +337,18 @@ fn fits(statements: &[Statement]) -> bool {
     length(statements) <= POLICY_LIMIT
 }
 
-/// Statements in as few documents as their order allows.
-fn halves(statements: Vec<Statement>) -> Vec<Vec<Statement>> {
-    let mut filled: Vec<Vec<Statement>> = Vec::new();
+/// Statements in as few documents as their order allows, with the size of each.
+fn halves(statements: Vec<Statement>) -> Vec<(Vec<Statement>, usize)> {
+    let mut filled: Vec<(Vec<Statement>, usize)> = Vec::new();
     for statement in statements {
-        if let Some(last) = filled.last_mut() {
-            last.push(statement.clone());
-            if fits(last) {
-                continue;
+        let more = statement_length(&statement);
+        match filled.last_mut().filter(|(_, size)| size + 1 + more <= POLICY_LIMIT) {
+            Some((last, size)) => {
+                last.push(statement);
+                *size += 1 + more;
             }
-            last.pop();
+            None => filled.push((vec![statement], length(&[]) + more)),
         }
-        filled.push(vec![statement]);
     }
     filled
 }

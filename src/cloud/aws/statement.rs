@@ -3,11 +3,12 @@
 //! Statements are joined only where that allows nothing new: an action means something only on the resource types that IAM
 //! knows for it, so actions of different types may share a statement with the resources of all of them.
 
-use super::meaning::Asked;
+use super::meaning::{Asked, Kinds};
 use crate::catalog;
 use crate::model::document::{Conditions, Statement};
 use crate::model::grant::{Grant, On};
 use crate::wire::fingerprint;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Condition key → values.
@@ -38,31 +39,54 @@ struct Purpose<'g> {
 /// The texts of some grants, sorted, so that places compare as texts do.
 pub(super) struct Names<'g> {
     pub(super) actions: Vec<&'g str>,
-    pub(super) resources: Vec<String>,
+    pub(super) resources: Vec<&'g str>,
+}
+
+/// What of a grant its statement is made from.
+#[derive(Clone, Debug)]
+pub(super) struct Ask<'g> {
+    pub(super) action: &'g str,
+    when: &'g When,
+    pub(super) resource: Cow<'g, str>,
+    /// The action has no resource level.
+    alone: bool,
+}
+
+impl<'g> Ask<'g> {
+    /// A grant whose resource is `written` so.
+    pub(super) fn of(grant: &'g Grant, written: Cow<'g, str>) -> Self {
+        let alone = grant.on == On::Service;
+        Self { action: &grant.action, when: &grant.when, resource: written, alone }
+    }
+}
+
+/// What each of some grants asks for.
+pub(super) fn asks<'g>(grants: impl IntoIterator<Item = &'g Grant>) -> Vec<Ask<'g>> {
+    grants.into_iter().map(|grant| Ask::of(grant, resource(grant).into())).collect()
 }
 
 impl<'g> Names<'g> {
-    fn of(grants: &[&'g Grant]) -> (Self, Vec<String>) {
-        let written: Vec<String> = grants.iter().map(|grant| resource(grant)).collect();
-        let mut actions: Vec<&str> = grants.iter().map(|grant| grant.action.as_str()).collect();
-        let mut resources = written.clone();
+    fn of(asks: &'g [Ask<'_>]) -> Self {
+        let mut actions: Vec<&str> = asks.iter().map(|ask| ask.action).collect();
+        let mut resources: Vec<&str> = asks.iter().map(|ask| ask.resource.as_ref()).collect();
         actions.sort_unstable();
         actions.dedup();
         resources.sort_unstable();
         resources.dedup();
-        (Self { actions, resources }, written)
+        Self { actions, resources }
     }
 
     pub(super) fn action(&self, at: usize) -> &'g str {
         self.actions.get(at).copied().unwrap_or("")
     }
 
-    pub(super) fn resource(&self, at: usize) -> &str {
-        self.resources.get(at).map_or("", String::as_str)
+    pub(super) fn resource(&self, at: usize) -> &'g str {
+        self.resources.get(at).copied().unwrap_or("")
     }
 }
 
-fn resource(grant: &Grant) -> String {
+/// A grant's resource as a statement writes it.
+pub(super) fn resource(grant: &Grant) -> String {
     match &grant.on {
         On::Service => "*".to_owned(),
         On::Resource(pattern) => pattern.to_string(),
@@ -78,12 +102,17 @@ pub(super) enum Reads {
     ByGroup,
 }
 
-/// Statements for the grants, named apart from those `taken`, in reading order.
-pub(super) fn statements(grants: &[&Grant], reads: Reads, taken: &BTreeSet<String>) -> Vec<Statement> {
-    let (names, written) = Names::of(grants);
+/// Statements for what is asked, named apart from those `taken`, in reading order.
+pub(super) fn statements(
+    asks: &[Ask<'_>],
+    reads: Reads,
+    taken: &BTreeSet<String>,
+    kinds: &mut Kinds,
+) -> Vec<Statement> {
+    let names = Names::of(asks);
     let mut joined: Vec<Purpose<'_>> = Vec::new();
-    let mut asked = Asked::new(&names);
-    for purpose in purposes(grants, &names, &written, reads) {
+    let mut asked = Asked::new(&names, kinds);
+    for purpose in purposes(asks, &names, reads) {
         match joined.iter_mut().find(|known| known.admits(&purpose, &mut asked)) {
             Some(known) => known.take(purpose),
             None => joined.push(purpose),
@@ -96,19 +125,14 @@ pub(super) fn statements(grants: &[&Grant], reads: Reads, taken: &BTreeSet<Strin
 }
 
 /// Groups of actions with the very same resources and conditions.
-fn purposes<'g>(
-    grants: &[&'g Grant],
-    names: &Names<'g>,
-    written: &[String],
-    reads: Reads,
-) -> Vec<Purpose<'g>> {
+fn purposes<'g>(asks: &'g [Ask<'_>], names: &Names<'g>, reads: Reads) -> Vec<Purpose<'g>> {
     let read: Vec<bool> = names.actions.iter().map(|action| is_read(action)).collect();
     let mut by_action: BTreeMap<(&'g str, bool, &'g When, usize), BTreeSet<usize>> = BTreeMap::new();
-    for (grant, resource) in grants.iter().zip(written) {
-        let service = if grant.on == On::Service { "" } else { prefix(&grant.action) };
-        let action = names.actions.binary_search(&grant.action.as_str()).unwrap_or_default();
-        let resource = names.resources.binary_search(resource).unwrap_or_default();
-        let key = (service, read.get(action) == Some(&true), &grant.when, action);
+    for ask in asks {
+        let service = if ask.alone { "" } else { prefix(ask.action) };
+        let action = names.actions.binary_search(&ask.action).unwrap_or_default();
+        let resource = names.resources.binary_search(&ask.resource.as_ref()).unwrap_or_default();
+        let key = (service, read.get(action) == Some(&true), ask.when, action);
         by_action.entry(key).or_default().insert(resource);
     }
     let mut groups: BTreeMap<Group<'g>, BTreeSet<usize>> = BTreeMap::new();
@@ -151,7 +175,7 @@ pub(super) fn service_group(service: &str) -> &'static str {
 
 impl Purpose<'_> {
     /// Whether the two can stand together and still mean what each of them means.
-    fn admits(&self, other: &Self, asked: &mut Asked<'_>) -> bool {
+    fn admits(&self, other: &Self, asked: &mut Asked<'_, '_>) -> bool {
         let alone = |purpose: &Self| purpose.services.contains("");
         self.family == other.family
             && self.reads == other.reads
