@@ -127,7 +127,7 @@ impl Memo {
         }
     }
 
-    pub(super) fn learn(&mut self, actor: Wide, calls: &[Wide], idle: bool) {
+    pub(super) fn learn(&mut self, actor: Wide, key: Wide, idle: bool) {
         let Some(watch) = self.watch.take().filter(|watch| !watch.void) else { return };
         let (Some((cloud, sighted)), Some(comes)) = (watch.sighted, watch.comes) else { return };
         let who = match (&comes, watch.user) {
@@ -148,11 +148,9 @@ impl Memo {
         let comes = if idle { Comes::Unread } else { comes };
         let grants = matches!(&comes, Comes::Uses(uses) if uses.iter().any(|used| used.outcome.grants()));
         let call = Arc::new(Call { cloud, sighted, comes, grants });
-        for key in calls {
-            let unread = matches!(call.comes, Comes::Unread);
-            if !(unread && matches!(self.calls.get(key), Some(Entry::Call(_)))) {
-                self.calls.insert(*key, Entry::Call(Arc::clone(&call)));
-            }
+        let unread = matches!(call.comes, Comes::Unread);
+        if !(unread && matches!(self.calls.get(&key), Some(Entry::Call(_)))) {
+            self.calls.insert(key, Entry::Call(call));
         }
     }
 }
@@ -240,7 +238,7 @@ mod tests {
         if let Some(watch) = &mut memo.watch {
             (watch.comes, watch.user) = (Some(comes), user);
         }
-        memo.learn(like.actor, &[like.call], idle);
+        memo.learn(like.actor, like.call, idle);
     }
 
     #[test]
@@ -265,7 +263,7 @@ mod tests {
         memo.sighted("aws", Some(0));
         memo.skipped(Skip::Unmapped, None);
         memo.void();
-        memo.learn(like("eve", "odd").actor, &[like("eve", "odd").call], false);
+        memo.learn(like("eve", "odd").actor, like("eve", "odd").call, false);
         assert_eq!(memo.known(&like("eve", "odd")), Known::No);
         memo.ask(like("", "more").call, 5);
         assert_eq!(memo.known(&like("eve", "more")), Known::Ask(5));

@@ -27,8 +27,8 @@ impl Sink for Worker<'_> {
         }
     }
 
-    fn learn(&mut self, actor: Wide, calls: &[Wide], idle: bool) {
-        self.0.memo.learn(actor, calls, idle);
+    fn learn(&mut self, actor: Wide, call: Wide, idle: bool) {
+        self.0.memo.learn(actor, call, idle);
     }
 
     fn ask(&mut self, call: Wide, parts: u64) {

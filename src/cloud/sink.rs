@@ -38,8 +38,8 @@ pub trait Sink {
     fn repeat(&mut self, _like: &Like, _at: Option<Timestamp>, _event: Option<&str>, _leads: Option<u64>) {}
     /// What is told from now on is what a record comes to, until [`Sink::learn`].
     fn watch(&mut self) {}
-    /// All records with one of these calls come to what was told since [`Sink::watch`]; with `idle`, because of who acts.
-    fn learn(&mut self, _actor: Wide, _calls: &[Wide], _idle: bool) {}
+    /// All records with this call come to what was told since [`Sink::watch`]; with `idle`, because of who acts.
+    fn learn(&mut self, _actor: Wide, _call: Wide, _idle: bool) {}
     /// More of records with this call decides what they come to.
     fn ask(&mut self, _call: Wide, _parts: u64) {}
     /// Counts a copy of a record that was taken already and returns false; otherwise true. `id` and `content` are

@@ -124,8 +124,8 @@ impl Sink for Counted<'_> {
     fn watch(&mut self) {
         self.sink.watch();
     }
-    fn learn(&mut self, actor: Wide, calls: &[Wide], idle: bool) {
-        self.sink.learn(actor, calls, idle);
+    fn learn(&mut self, actor: Wide, call: Wide, idle: bool) {
+        self.sink.learn(actor, call, idle);
     }
     fn ask(&mut self, call: Wide, parts: u64) {
         self.sink.ask(call, parts);

@@ -19,6 +19,8 @@ use std::cell::RefCell;
 
 /// The answer decides as well: a bit of [`Known::Ask`].
 const ANSWER: u64 = 1;
+/// So does the whole of who calls.
+const CALLER: u64 = 2;
 
 /// Members that are plain texts, in the order of [`Parts::texts`].
 const TEXTS: [&str; 17] = [
@@ -102,14 +104,14 @@ pub(super) fn read(rest: &str, sink: &mut dyn Sink) -> Option<usize> {
             Ok::<_, Odd>((parts, like))
         })
         .ok()?;
-    let mut known = sink.known(&like);
-    let first = like.call;
-    if let Known::Ask(_) = known {
-        like.call = parts.with_answer(first);
+    let before = sink.known(&like);
+    let (mut known, first) = (before, like.call);
+    if let Known::Ask(more) = known {
+        like.call = parts.with(first, more);
         known = sink.known(&like);
     }
     if known != Known::All {
-        return parts.slowly(sink, &like, first);
+        return parts.slowly(sink, &like, first, before);
     }
     let text = |at: usize| parts.texts.get(at).copied().flatten().filter(|text| !text.is_empty());
     let at = text(TIME).and_then(Timestamp::parse);
@@ -236,13 +238,20 @@ impl<'a> Parts<'a> {
         Like { actor, call }
     }
 
-    /// The call where the answer decides as well.
-    fn with_answer(&self, call: Wide) -> Wide {
-        call.and(Wide::of(self.answer.unwrap_or("").as_bytes()))
+    /// The call where these parts decide as well.
+    fn with(&self, call: Wide, parts: u64) -> Wide {
+        let mut call = call.and(Wide::of(&parts.to_le_bytes()));
+        if parts & ANSWER != 0 {
+            call = call.and(Wide::of(self.answer.unwrap_or("").as_bytes()));
+        }
+        if parts & CALLER != 0 {
+            call = call.and(self.identity.map_or(call, |(_, seen)| seen.hash));
+        }
+        call
     }
 
     /// Parses and maps the record, and lets the sink remember what it comes to.
-    fn slowly(&self, sink: &mut dyn Sink, like: &Like, first: Wide) -> Option<usize> {
+    fn slowly(&self, sink: &mut dyn Sink, like: &Like, first: Wide, known: Known) -> Option<usize> {
         let record = self.record().ok()?;
         let content = || self.print;
         if take::not_a_call(&record).is_some() {
@@ -251,12 +260,15 @@ impl<'a> Parts<'a> {
         }
         sink.watch();
         let idle = taken(&record, &content, sink, Form::Delivered);
-        if record.answered.get() {
-            sink.ask(first, ANSWER);
-            sink.learn(like.actor, &[self.with_answer(first)], idle);
-        } else {
-            sink.learn(like.actor, &[first], idle);
+        let asked = if let Known::Ask(parts) = known { parts } else { 0 };
+        let parts = asked
+            | if record.answered.get() { ANSWER } else { 0 }
+            | if record.named.get() { CALLER } else { 0 };
+        let call = if parts == 0 { first } else { self.with(first, parts) };
+        if parts != asked {
+            sink.ask(first, parts);
         }
+        sink.learn(like.actor, call, idle);
         Some(self.len)
     }
 
@@ -311,7 +323,6 @@ fn salt(identity: &str) -> Result<Wide, Odd> {
     let identity = identity.0;
     let arn = identity.arn.or_empty();
     let partition = arn.strip_prefix("arn:").and_then(|rest| rest.split(':').next());
-    let user = arn.contains(":user/").then_some(arn);
     let own_role = arn.ends_with("/AWSCloudFormation").then_some("");
     let all = [
         identity.kind.get(),
@@ -319,7 +330,6 @@ fn salt(identity: &str) -> Result<Wide, Odd> {
         identity.invoked_by.get(),
         identity.identity_provider.get(),
         partition,
-        user,
         own_role,
     ];
     let one = |text: Option<&str>| text.map_or(Wide::of(b"\xff"), |text| Wide::of(text.as_bytes()));

@@ -74,6 +74,9 @@ pub(super) struct Record<'a> {
     /// Whether the answer was looked at for what it names.
     #[serde(skip)]
     pub(super) answered: Cell<bool>,
+    /// Whether the caller's own name was.
+    #[serde(skip)]
+    pub(super) named: Cell<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -66,6 +66,7 @@ impl<'a> Ctx<'a> {
         let path = steps.next().unwrap_or("");
         let filters: Vec<&str> = steps.collect();
         if path == "caller.user" {
+            self.record.named.set(true);
             let arn = self.record.user_identity.0.arn.or_empty();
             return arn.split_once(":user/").map(|(_, name)| Cow::Borrowed(name)).into_iter().collect();
         }
