@@ -64,6 +64,12 @@ impl Filter {
             && self.until.is_none_or(|edge| day <= edge.day(newest))
     }
 
+    /// Whether there is a window at all; without one, nobody needs to know on which day a use was.
+    #[must_use]
+    pub fn has_window(&self) -> bool {
+        self.since.is_some() || self.until.is_some()
+    }
+
     /// Whether a record passes everything but the window.
     #[must_use]
     pub fn takes(&self, cloud: &str, principal: &str, account: &str, region: &str) -> bool {

@@ -10,6 +10,7 @@ mod denials;
 pub mod holdings;
 pub mod intern;
 pub mod line;
+mod memo;
 mod pending;
 mod observe;
 mod table;
@@ -33,6 +34,7 @@ use denials::Denials;
 use holdings::Holdings;
 use intern::{Interner, Sym, translate};
 use line::Line;
+use memo::Memo;
 use observe::Observer;
 use pending::Pending;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -66,6 +68,7 @@ struct Key {
     via: Sym,
     rule: Sym,
     exempt: Option<&'static str>,
+    /// Where there is a window; otherwise days are not told apart.
     day: Day,
 }
 
@@ -124,6 +127,7 @@ pub struct Shard {
     observer: Observer,
     bystanders: Bystanders,
     holdings: Holdings,
+    memo: Memo,
     /// Where every record went.
     pub tally: Tally,
 }
@@ -153,6 +157,7 @@ impl Shard {
             observer: Observer::default(),
             bystanders: Bystanders::default(),
             holdings: Holdings::default(),
+            memo: Memo::default(),
             tally: Tally::default(),
         }
     }
@@ -174,7 +179,7 @@ impl Shard {
             via: self.texts.sym(reading.via.as_deref().unwrap_or("")),
             rule: self.texts.sym(&used.rule),
             exempt: line::exempt(reading, used),
-            day: reading.at.day(),
+            day: if self.rules.filter.has_window() { reading.at.day() } else { Day::UNKNOWN },
         }
     }
 

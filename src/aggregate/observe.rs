@@ -5,7 +5,8 @@ use crate::config::Filter;
 use crate::model::coverage::{Access, Class, Declaration, Observations, Place, Plane, Sighting};
 use crate::model::time::{Day, Timestamp};
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::collections::BTreeSet;
+use smallvec::SmallVec;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A service in one account and region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -16,44 +17,44 @@ struct At {
     service: Sym,
 }
 
-/// Where the record at hand stands.
-#[derive(Clone, Copy, Debug)]
-struct Here {
+/// All that a record says of the log but its day.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Sight {
     at: At,
+    kinds: SmallVec<[(Plane, Access); 2]>,
     expected: Option<At>,
-    day: Day,
+    aggregated: bool,
+    truncated: bool,
+    history: bool,
 }
 
-/// How many records are odd in a way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Odd {
-    Aggregated,
-    Truncated,
-}
+/// A [`Sight`] as a number.
+pub(super) type Sighted = u32;
 
 /// Counters of one shard, with texts of their own.
 #[derive(Debug, Default)]
 pub(super) struct Observer {
     texts: Interner,
-    here: Option<Here>,
-    classes: FxHashMap<(At, Plane, Access, Day), u64>,
-    days: FxHashSet<(&'static str, Sym, Day)>,
-    uses: FxHashSet<(Sym, At, Day)>,
-    expected: FxHashMap<(At, Day), u64>,
-    odd: FxHashMap<(Odd, Day), u64>,
-    /// Whether any record of the account, and any of a full log, was seen.
-    full: FxHashMap<(&'static str, Sym), bool>,
+    /// What the record at hand says.
+    here: Option<(Sighted, Day)>,
+    known: FxHashMap<Sight, Sighted>,
+    sights: Vec<Sight>,
+    /// Records.
+    counts: FxHashMap<(Sighted, Day), u64>,
+    /// Who used what records are about.
+    uses: FxHashSet<(Sym, Sighted, Day)>,
     declared: BTreeSet<Declaration>,
 }
 
 impl Observer {
     fn at(&mut self, cloud: &'static str, seen: &Sighting<'_>, service: &str) -> At {
         // Records of one file mostly share account and region.
-        if let Some(Here { at, .. }) = self.here
+        if let Some(Sight { at, .. }) = self.here.and_then(|(last, _)| self.sights.get(last as usize))
             && at.cloud == cloud
             && self.texts.text(at.account) == seen.account
             && self.texts.text(at.region) == seen.region
         {
+            let at = *at;
             let same = self.texts.text(at.service) == service;
             return if same { at } else { At { service: self.texts.sym(service), ..at } };
         }
@@ -66,38 +67,63 @@ impl Observer {
     }
 
     /// Counts a record, unless the filter leaves its account or region out.
-    pub(super) fn see(&mut self, filter: &Filter, cloud: &'static str, seen: &Sighting<'_>) {
+    pub(super) fn see(
+        &mut self,
+        filter: &Filter,
+        cloud: &'static str,
+        seen: &Sighting<'_>,
+    ) -> Option<Sighted> {
         if !filter.takes_place(cloud, seen.account, seen.region) {
             self.here = None;
-            return;
+            return None;
         }
-        let day = seen.at.unwrap_or(Timestamp::UNKNOWN).day();
         let at = self.at(cloud, seen, seen.service);
         let expected = seen.expects.map(|service| self.at(cloud, seen, service));
-        self.here = Some(Here { at, expected, day });
-        for (plane, access) in seen.kinds {
-            *self.classes.entry((at, *plane, *access, day)).or_default() += 1;
+        let sight = Sight {
+            at,
+            expected,
+            kinds: seen.kinds.iter().copied().collect(),
+            aggregated: seen.aggregated,
+            truncated: seen.truncated,
+            history: seen.history,
+        };
+        let sighted = self.number(sight);
+        self.again(sighted, seen.at.unwrap_or(Timestamp::UNKNOWN).day());
+        Some(sighted)
+    }
+
+    fn number(&mut self, sight: Sight) -> Sighted {
+        if let Some(known) = self.known.get(&sight) {
+            return *known;
         }
-        self.days.insert((cloud, at.account, day));
-        if let Some(expected) = expected {
-            *self.expected.entry((expected, day)).or_default() += 1;
-        }
-        for (odd, is) in [(Odd::Aggregated, seen.aggregated), (Odd::Truncated, seen.truncated)] {
-            if is {
-                *self.odd.entry((odd, day)).or_default() += 1;
-            }
-        }
-        *self.full.entry((cloud, at.account)).or_default() |= !seen.history;
+        let next = Sighted::try_from(self.sights.len()).unwrap_or(Sighted::MAX);
+        self.sights.push(sight.clone());
+        self.known.insert(sight, next);
+        next
+    }
+
+    /// Counts a record that says what one before it said.
+    pub(super) fn again(&mut self, sighted: Sighted, day: Day) {
+        self.here = Some((sighted, day));
+        *self.counts.entry((sighted, day)).or_default() += 1;
     }
 
     /// Says who used what the record at hand is about.
     pub(super) fn used_by(&mut self, principal: &str) {
-        let Some(here) = self.here else { return };
         let principal = self.texts.sym(principal);
-        self.uses.insert((principal, here.at, here.day));
-        if let Some(expected) = here.expected {
-            self.uses.insert((principal, expected, here.day));
+        self.used_by_known(principal);
+    }
+
+    /// The same for a principal that was named before.
+    pub(super) fn used_by_known(&mut self, principal: Sym) {
+        if let Some((sighted, day)) = self.here {
+            self.uses.insert((principal, sighted, day));
         }
+    }
+
+    /// The symbol of a principal here.
+    pub(super) fn principal(&mut self, principal: &str) -> Sym {
+        self.texts.sym(principal)
     }
 
     /// Takes a declaration.
@@ -111,18 +137,16 @@ impl Observer {
         let t = |sym: Sym| translate(&map, sym);
         let place =
             |at: At| At { account: t(at.account), region: t(at.region), service: t(at.service), ..at };
-        other.classes.into_iter().for_each(|((at, plane, access, day), n)| {
-            *self.classes.entry((place(at), plane, access, day)).or_default() += n;
+        let theirs = other.sights.into_iter().map(|sight| {
+            let expected = sight.expected.map(place);
+            self.number(Sight { at: place(sight.at), expected, ..sight })
         });
-        self.days.extend(other.days.into_iter().map(|(cloud, account, day)| (cloud, t(account), day)));
-        self.uses.extend(other.uses.into_iter().map(|(who, at, day)| (t(who), place(at), day)));
-        other.expected.into_iter().for_each(|((at, day), n)| {
-            *self.expected.entry((place(at), day)).or_default() += n;
+        let numbers: Vec<Sighted> = theirs.collect();
+        let number = |sighted: Sighted| numbers.get(sighted as usize).copied().unwrap_or(Sighted::MAX);
+        other.counts.into_iter().for_each(|((sighted, day), n)| {
+            *self.counts.entry((number(sighted), day)).or_default() += n;
         });
-        other.odd.into_iter().for_each(|(key, n)| *self.odd.entry(key).or_default() += n);
-        other.full.into_iter().for_each(|((cloud, account), full)| {
-            *self.full.entry((cloud, t(account))).or_default() |= full;
-        });
+        self.uses.extend(other.uses.into_iter().map(|(who, sighted, day)| (t(who), number(sighted), day)));
         self.declared.extend(other.declared);
     }
 
@@ -136,27 +160,33 @@ impl Observer {
             service: text(at.service),
         };
         let mut all = Observations { declared: self.declared, ..Observations::default() };
-        self.classes.iter().filter(|((.., day), _)| keeps(*day)).for_each(|((at, plane, access, _), n)| {
-            let class = Class { place: place(at), plane: *plane, access: *access };
-            *all.classes.entry(class).or_default() += n;
+        // Whether any record of the account, and any of a full log, was seen.
+        let mut full: BTreeMap<(&'static str, String), bool> = BTreeMap::new();
+        for ((sighted, day), n) in self.counts.iter().map(|(key, n)| (*key, *n)).collect::<BTreeMap<_, _>>() {
+            let Some(sight) = self.sights.get(sighted as usize) else { continue };
+            let account = (sight.at.cloud, text(sight.at.account));
+            *full.entry(account.clone()).or_default() |= !sight.history;
+            if !keeps(day) {
+                continue;
+            }
+            for (plane, access) in &sight.kinds {
+                let class = Class { place: place(&sight.at), plane: *plane, access: *access };
+                *all.classes.entry(class).or_default() += n;
+            }
+            all.days.entry(account).or_default().extend(day.known());
+            if let Some(expected) = &sight.expected {
+                *all.expected.entry(place(expected)).or_default() += n;
+            }
+            all.aggregated += if sight.aggregated { n } else { 0 };
+            all.truncated += if sight.truncated { n } else { 0 };
+        }
+        self.uses.iter().filter(|(.., day)| keeps(*day)).for_each(|(who, sighted, _)| {
+            let Some(sight) = self.sights.get(*sighted as usize) else { return };
+            let places = all.uses.entry(text(*who)).or_default();
+            places.insert(place(&sight.at));
+            places.extend(sight.expected.as_ref().map(place));
         });
-        self.days.iter().filter(|(.., day)| keeps(*day)).for_each(|(cloud, account, day)| {
-            let days = all.days.entry((*cloud, text(*account))).or_default();
-            days.extend(day.known());
-        });
-        self.uses.iter().filter(|(.., day)| keeps(*day)).for_each(|(who, at, _)| {
-            all.uses.entry(text(*who)).or_default().insert(place(at));
-        });
-        self.expected.iter().filter(|((_, day), _)| keeps(*day)).for_each(|((at, _), n)| {
-            *all.expected.entry(place(at)).or_default() += n;
-        });
-        self.odd.iter().filter(|((_, day), _)| keeps(*day)).for_each(|((odd, _), n)| match odd {
-            Odd::Aggregated => all.aggregated += n,
-            Odd::Truncated => all.truncated += n,
-        });
-        self.full.iter().filter(|(_, full)| !**full).for_each(|((cloud, account), _)| {
-            all.history.insert((*cloud, text(*account)));
-        });
+        all.history = full.into_iter().filter(|(_, full)| !full).map(|(account, _)| account).collect();
         all
     }
 }

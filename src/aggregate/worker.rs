@@ -2,7 +2,7 @@
 
 use super::pending::Pending;
 use super::{Key, Line, Shard, dedup, sensitive};
-use crate::cloud::Sink;
+use crate::cloud::{Known, Like, Sink, Wide};
 use crate::model::coverage::{Declaration, Sighting};
 use crate::model::identity::Vouched;
 use crate::model::tally::Skip;
@@ -13,6 +13,28 @@ use crate::model::usage::{Outcome, Reading};
 pub struct Worker<'s>(pub &'s mut Shard);
 
 impl Sink for Worker<'_> {
+    fn known(&self, like: &Like) -> Known {
+        self.0.memo.known(like)
+    }
+
+    fn repeat(&mut self, like: &Like, at: Option<Timestamp>, event: Option<&str>, leads: Option<u64>) {
+        self.0.repeat(like, at, event, leads);
+    }
+
+    fn watch(&mut self) {
+        if self.0.remembers() {
+            self.0.memo.watch();
+        }
+    }
+
+    fn learn(&mut self, actor: Wide, call: Wide, idle: bool) {
+        self.0.memo.learn(actor, call, idle);
+    }
+
+    fn ask(&mut self, call: Wide, parts: u64) {
+        self.0.memo.ask(call, parts);
+    }
+
     fn is_new(
         &mut self,
         id: Option<u64>,
@@ -38,10 +60,12 @@ impl Sink for Worker<'_> {
     }
 
     fn sighting(&mut self, cloud: &'static str, seen: &Sighting<'_>) {
-        self.0.observer.see(&self.0.rules.filter, cloud, seen);
+        let sighted = self.0.observer.see(&self.0.rules.filter, cloud, seen);
+        self.0.memo.sighted(cloud, sighted);
     }
 
     fn declare(&mut self, declaration: Declaration) {
+        self.0.memo.void();
         self.0.observer.declare(declaration);
     }
 
@@ -53,6 +77,7 @@ impl Sink for Worker<'_> {
         if !shard.rules.filter.takes(cloud, &reading.actor.principal, &reading.account, &reading.region) {
             let learned = !shard.rules.intent.exclude.iter().any(|entry| entry.matches(reading));
             shard.bystanders.take(cloud, reading, learned);
+            shard.memo.void();
             return self.skip(Some(reading.at), reading.event.as_deref(), Skip::Filtered, "");
         }
         let withheld = shard.withhold(reading);
@@ -62,6 +87,7 @@ impl Sink for Worker<'_> {
         }
         let principal = shard.principal(reading);
         let keys: Vec<Key> = reading.uses.iter().map(|used| shard.key(reading, principal, used)).collect();
+        shard.remember(reading, principal, &keys);
         let lines = if shard.lines.is_some() { Line::of(cloud, reading) } else { Vec::new() };
         let join = reading.join.unwrap_or_default();
         shard.leading.extend(join.leads.into_iter().flatten());
@@ -86,6 +112,7 @@ impl Sink for Worker<'_> {
 
     fn beside(&mut self, cloud: &'static str, reading: &Reading<'_>) {
         let shard = &mut *self.0;
+        shard.memo.void();
         shard.cloud = cloud;
         if !shard.rules.filter.takes(cloud, &reading.actor.principal, &reading.account, &reading.region) {
             return;
@@ -95,6 +122,7 @@ impl Sink for Worker<'_> {
     }
 
     fn refused(&mut self, cloud: &'static str, reading: &Reading<'_>) {
+        self.0.memo.void();
         if self.0.rules.filter.takes(cloud, &reading.actor.principal, &reading.account, &reading.region) {
             self.0.denials.take(cloud, reading);
         }
@@ -103,16 +131,18 @@ impl Sink for Worker<'_> {
     fn skip(&mut self, at: Option<Timestamp>, event: Option<&str>, why: Skip, detail: &str) {
         let shard = &mut *self.0;
         shard.tally.skip(at.map(Timestamp::day), why, 1);
-        if why == Skip::Unmapped {
-            let what = shard.texts.sym(detail);
+        let what = (why == Skip::Unmapped).then(|| shard.texts.sym(detail));
+        if let Some(what) = what {
             *shard.unmapped.entry(what).or_default() += 1;
         }
+        shard.memo.skipped(why, what);
         if let Some(lines) = &mut shard.lines {
             lines.push(Line::skipped(at, event, why.as_str()));
         }
     }
 
     fn unknown(&mut self, what: &str) {
+        self.0.memo.void();
         let sym = self.0.texts.sym(what);
         *self.0.unmapped.entry(sym).or_default() += 1;
     }
@@ -122,6 +152,7 @@ impl Sink for Worker<'_> {
     }
 
     fn malformed(&mut self, event: Option<&str>) {
+        self.0.memo.void();
         self.0.tally.malformed += 1;
         if let Some(lines) = &mut self.0.lines {
             lines.push(Line::skipped(None, event, "malformed"));

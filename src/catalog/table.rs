@@ -3,7 +3,7 @@
 //! One sorted text; a service is parsed when first asked for. Lines: `S prefix name`, `K key…`,
 //! `R type template|… keys`, `A action level type*,… keys`, tab separated, trailing empty columns left out.
 
-use super::template::Template;
+use super::template::{Template, own_part};
 use crate::wire::leaves::normal;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -52,6 +52,8 @@ pub struct ResourceType {
     pub full: String,
     /// Its name as parameters are called: lower-case letters and digits.
     pub kind: String,
+    /// The part of its name before the first slash, written alike.
+    pub head: String,
     /// ARN templates, usually one.
     pub templates: Vec<Template>,
 }
@@ -60,12 +62,12 @@ impl ResourceType {
     /// Whether `arn` is of the form of this type, also where another type fits it better.
     #[must_use]
     pub fn fits(&self, arn: &str) -> bool {
-        self.fit(arn).is_some()
+        self.fit(arn, own_part(arn)).is_some()
     }
 
     /// How well `arn` fits: literal characters shared with the best template.
-    fn fit(&self, arn: &str) -> Option<usize> {
-        self.templates.iter().filter_map(|t| t.matches(arn)).max()
+    fn fit(&self, arn: &str, own: Option<&str>) -> Option<usize> {
+        self.templates.iter().filter_map(|t| t.matches_own(arn, own)).max()
     }
 }
 
@@ -120,16 +122,18 @@ impl Service {
     /// The type whose template fits `arn` best; the index is that of [`Service::types`].
     #[must_use]
     pub fn type_of(&self, arn: &str) -> Option<usize> {
+        let own = own_part(arn);
         let fits = self.types.iter().enumerate();
-        let fits = fits.filter_map(|(at, resource)| Some((resource.fit(arn)?, std::cmp::Reverse(at))));
+        let fits = fits.filter_map(|(at, resource)| Some((resource.fit(arn, own)?, std::cmp::Reverse(at))));
         fits.max().map(|(_, std::cmp::Reverse(at))| at)
     }
 
     /// Whether no type of the service fits `arn` better than the one at `at`; several may have the same template.
     #[must_use]
     pub fn is_type(&self, at: usize, arn: &str) -> bool {
-        let Some(own) = self.types.get(at).and_then(|resource| resource.fit(arn)) else { return false };
-        self.types.iter().all(|resource| resource.fit(arn).is_none_or(|other| other <= own))
+        let part = own_part(arn);
+        let Some(own) = self.types.get(at).and_then(|resource| resource.fit(arn, part)) else { return false };
+        self.types.iter().all(|resource| resource.fit(arn, part).is_none_or(|other| other <= own))
     }
 }
 
@@ -188,7 +192,8 @@ fn parse(block: &'static str) -> Service {
         if kind == "R" {
             let templates = second.split('|').map(Template::parse).collect();
             let (full, kind) = (format!("{prefix}:{name}"), normal(name));
-            service.types.push(ResourceType { name, full, kind, templates });
+            let head = normal(name.split('/').next().unwrap_or(""));
+            service.types.push(ResourceType { name, full, kind, head, templates });
         } else if kind == "A" {
             let types = third.split(',').filter_map(|t| type_ref(&service.types, t)).collect();
             let keys =

@@ -20,6 +20,8 @@ pub struct Template {
     own: Vec<(&'static str, String)>,
     /// Literal characters.
     literal: usize,
+    /// What a name must have right behind its fifth colon: told before anything else is compared.
+    first: Option<&'static str>,
 }
 
 /// Placeholders that are the same in every template.
@@ -52,7 +54,8 @@ impl Template {
             |name: &str| normal(name.trim_end_matches("WithPath").trim_end_matches("WithoutLeadingSlash"));
         let own = own.map(|name| (name, core(name))).collect();
         let literal = parts.iter().map(|p| if let Part::Text(t) = p { t.len() } else { 0 }).sum();
-        Self { parts, own, literal }
+        let first = first(&parts);
+        Self { parts, own, literal, first }
     }
 
     /// The service that stands in the template, where it is no placeholder.
@@ -96,8 +99,42 @@ impl Template {
     /// literal characters, the more specific the type.
     #[must_use]
     pub fn matches(&self, arn: &str) -> Option<usize> {
+        self.matches_own(arn, own_part(arn))
+    }
+
+    /// The same, where the name's [`own_part`] is known.
+    #[must_use]
+    pub fn matches_own(&self, arn: &str, own: Option<&str>) -> Option<usize> {
+        if let Some(first) = self.first
+            && !own?.starts_with(first)
+        {
+            return None;
+        }
         matches_from(&self.parts, arn).then_some(self.literal)
     }
+}
+
+/// What stands behind the fifth colon of an ARN.
+#[must_use]
+pub fn own_part(arn: &str) -> Option<&str> {
+    let (at, _) = arn.bytes().enumerate().filter(|(_, byte)| *byte == b':').nth(4)?;
+    arn.get(at + 1..)
+}
+
+/// The literal text behind the fifth colon, where nothing before it may hold a colon of its own.
+fn first(parts: &[Part]) -> Option<&'static str> {
+    let mut colons = 0;
+    for part in parts {
+        match part {
+            Part::Var(name) if [PARTITION, REGION, ACCOUNT].contains(name) => {}
+            Part::Var(_) => return None,
+            Part::Text(text) => match text.bytes().enumerate().filter(|(_, b)| *b == b':').nth(4 - colons) {
+                Some((at, _)) => return text.get(at + 1..),
+                None => colons += text.matches(':').count(),
+            },
+        }
+    }
+    None
 }
 
 fn literal(text: &'static str, parts: &mut Vec<Part>) {
@@ -146,6 +183,29 @@ mod tests {
         assert_eq!(index.matches("arn:aws:dynamodb:eu-central-1:111122223333:table/orders"), None);
         assert_eq!(table.matches("arn:aws:dynamodb:eu-central-1:111122223333:table/"), None);
         assert_eq!(table.own_vars().collect::<Vec<_>>(), ["TableName"]);
+    }
+
+    #[test]
+    fn what_is_told_at_first_is_what_would_be_told_at_last() {
+        let aws = crate::catalog::aws();
+        let services = aws.table.prefixes().filter_map(|prefix| aws.table.service(prefix));
+        let kinds: Vec<_> = services.flat_map(|service| &service.types).collect();
+        let filled = |template: &Template| template.fill(|name| Some(format!("{name}:x").into()));
+        let names: Vec<String> =
+            kinds.iter().flat_map(|kind| &kind.templates).step_by(37).filter_map(filled).collect();
+        let names = names.iter().map(String::as_str).chain([
+            "",
+            "arn:",
+            "a:b:c:d:e",
+            "arn:aws:s3:::b/k",
+            "arn:aws:s3:::*",
+        ]);
+        for name in names {
+            for template in kinds.iter().flat_map(|kind| &kind.templates) {
+                let slowly = matches_from(&template.parts, name).then_some(template.literal);
+                assert_eq!(template.matches(name), slowly, "{name} {template:?}");
+            }
+        }
     }
 
     #[test]

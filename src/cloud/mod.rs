@@ -5,61 +5,24 @@
 pub mod aws;
 pub mod gcp;
 mod piece;
+mod sink;
 
 pub use piece::Piece;
 
 use crate::catalog::user::Provenance;
 use crate::model::access_boundary::{AccessBoundary, Shown, Wanted};
-use crate::model::coverage::{Access, Declaration, Plane, Sighting};
+use crate::model::coverage::{Access, Plane};
 use crate::model::denial::{Advice, Denial};
 use crate::model::document::{Document, DoesNotFit, Layout, Packing};
 use crate::model::grant::{Grant, On};
-use crate::model::identity::{Disposition, Kind, Vouched};
+use crate::model::identity::{Disposition, Kind};
 use crate::model::pattern::Pattern;
-use crate::model::tally::Skip;
-use crate::model::time::Timestamp;
-use crate::model::usage::{COLLAPSED, Level, Reading, Row};
+use crate::model::usage::{COLLAPSED, Level, Row};
 use crate::wire::frame::{Broken, Shape};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Where decoded records go.
-pub trait Sink {
-    /// Counts a copy of a record that was taken already and returns false; otherwise true. `id` and `content` are
-    /// hashes; a record without an id is always new.
-    fn is_new(
-        &mut self,
-        id: Option<u64>,
-        content: &dyn Fn() -> u64,
-        at: Option<Timestamp>,
-        event: Option<&str>,
-    ) -> bool;
-    /// Counts a fresh record of an audit log, before anything else is said of it.
-    fn sighting(&mut self, cloud: &'static str, seen: &Sighting<'_>);
-    /// Takes what is declared to be logged.
-    fn declare(&mut self, declaration: Declaration);
-    /// Takes a record that proves uses.
-    fn reading(&mut self, cloud: &'static str, reading: &Reading<'_>);
-    /// Takes what a record that is counted proves of somebody else than its actor.
-    fn beside(&mut self, cloud: &'static str, reading: &Reading<'_>);
-    /// Takes what a record without uses says was refused; the record is counted by [`Sink::skip`].
-    fn refused(&mut self, cloud: &'static str, reading: &Reading<'_>);
-    /// Counts a record that proves none. `detail` says what was not understood, for `unmapped`.
-    fn skip(&mut self, at: Option<Timestamp>, event: Option<&str>, why: Skip, detail: &str);
-    /// Counts a permission that a record names but no rule knows.
-    fn unknown(&mut self, what: &str);
-    /// Counts a record of something else than an audit log.
-    fn stranger(&mut self, event: Option<&str>);
-    /// Counts a record that could not be understood.
-    fn malformed(&mut self, event: Option<&str>);
-    /// Condition keys that were asked for beside those that are always attested.
-    fn conditions(&self) -> &[String];
-    /// Learns how sessions of a principal come about.
-    fn link(&mut self, principal: &str, vouched: Vouched);
-    /// Learns what something holds that other records refer to: the names that fill a
-    /// [hole](crate::model::usage::Target::hole). None: it holds nothing. What is not `sure` is passed over where it leads
-    /// nowhere.
-    fn holds(&mut self, key: &str, values: &[String], sure: bool);
-}
+pub use crate::wire::fingerprint::Wide;
+pub use sink::{Known, Like, Sink};
 
 /// What one principal may do, as an evaluator reads it from documents.
 pub trait Evaluator {
@@ -113,6 +76,9 @@ pub trait Cloud: Sync {
         layout: &[Layout],
         packing: &Packing,
     ) -> Result<Vec<Document>, DoesNotFit>;
+    /// Weighs documents: characters of all that these grants need, some of them on other patterns, or the most there is where
+    /// they fit into none. For those who weigh often.
+    fn scales<'g>(&'g self, who: &'g Subject<'g>, grants: &'g [Grant]) -> Scales<'g>;
     /// Steps that would make these grants shorter.
     fn loosenings(&self, _grants: &[Grant]) -> Vec<Step> {
         Vec::new()
@@ -296,6 +262,9 @@ pub trait Cloud: Sync {
     /// Access level of an action, in words.
     fn level(&self, action: &str) -> &'static str;
 }
+
+/// Weighs the documents for some grants, those at the given places on the given patterns.
+pub type Scales<'g> = Box<dyn FnMut(&BTreeMap<usize, Pattern>) -> usize + 'g>;
 
 /// A way to make grants shorter.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,11 +1,12 @@
 //! Text into readings: finds the records, hands each to the cloud whose dialect it speaks, and says how the file ended.
 
-use crate::cloud::{Cloud, Sink};
+use crate::cloud::{Cloud, Known, Like, Sink};
 use crate::model::coverage::{Declaration, Sighting};
 use crate::model::identity::Vouched;
 use crate::model::tally::Skip;
 use crate::model::time::Timestamp;
 use crate::model::usage::Reading;
+use crate::wire::fingerprint::Wide;
 use crate::wire::frame::{self, Broken, End, Receiver, Shape};
 use std::cell::Cell;
 
@@ -114,6 +115,21 @@ struct Counted<'s> {
 }
 
 impl Sink for Counted<'_> {
+    fn known(&self, like: &Like) -> Known {
+        self.sink.known(like)
+    }
+    fn repeat(&mut self, like: &Like, at: Option<Timestamp>, event: Option<&str>, leads: Option<u64>) {
+        self.sink.repeat(like, at, event, leads);
+    }
+    fn watch(&mut self) {
+        self.sink.watch();
+    }
+    fn learn(&mut self, actor: Wide, call: Wide, idle: bool) {
+        self.sink.learn(actor, call, idle);
+    }
+    fn ask(&mut self, call: Wide, parts: u64) {
+        self.sink.ask(call, parts);
+    }
     fn is_new(
         &mut self,
         id: Option<u64>,

@@ -141,6 +141,13 @@ impl Pattern {
     /// Whether every name that `other` stands for is one of this pattern's.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
+        // Most pairs are told apart, or are the same, by what they begin with.
+        if !other.head().starts_with(self.head()) {
+            return false;
+        }
+        if self.is_exact() {
+            return other.is_exact() && self.head() == other.head();
+        }
         let (mine, theirs) = (self.units(), other.units());
         // Where the last `*` stands, and how much of `theirs` it has taken so far.
         let (mut p, mut a, mut retry) = (0, 0, None);
@@ -171,6 +178,16 @@ impl Pattern {
     /// Whether some name belongs to both patterns.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
+        let (mine, theirs) = (self.head(), other.head());
+        if !mine.starts_with(theirs) && !theirs.starts_with(mine) {
+            return false;
+        }
+        match (self.is_exact(), other.is_exact()) {
+            (true, true) => return mine == theirs,
+            (false, true) => return self.covers(other),
+            (true, false) => return other.covers(self),
+            (false, false) => {}
+        }
         let (mine, theirs) = (self.units(), other.units());
         // Which positions of `theirs` can be reached together with the current one of `mine`.
         let mut reached = vec![false; theirs.len() + 1];

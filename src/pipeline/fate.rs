@@ -3,7 +3,7 @@
 use super::former::covers;
 use super::plan::{Fate, Planning};
 use crate::cloud::{Cloud, Reach, Subject};
-use crate::model::document::{DocumentKind, DoesNotFit, Layout, Loosening, Packing};
+use crate::model::document::{DocumentKind, Layout, Loosening};
 use crate::model::grant::{Grant, On};
 use crate::model::identity::{Disposition, Kind, PrincipalUse};
 use crate::model::pattern::Pattern;
@@ -77,23 +77,12 @@ fn needed(grants: &[Grant]) -> Vec<Grant> {
 
 /// What could be loosened, by characters saved.
 fn table(cloud: &dyn Cloud, who: &Subject<'_>, grants: &[Grant]) -> Vec<Loosening> {
-    let anywhere = Packing { attachments: usize::MAX, free: 0, inline: false };
-    let size = |grants: &[Grant]| match cloud.package(who, grants, &[], &anywhere) {
-        Ok(documents) => documents.iter().map(|d| d.size.0).sum(),
-        Err(DoesNotFit { .. }) => usize::MAX,
-    };
-    let now = size(grants);
-    let steps = cloud.loosenings(grants).into_iter().map(|step| {
+    let mut weigh = cloud.scales(who, grants);
+    let steps = cloud.loosenings(grants);
+    let now = if steps.is_empty() { 0 } else { weigh(&BTreeMap::new()) };
+    let steps = steps.into_iter().map(|step| {
         let opened: BTreeMap<usize, Pattern> = step.opened.into_iter().collect();
-        let mut after: BTreeMap<(&str, &str, On), Grant> = BTreeMap::new();
-        for (at, grant) in grants.iter().enumerate() {
-            let on =
-                opened.get(&at).map_or_else(|| grant.on.clone(), |pattern| On::Resource(pattern.clone()));
-            let key = (grant.action.as_str(), grant.scope.as_str(), on.clone());
-            after.entry(key).or_insert_with(|| Grant { on, ..grant.clone() });
-        }
-        let after: Vec<Grant> = after.into_values().collect();
-        Loosening { saves: now.saturating_sub(size(&after)), step: step.name, breadth: step.breadth }
+        Loosening { saves: now.saturating_sub(weigh(&opened)), step: step.name, breadth: step.breadth }
     });
     let mut all: Vec<Loosening> = steps.filter(|loosening| loosening.saves > 0).collect();
     all.sort_by(|a, b| b.saves.cmp(&a.saves).then_with(|| a.step.cmp(&b.step)));

@@ -119,6 +119,7 @@ fn one(input: &Input, shard: &mut Shard) {
             shard.tally.bytes += content.text.len() as u64;
             let clouds: Vec<&'static dyn Cloud> = CLOUDS.to_vec();
             let decoded = decode::decode(&content.text, &clouds, &mut Worker(shard)).err();
+            source::recycle(content.text);
             content.problem.or(decoded)
         }
     };

@@ -9,7 +9,7 @@ use crate::model::grant::Grant;
 use crate::model::tally::Tally;
 use crate::model::usage::{Row, Seen};
 use crate::pipeline::{Bounded, Fate, Plan, Planning};
-use crate::previous::{self, Kept};
+use crate::previous::{self, Kept, MemoryFile};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -143,7 +143,8 @@ fn unused(grant: &Grant) -> Value {
 }
 
 /// What a later run needs to know: grants, where they stand, days.
-fn memory(usage: &Usage, plans: &[Plan<'_>], planning: &Planning) -> Value {
+#[must_use]
+pub fn memory(usage: &Usage, plans: &[Plan<'_>], planning: &Planning) -> MemoryFile {
     let partial = !usage.tally.unreadable.is_empty();
     let all = plans.iter().map(|plan| {
         let before = planning.memory.of(plan.who.cloud, &plan.who.id);
@@ -161,7 +162,7 @@ fn memory(usage: &Usage, plans: &[Plan<'_>], planning: &Planning) -> Value {
         Kept { who: &plan.who, slug: &plan.slug, sensitive, grants, layout, doubted: plan.doubted }
     });
     let worth = |kept: &Kept<'_>| !kept.grants.is_empty() || !kept.sensitive.is_empty();
-    serde_json::to_value(previous::file(all.filter(worth))).unwrap_or_default()
+    previous::file(all.filter(worth))
 }
 
 /// Every entry of the intent file, and what it did.
@@ -214,7 +215,7 @@ fn catalogs(usage: &Usage) -> Value {
     Value::Object(all.collect())
 }
 
-/// The whole manifest. The files of former runs that this one did not write: those that must go, and others.
+/// The whole manifest but its [`memory`]. The files of former runs that this one did not write: those that must go, and others.
 #[must_use]
 pub fn manifest(
     usage: &Usage,
@@ -239,7 +240,6 @@ pub fn manifest(
         "intent": decisions(usage, plans, planning),
         "findings": findings(plans),
         "notes": notes,
-        "memory": memory(usage, plans, planning),
     });
     if let Some(map) = manifest.as_object_mut().filter(|_| !sets.is_empty()) {
         map.insert("access_boundaries".to_owned(), super::access_boundary::all(sets));
@@ -249,12 +249,16 @@ pub fn manifest(
 
 /// The manifest as it is written: for people, but for the memory, which stands on one line.
 #[must_use]
-pub fn text(mut manifest: Value) -> String {
-    let memory = manifest.as_object_mut().and_then(|map| map.remove("memory"));
-    let pretty = format!("{manifest:#}");
-    let Some(memory) = memory else { return pretty + "\n" };
-    let open = pretty.trim_end().trim_end_matches('}').trim_end();
-    format!("{open},\n  \"memory\": {memory}\n}}\n")
+pub fn text(manifest: &Value, memory: Option<&MemoryFile>) -> String {
+    let mut text = format!("{manifest:#}");
+    let memory = memory.and_then(|memory| serde_json::to_string(memory).ok());
+    if let Some(memory) = memory {
+        text.truncate(text.trim_end_matches('}').trim_end().len());
+        text.push_str(",\n  \"memory\": ");
+        text.push_str(&memory);
+        text.push_str("\n}");
+    }
+    text + "\n"
 }
 
 /// The review file of one principal: what the log shows but no document should hold unseen.

@@ -271,7 +271,6 @@ impl Redactor {
     pub fn manifest(&self, manifest: Value) -> Value {
         let mut manifest = self.value(manifest);
         if let Some(map) = manifest.as_object_mut().filter(|_| self.on) {
-            map.shift_remove("memory");
             map.insert("redacted".to_owned(), json!(true));
             let lists = ["principals", "tally"].map(|key| map.get_mut(key).map(Value::take));
             let [mut principals, mut tally] = lists;

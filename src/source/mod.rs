@@ -97,6 +97,11 @@ impl Input {
     }
 }
 
+/// Takes a text back that is no longer needed: its memory serves the next file of this thread.
+pub fn recycle(text: String) {
+    inflate::recycle(text.into_bytes());
+}
+
 /// UTF-8 without its byte order mark; what is no UTF-8 is replaced, so that one bad name loses nothing else.
 fn to_text(bytes: Vec<u8>) -> String {
     let mut text = match String::from_utf8(bytes) {

@@ -7,6 +7,9 @@ use crate::model::grant::{Grant, On, Widening};
 use crate::model::pattern::{Part, Pattern};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The machine-made parts of each name that can be used; asked once for each.
+type Parts = BTreeMap<String, Vec<Token>>;
+
 /// What names have in common: their text, with the recogniser's id in place of each machine-made part.
 type Shape = Vec<String>;
 
@@ -24,7 +27,7 @@ pub(super) fn tokens(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
     }
     let made = types_made(draft);
     let mut replaced: BTreeMap<(String, bool), Option<(Pattern, String)>> = BTreeMap::new();
-    let kin = kin(draft, ctx);
+    let (kin, parts) = kin(draft, ctx);
     let (standing, new): (Vec<Grant>, Vec<Grant>) =
         std::mem::take(&mut draft.grants).into_iter().partition(|grant| ctx.stands(grant));
     let among = new.len();
@@ -33,9 +36,10 @@ pub(super) fn tokens(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
     for (at, grant) in grants.iter_mut().enumerate() {
         let Some(name) = literal(grant) else { continue };
         let exact = ctx.cloud.stays_exact(&name);
-        let Some(family) = kin.get(&shape(&name, &usable(&name, exact, ctx))) else { continue };
+        let Some(tokens) = parts.get(&name) else { continue };
+        let Some(family) = kin.get(&shape(&name, tokens)) else { continue };
         let key = (name.clone(), exact);
-        let found = replaced.entry(key).or_insert_with(|| pattern(&name, exact, family, draft, ctx, &made));
+        let found = replaced.entry(key).or_insert_with(|| pattern(&name, tokens, family, draft, ctx, &made));
         if let Some((pattern, reason)) = found
             && draft.refused(ctx, &grant.action, pattern).is_none()
             && (at < among || made_new.contains(&(grant.action.clone(), pattern.clone())))
@@ -78,8 +82,8 @@ fn usable(name: &str, exact: bool, ctx: &Ctx<'_>) -> Vec<Token> {
 }
 
 /// All names by shape, those of former runs too. A part that needs more samples than there are stays as it is.
-fn kin(draft: &Draft<'_>, ctx: &Ctx<'_>) -> BTreeMap<Shape, Kin> {
-    let mut all: BTreeMap<Shape, Kin> = BTreeMap::new();
+fn kin(draft: &Draft<'_>, ctx: &Ctx<'_>) -> (BTreeMap<Shape, Kin>, Parts) {
+    let (mut all, mut parts): (BTreeMap<Shape, Kin>, Parts) = Default::default();
     for name in draft.grants.iter().chain(ctx.memory).filter_map(literal).collect::<BTreeSet<String>>() {
         let tokens = usable(&name, ctx.cloud.stays_exact(&name), ctx);
         if tokens.is_empty() {
@@ -90,9 +94,10 @@ fn kin(draft: &Draft<'_>, ctx: &Ctx<'_>) -> BTreeMap<Shape, Kin> {
         for (token, values) in tokens.iter().zip(&mut kin.values) {
             values.insert(name.get(token.span.0..token.span.1).unwrap_or("").to_owned());
         }
-        kin.names.insert(name);
+        kin.names.insert(name.clone());
+        parts.insert(name, tokens);
     }
-    all
+    (all, parts)
 }
 
 fn shape(name: &str, tokens: &[Token]) -> Shape {
@@ -110,20 +115,16 @@ fn shape(name: &str, tokens: &[Token]) -> Shape {
 /// The pattern that takes the place of a name, and why; none where something speaks against it.
 fn pattern(
     name: &str,
-    exact: bool,
+    usable: &[Token],
     kin: &Kin,
     draft: &Draft<'_>,
     ctx: &Ctx<'_>,
     made: &BTreeSet<Pattern>,
 ) -> Option<(Pattern, String)> {
     // Different values at that place: two digests behind one date are no series of dates.
-    let enough = |(token, values): &(Token, &BTreeSet<String>)| values.len() >= token.samples;
-    let tokens: Vec<Token> = usable(name, exact, ctx)
-        .into_iter()
-        .zip(&kin.values)
-        .filter(enough)
-        .map(|(token, _)| token)
-        .collect();
+    let enough = |(token, values): &(&Token, &BTreeSet<String>)| values.len() >= token.samples;
+    let tokens = usable.iter().zip(&kin.values).filter(enough).map(|(token, _)| token.clone());
+    let tokens: Vec<Token> = tokens.collect();
     if tokens.is_empty() {
         return None;
     }

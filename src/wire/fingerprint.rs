@@ -3,8 +3,67 @@
 //! The same record is delivered compact by one exporter and pretty-printed, with its keys sorted, by another. The
 //! fingerprint is a sum over the record's strings and literals, each bound to the keys that lead to it.
 
+use super::members::Value;
 use smallvec::SmallVec;
-use std::hash::Hasher;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::LazyLock;
+
+/// A hash wide enough to stand for what was hashed. Its keys are the process's own: nobody can write a log in which two
+/// texts have one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Wide(u64, u64);
+
+static KEYS: LazyLock<[u64; 4]> = LazyLock::new(|| std::array::from_fn(|_| RandomState::new().hash_one(0)));
+
+fn fold(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves of a product")]
+    let (low, high) = (product as u64, (product >> 64) as u64);
+    low ^ high
+}
+
+impl Wide {
+    /// The hash of some bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        let [k0, k1, k2, k3] = *KEYS;
+        let (mut a, mut b) = (k0 ^ bytes.len() as u64, k1.wrapping_add(bytes.len() as u64));
+        let mut take = |chunk: &[u8; 16]| {
+            let (low, high) = chunk.split_at(8);
+            let word = |half: &[u8]| half.first_chunk::<8>().map_or(0, |half| u64::from_le_bytes(*half));
+            let (x, y) = (word(low), word(high));
+            a = fold(a ^ x, k2 ^ y);
+            b = fold(b.rotate_left(29) ^ y, k3 ^ x);
+        };
+        let mut chunks = bytes.chunks_exact(16);
+        for chunk in chunks.by_ref() {
+            if let Some(chunk) = chunk.first_chunk::<16>() {
+                take(chunk);
+            }
+        }
+        let rest = chunks.remainder();
+        if !rest.is_empty() {
+            let mut last = [0u8; 16];
+            last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+            take(&last);
+        }
+        Self(fold(a ^ k1, b ^ k2), fold(b ^ k0, a ^ k3))
+    }
+
+    /// This hash and another, in this order.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let [k0, k1, k2, k3] = *KEYS;
+        let (a, b) = (fold(self.0 ^ k0, other.0 ^ k1), fold(self.1 ^ k2, other.1 ^ k3));
+        Self(a ^ self.1.rotate_left(17), b.wrapping_add(other.0) ^ self.0.rotate_left(41))
+    }
+
+    /// A part of it, to find a place in a table by.
+    #[must_use]
+    pub fn low(self) -> u64 {
+        self.0
+    }
+}
 
 /// Hash of one piece of text, stable within a run.
 #[must_use]
@@ -30,9 +89,24 @@ fn mix(mut x: u64) -> u64 {
 /// The fingerprint of one JSON value given as text.
 #[must_use]
 pub fn of_json(json: &str) -> u64 {
+    of_value(0, json)
+}
+
+/// What a member adds to the fingerprint of the record it stands in: that is the sum over its members.
+#[must_use]
+pub fn of_member(key: &str, value: Value<'_>) -> u64 {
+    let path = join(0, hash(key));
+    match value {
+        Value::Plain(text) => join(path, hash(text)),
+        Value::Json(json) => of_value(path, json),
+    }
+}
+
+/// The fingerprint of a value that `path` leads to.
+fn of_value(path: u64, json: &str) -> u64 {
     let bytes = json.as_bytes();
     // `place` is the path to the object or list at hand, `last` the path to the value that comes next.
-    let (mut sum, mut last, mut at) = (0u64, 0u64, 0usize);
+    let (mut sum, mut last, mut at) = (0u64, path, 0usize);
     let mut place = 0u64;
     let mut outer: SmallVec<[u64; 16]> = SmallVec::new();
     while let Some(&byte) = bytes.get(at) {
@@ -111,6 +185,26 @@ mod tests {
         let pretty =
             "{\n \"d\": \"\\u003c/\\u00e9\",\n \"b\": { \"c\": [ 1, true, null ] },\n \"a\": \"x\" }";
         assert_eq!(of_json(compact), of_json(pretty));
+    }
+
+    #[test]
+    fn members_add_up_to_their_record() {
+        let text = r#"{"a":"x","b":{"c":[1,true,{"d":"\u003c"}]},"e":"a\"b","n":null,"f":[]}"#;
+        let mut members = super::super::members::Members::of(text).unwrap();
+        let mut sum = 0u64;
+        while let Some(key) = members.key().unwrap() {
+            sum = sum.wrapping_add(of_member(key, members.value().unwrap()));
+        }
+        assert_eq!(sum, of_json(text));
+    }
+
+    #[test]
+    fn wide_hashes_tell_texts_apart() {
+        let texts = ["", "\0", "a", "a\0", "0123456789abcdef", "0123456789abcdef\0", "0123456789abcdeg"];
+        let hashes: Vec<Wide> = texts.iter().map(|text| Wide::of(text.as_bytes())).collect();
+        let apart: std::collections::BTreeSet<Wide> = hashes.iter().copied().collect();
+        assert_eq!(apart.len(), texts.len());
+        assert_ne!(hashes[2].and(hashes[3]), hashes[3].and(hashes[2]));
     }
 
     #[test]

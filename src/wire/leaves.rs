@@ -2,6 +2,7 @@
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
+use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -30,6 +31,12 @@ impl Leaf<'_> {
 #[must_use]
 pub fn normal(key: &str) -> String {
     key.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+/// The keys of a path, each [normal](normal()).
+fn normal_path(path: &str) -> SmallVec<[u8; 64]> {
+    let kept = path.bytes().filter(|b| *b == b'.' || b.is_ascii_alphanumeric());
+    kept.map(|b| b.to_ascii_lowercase()).collect()
 }
 
 /// Longest scalar that can be a name; longer ones are documents or user data.
@@ -140,17 +147,17 @@ impl<'a> Leaves<'a> {
 
     /// Leaves whose path is `path` (dotted, any case, `[]` ignored) or ends in it when it has one key.
     pub fn at<'s>(&'s self, path: &str) -> impl Iterator<Item = &'s Leaf<'a>> + use<'s, 'a> {
-        let wanted: Vec<String> = path.split('.').map(normal).collect();
-        let wanted = wanted.join(".");
-        self.all.iter().filter(move |leaf| leaf.path == wanted)
+        let wanted = normal_path(path);
+        self.all.iter().filter(move |leaf| leaf.path.as_bytes() == wanted.as_slice())
     }
 
     /// Leaves at or below `path`.
     pub fn below<'s>(&'s self, path: &str) -> impl Iterator<Item = &'s Leaf<'a>> + use<'s, 'a> {
-        let wanted: Vec<String> = path.split('.').map(normal).collect();
-        let wanted = wanted.join(".");
-        let under =
-            move |path: &str| path.strip_prefix(&wanted).is_some_and(|r| r.is_empty() || r.starts_with('.'));
+        let wanted = normal_path(path);
+        let under = move |path: &str| {
+            let rest = path.as_bytes().strip_prefix(wanted.as_slice());
+            rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'.')))
+        };
         self.all.iter().filter(move |leaf| under(&leaf.path))
     }
 

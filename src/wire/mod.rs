@@ -5,4 +5,6 @@
 pub mod fingerprint;
 pub mod frame;
 pub mod leaves;
+pub mod members;
+pub mod repeats;
 pub mod text;

@@ -224,7 +224,9 @@ proptest! {
             let step = |memory: &Memory| {
                 let planning = Planning { memory: memory.clone(), ..Planning::default() };
                 let plans = pipeline::plan(&usage, &planning);
-                let manifest = manifest::manifest(&usage, (&plans, &[]), &[], (&[], &[]), &planning).to_string();
+                let memory = manifest::memory(&usage, &plans, &planning);
+                let manifest = manifest::manifest(&usage, (&plans, &[]), &[], (&[], &[]), &planning);
+                let manifest = manifest::text(&manifest, Some(&memory));
                 let app = plans.iter().find(|plan| plan.who.id == APP);
                 let refused = plans.iter().any(|plan| matches!(plan.fate, Fate::Refused(_)));
                 (Memory::read(&manifest, &["aws"]).unwrap(), app.map(|app| app.layout()).unwrap_or_default(), refused)

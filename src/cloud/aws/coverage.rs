@@ -72,10 +72,15 @@ pub(super) fn sight(record: &Record<'_>, at: Option<Timestamp>, history: bool, s
 
 /// Whether CloudTrail left the value out because it was too long.
 fn omitted(raw: Option<&RawValue>) -> bool {
-    let short = raw.filter(|raw| raw.get().len() <= OMISSION && raw.get().contains("\"omitted\""));
+    let short = raw.filter(|raw| may_omit(raw.get()));
     short.is_some_and(|raw| {
         serde_json::from_str::<Lenient<Omission<'_>>>(raw.get()).is_ok_and(|value| value.0.omitted.is_true())
     })
+}
+
+/// Whether a value is of the form that stands for omitted parameters.
+pub(super) fn may_omit(raw: &str) -> bool {
+    raw.len() <= OMISSION && raw.contains("\"omitted\"")
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -116,6 +121,11 @@ fn by_name(service: &str, event: &str) -> Access {
     let action = catalog::aws().table.action(&format!("{service}:{}", event.trim()));
     let reads = action.is_some_and(|(_, action)| matches!(action.level.as_str(), "read" | "list"));
     if reads { Access::Read } else { Access::Write }
+}
+
+/// Whether additional data may prove that another service was called.
+pub(super) fn tells(raw: &str) -> bool {
+    catalog::aws().trails.encrypted.iter().any(|row| raw.contains(row.field.as_str()))
 }
 
 /// The service that a record proves to have been called as well.

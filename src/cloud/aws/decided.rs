@@ -1,6 +1,6 @@
 //! Whether what people decided means anything: actions, resources and steps that they wrote by hand.
 
-use super::{shape, statement};
+use super::{meaning, shape};
 use crate::catalog;
 use crate::model::pattern::Pattern;
 use std::collections::BTreeSet;
@@ -29,7 +29,7 @@ pub(super) fn keepable(action: &str, on: Option<&Pattern>) -> Result<(), String>
     if types.is_empty() {
         return Err(format!("`{}` takes no resource: keep it in an entry without `resource`", known.full));
     }
-    if statement::may_apply(&known.full, &text) {
+    if meaning::may_apply(&known.full, &text) {
         return Ok(());
     }
     let is = shape::type_of(&text).map(|(service, kind)| format!(" ({service} {kind})")).unwrap_or_default();

@@ -1,7 +1,8 @@
 //! What stood in a document before keeps its place (semantics rule 16): the same statement under the same name, with at most
 //! a resource more. Only what is new is laid out.
 
-use super::statement::{applies, conditions};
+use super::meaning::applies;
+use super::statement::conditions;
 use crate::model::document::{Conditions, Layout, Statement};
 use crate::model::grant::Grant;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,5 +1,6 @@
 //! Amazon Web Services: CloudTrail in, IAM policies out.
 
+mod again;
 mod boundary;
 mod decided;
 mod denial;
@@ -12,6 +13,7 @@ mod loosen;
 mod condition;
 mod lifecycle;
 mod map;
+mod meaning;
 mod namer;
 mod package;
 mod pieces;
@@ -25,7 +27,7 @@ mod tags;
 mod take;
 mod trail;
 
-use super::{Cloud, Evaluator, Lifecycle, Logging, Piece, Reach, Sink, Step, Subject, Token};
+use super::{Cloud, Evaluator, Lifecycle, Logging, Piece, Reach, Scales, Sink, Step, Subject, Token};
 use crate::catalog;
 use crate::catalog::user::Provenance;
 use crate::model::coverage::{Access, Plane};
@@ -63,6 +65,9 @@ impl Cloud for Aws {
     }
 
     fn read(&self, rest: &str, sink: &mut dyn Sink) -> Result<usize, Broken> {
+        if let Some(len) = again::read(rest, sink) {
+            return Ok(len);
+        }
         let (record, len) = frame::value::<Record<'_>>(rest)?;
         take(&record, rest.get(..len).unwrap_or(rest), sink, Form::Delivered);
         Ok(len)
@@ -92,6 +97,10 @@ impl Cloud for Aws {
         packing: &Packing,
     ) -> Result<Vec<Document>, DoesNotFit> {
         package::package(who, grants, layout, packing)
+    }
+
+    fn scales<'g>(&'g self, _who: &'g Subject<'g>, grants: &'g [Grant]) -> Scales<'g> {
+        package::scales(grants)
     }
 
     fn loosenings(&self, grants: &[Grant]) -> Vec<Step> {
@@ -242,7 +251,7 @@ impl Cloud for Aws {
     }
 
     fn means(&self, action: &str, resource: &str) -> bool {
-        statement::may_apply(action, resource)
+        meaning::may_apply(action, resource)
     }
 
     fn pasted(&self, message: &str) -> Option<Denial> {

@@ -1,12 +1,15 @@
 //! Statements into IAM policy documents that fit.
 
 use super::layout::Pool;
-use super::statement::{self, Reads, digest, prefix, service_group, statements};
-use crate::cloud::Subject;
+use super::meaning::Kinds;
+use super::statement::{self, Ask, Reads, asks, digest, prefix, service_group, statements};
+use crate::cloud::{Scales, Subject};
 use crate::model::document::{Document, DocumentKind, DoesNotFit, Layout, Packing, Statement};
-use crate::model::grant::Grant;
+use crate::model::grant::{Grant, On};
 use crate::model::identity::Kind;
+use rustc_hash::FxHashSet;
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Characters of a customer managed policy, white space not counted (IAM quotas).
@@ -24,16 +27,19 @@ pub(super) fn package(
     layout: &[Layout],
     packing: &Packing,
 ) -> Result<Vec<Document>, DoesNotFit> {
+    if layout.is_empty() {
+        return fresh(who, grants, packing);
+    }
     let mut pool = Pool::new(grants);
     let limit = if layout.len() < 2 { single_limit(who.kind, packing) } else { POLICY_LIMIT };
-    let standing = pool.standing(layout, |statements| length(&policy_json(statements)) <= limit);
+    let standing = pool.standing(layout, |statements| length(statements) <= limit);
     // One inline policy is all there is: it is laid out anew when it cannot hold what is new.
     let written = if packing.inline { 1 } else { usize::MAX };
     if standing.is_empty() || standing.len() > written {
         return fresh(who, grants, packing);
     }
     let taken = standing.iter().flat_map(|d| &d.statements).map(|s| s.id.clone()).collect();
-    let new = statements(&pool.rest(), Reads::ByGroup, &taken);
+    let new = statements(&asks(pool.rest()), Reads::ByGroup, &taken, &mut Kinds::default());
     match add(who, standing, new, packing) {
         Ok(documents) if documents.len() <= written => Ok(documents),
         Ok(_) => fresh(who, grants, packing),
@@ -44,19 +50,62 @@ pub(super) fn package(
 
 /// Documents without regard to former ones.
 fn fresh(who: &Subject<'_>, grants: &[Grant], packing: &Packing) -> Result<Vec<Document>, DoesNotFit> {
-    let grants: Vec<&Grant> = grants.iter().collect();
-    let together = statements(&grants, Reads::Together, &BTreeSet::new());
+    let (asks, mut kinds) = (asks(grants), Kinds::default());
     let single = single_limit(who.kind, packing);
-    if length(&policy_json(&together)) <= single {
-        return Ok(vec![limited(who, who.slug.to_owned(), together, single)]);
+    if packing.inline || at_least(&asks) <= single {
+        let together = statements(&asks, Reads::Together, &BTreeSet::new(), &mut kinds);
+        let size = length(&together);
+        if size <= single {
+            return Ok(vec![limited(who, who.slug.to_owned(), together, single)]);
+        }
+        if packing.inline {
+            return Err(DoesNotFit::new(format!(
+                "the grants need {size} characters; an inline policy holds {single}: leave out --inline, or loosen"
+            )));
+        }
     }
-    if packing.inline {
-        let size = length(&policy_json(&together));
-        return Err(DoesNotFit::new(format!(
-            "the grants need {size} characters; an inline policy holds {single}: leave out --inline, or loosen"
-        )));
+    split(who, statements(&asks, Reads::ByGroup, &BTreeSet::new(), &mut kinds), packing)
+}
+
+/// Weighs what [`fresh`] would write, wherever it is attached.
+pub(super) fn scales(grants: &[Grant]) -> Scales<'_> {
+    let written: Vec<String> = grants.iter().map(statement::resource).collect();
+    let mut kinds = Kinds::default();
+    Box::new(move |opened| {
+        // Grants that have become one are one.
+        let mut first = FxHashSet::default();
+        let mut asks = Vec::with_capacity(grants.len());
+        for (at, (grant, written)) in grants.iter().zip(&written).enumerate() {
+            let written = match opened.get(&at) {
+                Some(pattern) => Cow::Owned(pattern.to_string()),
+                None => Cow::Borrowed(written.as_str()),
+            };
+            let alone = grant.on == On::Service;
+            if first.insert((grant.action.as_str(), grant.scope.as_str(), alone, written.clone())) {
+                asks.push(Ask::of(grant, written));
+            }
+        }
+        weigh(&asks, &mut kinds)
+    })
+}
+
+fn weigh(asks: &[Ask<'_>], kinds: &mut Kinds) -> usize {
+    if at_least(asks) <= POLICY_LIMIT {
+        let together = length(&statements(asks, Reads::Together, &BTreeSet::new(), kinds));
+        if together <= POLICY_LIMIT {
+            return together;
+        }
     }
-    split(who, statements(&grants, Reads::ByGroup, &BTreeSet::new()), packing)
+    let filled = filled(statements(asks, Reads::ByGroup, &BTreeSet::new(), kinds));
+    let sizes = || filled.iter().map(|document| document.size);
+    if sizes().any(|size| size > POLICY_LIMIT) { usize::MAX } else { sizes().sum() }
+}
+
+/// Characters that no document for this can do without: each action and each resource stands in it once.
+fn at_least(asks: &[Ask<'_>]) -> usize {
+    let actions: FxHashSet<&str> = asks.iter().map(|ask| ask.action).collect();
+    let resources: FxHashSet<&str> = asks.iter().map(|ask| ask.resource.as_ref()).collect();
+    [actions, resources].into_iter().map(|texts| texts.into_iter().map(quoted).sum::<usize>()).sum()
 }
 
 /// Characters of a document that stands alone.
@@ -86,8 +135,8 @@ fn add(
         let group = group_of(&statement);
         let near = |document: &Layout| document.statements.iter().any(|s| group_of(s) == group);
         let room = |document: &Layout| {
-            length(&policy_json(&[document.statements.as_slice(), std::slice::from_ref(&statement)].concat()))
-                <= limit
+            let comma = usize::from(!document.statements.is_empty());
+            length(&document.statements) + comma + statement_length(&statement) <= limit
         };
         let place =
             standing.iter().position(|d| near(d) && room(d)).or_else(|| standing.iter().position(room));
@@ -104,7 +153,7 @@ fn add(
             }
         }
     }
-    let total: usize = standing.iter().map(|d| length(&policy_json(&d.statements))).sum();
+    let total: usize = standing.iter().map(|d| length(&d.statements)).sum();
     check(total, standing.iter().map(|d| d.statements.as_slice()), limit, packing)?;
     standing.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(standing.into_iter().map(|d| limited(who, d.name, d.statements, limit)).collect())
@@ -125,15 +174,52 @@ pub(super) fn document(
         principal: who.principal.to_owned(),
         text: format!("{value:#}\n"),
         inline: false,
-        size: (length(&value), POLICY_LIMIT),
+        size: (length(&statements), POLICY_LIMIT),
         statements,
         notes: Vec::new(),
     }
 }
 
-/// Characters as IAM counts them: without white space between tokens.
-fn length(value: &Value) -> usize {
-    value.to_string().chars().count()
+/// Characters as IAM counts them: without white space between tokens. Not written, only counted: packing asks often.
+fn length(statements: &[Statement]) -> usize {
+    let frame = r#"{"Version":"2012-10-17","Statement":[]}"#.len();
+    let all: usize = statements.iter().map(statement_length).sum();
+    frame + all + statements.len().saturating_sub(1)
+}
+
+/// Characters of [`statement_json`].
+fn statement_length(statement: &Statement) -> usize {
+    let (on, name) = match statement.resources.as_slice() {
+        [] => (&statement.except, r#","NotResource":"#),
+        _ => (&statement.resources, r#","Resource":"#),
+    };
+    let head = r#"{"Sid":,"Effect":,"Action":}"#.len() + name.len();
+    let head = head + quoted(&statement.id) + quoted(statement.effect);
+    let mut all = head + list_length(&statement.actions) + list_length(on);
+    if !statement.conditions.is_empty() {
+        all += r#","Condition":{}"#.len() + statement.conditions.len() - 1;
+        for (operator, keys) in &statement.conditions {
+            all += quoted(operator) + r":{}".len() + keys.len().saturating_sub(1);
+            all += keys.iter().map(|(key, values)| quoted(key) + 1 + list_length(values)).sum::<usize>();
+        }
+    }
+    all
+}
+
+/// Characters of [`one_or_many`].
+fn list_length(values: &[String]) -> usize {
+    let all: usize = values.iter().map(|value| quoted(value)).sum();
+    if values.len() == 1 { all } else { all + 2 + values.len().saturating_sub(1) }
+}
+
+/// Characters of a text as a JSON string.
+fn quoted(text: &str) -> usize {
+    let of = |c: char| match c {
+        '"' | '\\' | '\u{8}' | '\t' | '\n' | '\u{c}' | '\r' => 2,
+        '\0'..'\u{20}' => 6,
+        _ => 1,
+    };
+    2 + text.chars().map(of).sum::<usize>()
 }
 
 /// The document as IAM reads it.
@@ -169,29 +255,50 @@ fn one_or_many(values: &[String]) -> Value {
     }
 }
 
+/// A document as it is filled.
+struct Filled {
+    groups: Vec<String>,
+    statements: Vec<Statement>,
+    size: usize,
+}
+
 /// Fills documents with whole service groups; a group that is too large alone is cut by statements.
+fn filled(statements: Vec<Statement>) -> Vec<Filled> {
+    let mut groups: BTreeMap<String, Vec<Statement>> = BTreeMap::new();
+    for statement in statements {
+        groups.entry(group_of(&statement)).or_default().extend(cut(statement));
+    }
+    let mut all: Vec<Filled> = Vec::new();
+    for (group, statements) in groups {
+        let size = length(&statements);
+        let joined = |last: &Filled| last.size + 1 + size - length(&[]);
+        match all.last_mut().filter(|last| joined(last) <= POLICY_LIMIT) {
+            Some(last) => {
+                last.size = joined(last);
+                last.groups.push(group);
+                last.statements.extend(statements);
+            }
+            None => all.extend(halves(statements).into_iter().map(|(statements, size)| Filled {
+                groups: vec![group.clone()],
+                statements,
+                size,
+            })),
+        }
+    }
+    all
+}
+
+/// Documents for new statements.
 fn split(
     who: &Subject<'_>,
     statements: Vec<Statement>,
     packing: &Packing,
 ) -> Result<Vec<Document>, DoesNotFit> {
-    let mut groups: BTreeMap<String, Vec<Statement>> = BTreeMap::new();
-    for statement in statements {
-        groups.entry(group_of(&statement)).or_default().extend(cut(statement));
-    }
-    let mut filled: Vec<(Vec<String>, Vec<Statement>)> = Vec::new();
-    for (group, statements) in groups {
-        let joined = filled.last().map(|(_, last)| [last.as_slice(), &statements].concat());
-        if let (Some(joined), Some(last)) = (joined.filter(|all| fits(all)), filled.last_mut()) {
-            *last = ([last.0.as_slice(), &[group]].concat(), joined);
-        } else {
-            filled.extend(halves(statements).into_iter().map(|part| (vec![group.clone()], part)));
-        }
-    }
-    let total: usize = filled.iter().map(|(_, s)| length(&policy_json(s))).sum();
-    check(total, filled.iter().map(|(_, s)| s.as_slice()), POLICY_LIMIT, packing)?;
+    let filled = filled(statements);
+    let total: usize = filled.iter().map(|document| document.size).sum();
+    check(total, filled.iter().map(|document| document.statements.as_slice()), POLICY_LIMIT, packing)?;
     let mut names = BTreeSet::new();
-    let documents = filled.into_iter().enumerate().map(|(at, (groups, mut statements))| {
+    let documents = filled.into_iter().enumerate().map(|(at, Filled { groups, mut statements, .. })| {
         // By its first group alone, so that what joins or leaves a document renames none; no slug has a dot.
         let group = groups.first().filter(|_| at > 0);
         let mut name = group.map_or_else(|| who.slug.to_owned(), |group| format!("{}.{group}", who.slug));
@@ -212,7 +319,7 @@ fn check<'s>(
     limit: usize,
     packing: &Packing,
 ) -> Result<(), DoesNotFit> {
-    let sizes: Vec<usize> = documents.map(|s| length(&policy_json(s))).collect();
+    let sizes: Vec<usize> = documents.map(length).collect();
     let most = packing.attachments.saturating_sub(packing.free).max(1);
     if sizes.len() <= most && sizes.iter().all(|size| *size <= limit) {
         return Ok(());
@@ -227,21 +334,21 @@ fn check<'s>(
 }
 
 fn fits(statements: &[Statement]) -> bool {
-    length(&policy_json(statements)) <= POLICY_LIMIT
+    length(statements) <= POLICY_LIMIT
 }
 
-/// Statements in as few documents as their order allows.
-fn halves(statements: Vec<Statement>) -> Vec<Vec<Statement>> {
-    let mut filled: Vec<Vec<Statement>> = Vec::new();
+/// Statements in as few documents as their order allows, with the size of each.
+fn halves(statements: Vec<Statement>) -> Vec<(Vec<Statement>, usize)> {
+    let mut filled: Vec<(Vec<Statement>, usize)> = Vec::new();
     for statement in statements {
-        if let Some(last) = filled.last_mut() {
-            last.push(statement.clone());
-            if fits(last) {
-                continue;
+        let more = statement_length(&statement);
+        match filled.last_mut().filter(|(_, size)| size + 1 + more <= POLICY_LIMIT) {
+            Some((last, size)) => {
+                last.push(statement);
+                *size += 1 + more;
             }
-            last.pop();
+            None => filled.push((vec![statement], length(&[]) + more)),
         }
-        filled.push(vec![statement]);
     }
     filled
 }
@@ -274,4 +381,31 @@ fn cut(statement: Statement) -> Vec<Statement> {
         half
     };
     [half(head), half(tail)].into_iter().flat_map(cut).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn texts() -> impl Strategy<Value = Vec<String>> {
+        prop::collection::vec("[\u{0}-\u{ff}\u{2028}😀\"\\\\]{0,6}", 0..4)
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_counted_is_what_is_written(
+            all in prop::collection::vec((texts(), texts(), texts(), prop::collection::btree_map("[a-z\"]{0,4}", texts(), 0..3)), 0..4)
+        ) {
+            let statements: Vec<Statement> = all.into_iter().map(|(actions, resources, except, keys)| Statement {
+                id: actions.concat(),
+                effect: "Allow",
+                conditions: [("StringEquals".to_owned(), keys.clone()), ("Other".to_owned(), keys)].into_iter().take(except.len()).collect(),
+                actions,
+                resources,
+                except,
+            }).collect();
+            prop_assert_eq!(length(&statements), policy_json(&statements).to_string().chars().count());
+        }
+    }
 }

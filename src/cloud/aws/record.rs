@@ -3,6 +3,7 @@
 use crate::wire::text::{Lenient, OneOrMany, Text};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use std::cell::Cell;
 
 /// The fields this program reads; all others are passed over.
 #[derive(Debug, Default, Deserialize)]
@@ -70,6 +71,12 @@ pub(super) struct Record<'a> {
     pub(super) user_agent: Text<'a>,
     #[serde(default, borrow)]
     pub(super) session_credential_from_console: Text<'a>,
+    /// Whether the answer was looked at for what it names.
+    #[serde(skip)]
+    pub(super) answered: Cell<bool>,
+    /// Whether the caller's own name was.
+    #[serde(skip)]
+    pub(super) named: Cell<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -46,6 +46,7 @@ impl<'a> Ctx<'a> {
 
     /// The answer, parsed when first asked for; one that is nested too deep names nothing.
     pub(super) fn response(&self) -> &Leaves<'a> {
+        self.record.answered.set(true);
         self.response
             .get_or_init(|| crate::wire::leaves::of_answer(self.record.response_elements).unwrap_or_default())
     }
@@ -65,6 +66,7 @@ impl<'a> Ctx<'a> {
         let path = steps.next().unwrap_or("");
         let filters: Vec<&str> = steps.collect();
         if path == "caller.user" {
+            self.record.named.set(true);
             let arn = self.record.user_identity.0.arn.or_empty();
             return arn.split_once(":user/").map(|(_, name)| Cow::Borrowed(name)).into_iter().collect();
         }

@@ -6,6 +6,7 @@ use crate::catalog::table::{AccessLevel, Service};
 use crate::catalog::template::{ACCOUNT, PARTITION, Part, REGION};
 use crate::catalog::token::{TokenRule, is_random};
 use crate::model::pattern::{self, Pattern};
+use std::cell::OnceCell;
 
 /// The service an ARN belongs to, and whether a type of it fits best.
 fn service(name: &str) -> Option<&'static Service> {
@@ -20,8 +21,8 @@ pub(super) fn type_of(name: &str) -> Option<(&'static str, &'static str)> {
     Some((service.prefix, service.types.get(service.type_of(name)?)?.name))
 }
 
-fn is_of(name: &str, wanted: &str) -> bool {
-    type_of(name).is_some_and(|(prefix, kind)| wanted.split_once(':') == Some((prefix, kind)))
+fn is_called((prefix, kind): (&str, &str), wanted: &str) -> bool {
+    wanted.split_once(':') == Some((prefix, kind))
 }
 
 /// The byte after `arn:partition:service:region:account:`.
@@ -32,7 +33,9 @@ pub(super) fn own_part(name: &str) -> usize {
 /// Machine-made parts of the own part. Names of buckets belong to all accounts: one alone is never opened.
 pub(super) fn tokens(name: &str) -> Vec<Token> {
     let own = own_part(name);
-    let found = catalog::aws().tokens.find(name, own, |kind| is_of(name, kind));
+    let kind = OnceCell::new();
+    let is = |wanted: &str| kind.get_or_init(|| type_of(name)).is_some_and(|kind| is_called(kind, wanted));
+    let found = catalog::aws().tokens.find(name, own, is);
     let bucket = name.contains(":s3:::").then(|| object(name).unwrap_or(name.len()));
     let token = |(start, end, rule): (usize, usize, &'static TokenRule)| Token {
         span: (start, end),
@@ -57,7 +60,8 @@ pub(super) fn stack(name: &str) -> Option<&str> {
 
 /// Roles, keys and secrets.
 pub(super) fn stays_exact(name: &str) -> bool {
-    catalog::aws().tokens.exact.iter().any(|row| is_of(name, &row.resource))
+    let kind = type_of(name);
+    kind.is_some_and(|kind| catalog::aws().tokens.exact.iter().any(|row| is_called(kind, &row.resource)))
 }
 
 /// The byte after the bucket, in the ARN of an S3 object.

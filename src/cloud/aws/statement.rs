@@ -3,14 +3,12 @@
 //! Statements are joined only where that allows nothing new: an action means something only on the resource types that IAM
 //! knows for it, so actions of different types may share a statement with the resources of all of them.
 
-use super::shape;
+use super::meaning::{Asked, Kinds};
 use crate::catalog;
-use crate::catalog::table::ResourceType;
 use crate::model::document::{Conditions, Statement};
 use crate::model::grant::{Grant, On};
-use crate::model::pattern::Pattern;
 use crate::wire::fingerprint;
-use rustc_hash::FxHashMap;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Condition key → values.
@@ -18,24 +16,81 @@ type When = BTreeMap<String, BTreeSet<String>>;
 
 /// What keeps two actions in separate statements.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Group {
+struct Group<'g> {
     /// Service prefix; empty for actions without resource types, which share statements.
-    service: String,
+    service: &'g str,
     reads: bool,
-    conditions: When,
-    resources: BTreeSet<String>,
+    conditions: &'g When,
+    resources: BTreeSet<usize>,
 }
 
-/// A statement before it has a name.
+/// A statement before it has a name; actions and resources are places in [`Names`].
 #[derive(Clone, Debug)]
-struct Purpose {
+struct Purpose<'g> {
     /// Services that may share it.
-    family: String,
-    services: BTreeSet<String>,
+    family: &'g str,
+    services: BTreeSet<&'g str>,
     reads: bool,
-    conditions: When,
-    actions: BTreeSet<String>,
-    resources: BTreeSet<String>,
+    conditions: &'g When,
+    actions: BTreeSet<usize>,
+    resources: BTreeSet<usize>,
+}
+
+/// The texts of some grants, sorted, so that places compare as texts do.
+pub(super) struct Names<'g> {
+    pub(super) actions: Vec<&'g str>,
+    pub(super) resources: Vec<&'g str>,
+}
+
+/// What of a grant its statement is made from.
+#[derive(Clone, Debug)]
+pub(super) struct Ask<'g> {
+    pub(super) action: &'g str,
+    when: &'g When,
+    pub(super) resource: Cow<'g, str>,
+    /// The action has no resource level.
+    alone: bool,
+}
+
+impl<'g> Ask<'g> {
+    /// A grant whose resource is `written` so.
+    pub(super) fn of(grant: &'g Grant, written: Cow<'g, str>) -> Self {
+        let alone = grant.on == On::Service;
+        Self { action: &grant.action, when: &grant.when, resource: written, alone }
+    }
+}
+
+/// What each of some grants asks for.
+pub(super) fn asks<'g>(grants: impl IntoIterator<Item = &'g Grant>) -> Vec<Ask<'g>> {
+    grants.into_iter().map(|grant| Ask::of(grant, resource(grant).into())).collect()
+}
+
+impl<'g> Names<'g> {
+    fn of(asks: &'g [Ask<'_>]) -> Self {
+        let mut actions: Vec<&str> = asks.iter().map(|ask| ask.action).collect();
+        let mut resources: Vec<&str> = asks.iter().map(|ask| ask.resource.as_ref()).collect();
+        actions.sort_unstable();
+        actions.dedup();
+        resources.sort_unstable();
+        resources.dedup();
+        Self { actions, resources }
+    }
+
+    pub(super) fn action(&self, at: usize) -> &'g str {
+        self.actions.get(at).copied().unwrap_or("")
+    }
+
+    pub(super) fn resource(&self, at: usize) -> &'g str {
+        self.resources.get(at).copied().unwrap_or("")
+    }
+}
+
+/// A grant's resource as a statement writes it.
+pub(super) fn resource(grant: &Grant) -> String {
+    match &grant.on {
+        On::Service => "*".to_owned(),
+        On::Resource(pattern) => pattern.to_string(),
+    }
 }
 
 /// How far reads of different services may stand together.
@@ -47,39 +102,45 @@ pub(super) enum Reads {
     ByGroup,
 }
 
-/// Statements for the grants, named apart from those `taken`, in reading order.
-pub(super) fn statements(grants: &[&Grant], reads: Reads, taken: &BTreeSet<String>) -> Vec<Statement> {
-    let mut joined: Vec<Purpose> = Vec::new();
-    let mut asked = Asked::default();
-    for purpose in purposes(grants, reads) {
+/// Statements for what is asked, named apart from those `taken`, in reading order.
+pub(super) fn statements(
+    asks: &[Ask<'_>],
+    reads: Reads,
+    taken: &BTreeSet<String>,
+    kinds: &mut Kinds,
+) -> Vec<Statement> {
+    let names = Names::of(asks);
+    let mut joined: Vec<Purpose<'_>> = Vec::new();
+    let mut asked = Asked::new(&names, kinds);
+    for purpose in purposes(asks, &names, reads) {
         match joined.iter_mut().find(|known| known.admits(&purpose, &mut asked)) {
             Some(known) => known.take(purpose),
             None => joined.push(purpose),
         }
     }
-    let mut all: Vec<Statement> = joined.into_iter().map(Purpose::statement).collect();
+    let mut all: Vec<Statement> = joined.into_iter().map(|purpose| purpose.statement(&names)).collect();
     name_apart(&mut all, taken);
     sort(&mut all);
     all
 }
 
 /// Groups of actions with the very same resources and conditions.
-fn purposes(grants: &[&Grant], reads: Reads) -> Vec<Purpose> {
-    let mut by_action: BTreeMap<(String, bool, &When, &str), BTreeSet<String>> = BTreeMap::new();
-    for grant in grants {
-        let (service, resource) = match &grant.on {
-            On::Service => (String::new(), "*".to_owned()),
-            On::Resource(pattern) => (prefix(&grant.action).to_owned(), pattern.to_string()),
-        };
-        let key = (service, is_read(&grant.action), &grant.when, grant.action.as_str());
+fn purposes<'g>(asks: &'g [Ask<'_>], names: &Names<'g>, reads: Reads) -> Vec<Purpose<'g>> {
+    let read: Vec<bool> = names.actions.iter().map(|action| is_read(action)).collect();
+    let mut by_action: BTreeMap<(&'g str, bool, &'g When, usize), BTreeSet<usize>> = BTreeMap::new();
+    for ask in asks {
+        let service = if ask.alone { "" } else { prefix(ask.action) };
+        let action = names.actions.binary_search(&ask.action).unwrap_or_default();
+        let resource = names.resources.binary_search(&ask.resource.as_ref()).unwrap_or_default();
+        let key = (service, read.get(action) == Some(&true), ask.when, action);
         by_action.entry(key).or_default().insert(resource);
     }
-    let mut groups: BTreeMap<Group, BTreeSet<String>> = BTreeMap::new();
+    let mut groups: BTreeMap<Group<'g>, BTreeSet<usize>> = BTreeMap::new();
     for ((service, reads, conditions, action), resources) in by_action {
-        let group = Group { service, reads, conditions: conditions.clone(), resources };
-        groups.entry(group).or_default().insert(action.to_owned());
+        let group = Group { service, reads, conditions, resources };
+        groups.entry(group).or_default().insert(action);
     }
-    let mut all: Vec<Purpose> = groups
+    let mut all: Vec<Purpose<'g>> = groups
         .into_iter()
         .map(|(group, actions)| Purpose {
             family: family(&group, reads),
@@ -95,14 +156,14 @@ fn purposes(grants: &[&Grant], reads: Reads) -> Vec<Purpose> {
     all
 }
 
-fn family(group: &Group, reads: Reads) -> String {
+fn family<'g>(group: &Group<'g>, reads: Reads) -> &'g str {
     if !group.conditions.is_empty() || group.service.is_empty() {
-        return group.service.clone();
+        return group.service;
     }
-    match service_group(&group.service) {
-        _ if group.reads && reads == Reads::Together => "read".to_owned(),
-        "other" => group.service.clone(),
-        known => known.to_owned(),
+    match service_group(group.service) {
+        _ if group.reads && reads == Reads::Together => "read",
+        "other" => group.service,
+        known => known,
     }
 }
 
@@ -112,17 +173,17 @@ pub(super) fn service_group(service: &str) -> &'static str {
     group.map_or("other", |g| g.name.as_str())
 }
 
-impl Purpose {
+impl Purpose<'_> {
     /// Whether the two can stand together and still mean what each of them means.
-    fn admits(&self, other: &Self, asked: &mut Asked) -> bool {
+    fn admits(&self, other: &Self, asked: &mut Asked<'_, '_>) -> bool {
         let alone = |purpose: &Self| purpose.services.contains("");
         self.family == other.family
             && self.reads == other.reads
             && self.conditions == other.conditions
             && !alone(self)
             && !alone(other)
-            && apart(&self.actions, &other.resources, &self.resources, asked)
-            && apart(&other.actions, &self.resources, &other.resources, asked)
+            && asked.apart(&self.actions, &other.resources, &self.resources)
+            && asked.apart(&other.actions, &self.resources, &other.resources)
     }
 
     fn take(&mut self, other: Self) {
@@ -131,28 +192,29 @@ impl Purpose {
         self.resources.extend(other.resources);
     }
 
-    fn statement(self) -> Statement {
+    fn statement(self, names: &Names<'_>) -> Statement {
         Statement {
-            id: self.name(),
+            id: self.name(names),
             effect: "Allow",
-            conditions: conditions(&self.conditions),
-            actions: self.actions.into_iter().collect(),
-            resources: self.resources.into_iter().collect(),
+            conditions: conditions(self.conditions),
+            actions: self.actions.into_iter().map(|at| names.action(at).to_owned()).collect(),
+            resources: self.resources.into_iter().map(|at| names.resource(at).to_owned()).collect(),
             except: Vec::new(),
         }
     }
 
     /// What the statement is for, as a `Sid`: service, access, type.
-    fn name(&self) -> String {
+    fn name(&self, names: &Names<'_>) -> String {
         let access = if self.reads { "Read" } else { "Write" };
         let mut actions = self.actions.iter();
         if let (Some(action), None) = (actions.next(), actions.next()) {
+            let action = names.action(*action);
             let (service, name) = action.split_once(':').unwrap_or(("", action));
             return camel(service) + &alphanumeric(name);
         }
         let mut services = self.services.iter();
         let (Some(service), None) = (services.next(), services.next()) else {
-            return if self.family == "read" { access.to_owned() } else { camel(&self.family) + access };
+            return if self.family == "read" { access.to_owned() } else { camel(self.family) + access };
         };
         if service.is_empty() {
             return format!("{access}WithoutResourceTypes");
@@ -161,7 +223,7 @@ impl Purpose {
         let types: BTreeSet<&str> = self
             .resources
             .iter()
-            .filter_map(|r| known.and_then(|s| s.types.get(s.type_of(r)?)).map(|t| t.name))
+            .filter_map(|at| known.and_then(|s| s.types.get(s.type_of(names.resource(*at))?)).map(|t| t.name))
             .collect();
         let what = match types.iter().collect::<Vec<_>>().as_slice() {
             [one] => camel(one),
@@ -171,87 +233,6 @@ impl Purpose {
         let what = if what == service { String::new() } else { what };
         format!("{service}{access}{what}")
     }
-}
-
-/// Whether none of the actions means anything on those resources, beside the ones they share.
-fn apart(
-    actions: &BTreeSet<String>,
-    resources: &BTreeSet<String>,
-    shared: &BTreeSet<String>,
-    asked: &mut Asked,
-) -> bool {
-    let foreign: Vec<&String> = resources.difference(shared).collect();
-    actions.iter().all(|action| {
-        let known = asked.entry(action.clone()).or_default();
-        foreign.iter().all(|resource| match known.get(resource.as_str()) {
-            Some(applies) => !applies,
-            None => {
-                let applies = applies(action, resource);
-                known.insert((*resource).clone(), applies);
-                !applies
-            }
-        })
-    })
-}
-
-/// Action → resource → whether it means anything there: asked once for each pair.
-type Asked = FxHashMap<String, FxHashMap<String, bool>>;
-
-/// Whether IAM asks for the action on anything that the resource text stands for. What the catalog does not know may.
-pub(super) fn applies(action: &str, resource: &str) -> bool {
-    let Some((service, known)) = catalog::aws().table.action(action) else { return true };
-    if resource == "*" {
-        return true;
-    }
-    let field = resource.split(':').nth(2);
-    if service.prefix == "apigateway" {
-        return field == Some("apigateway") && shape::path_takes(known.name, resource);
-    }
-    if known.types.is_empty() {
-        return true;
-    }
-    let more = catalog::aws().types.iter().filter(|row| row.actions.iter().any(|a| a == action));
-    let more: BTreeSet<&str> = more.flat_map(|row| &row.types).map(String::as_str).collect();
-    let listed = |at: usize| known.types.iter().any(|(known, _)| *known == at);
-    let types = service.types.iter().enumerate().filter(|(at, kind)| listed(*at) || more.contains(kind.name));
-    // No wildcard reaches into the service field: most pairs are told apart by it alone.
-    let near =
-        |kind: &ResourceType| kind.templates.iter().any(|t| t.service().is_none() || t.service() == field);
-    types.filter(|(_, kind)| near(kind)).any(|(at, kind)| {
-        if kind.fits(resource) {
-            // Whatever the text stands for is of the most specific type that fits.
-            return service.is_type(at, resource);
-        }
-        kind.templates.iter().map(shape::anywhere).any(|all| meets(&all.to_string(), resource))
-    })
-}
-
-/// Whether a name of the type may be one of those the resource text stands for. Partition, service, region and account are
-/// fields of their own: no wildcard of a policy's own part reaches into them, and where a type has none, its names have none.
-fn meets(kind: &str, resource: &str) -> bool {
-    let (mut known, mut asked) = (kind.splitn(6, ':'), resource.splitn(6, ':'));
-    let fields = known.by_ref().take(5).zip(asked.by_ref().take(5));
-    let one = |(known, asked): (&str, &str)| {
-        let empty = known.is_empty() && !asked.contains('*');
-        if empty || asked.is_empty() {
-            known == asked
-        } else {
-            Pattern::parse(known).overlaps(&Pattern::parse(asked))
-        }
-    };
-    let same: Vec<bool> = fields.map(one).collect();
-    same.iter().all(|same| *same)
-        && match (known.next(), asked.next()) {
-            (Some(known), Some(asked)) => Pattern::parse(known).overlaps(&Pattern::parse(asked)),
-            // A wildcard that stands for several fields.
-            _ => true,
-        }
-}
-
-/// Whether the action may mean something there: also where the catalog does not know what the resource is.
-pub(super) fn may_apply(action: &str, resource: &str) -> bool {
-    applies(action, resource)
-        || (resource.split(':').nth(2) == Some(prefix(action)) && shape::type_of(resource).is_none())
 }
 
 /// Conditions as a document writes them.
@@ -282,7 +263,7 @@ pub(super) fn sort(all: &mut [Statement]) {
         let everything = statement.resources.iter().any(|r| r == "*");
         (everything, !statement.actions.iter().all(|action| is_read(action)))
     };
-    all.sort_by(|a, b| (rank(a), &a.id).cmp(&(rank(b), &b.id)));
+    all.sort_by_cached_key(|statement| (rank(statement), statement.id.clone()));
 }
 
 /// The IAM prefix of an action.
@@ -304,8 +285,9 @@ pub(super) fn camel(text: &str) -> String {
 fn name_apart(all: &mut [Statement], taken: &BTreeSet<String>) {
     let mut taken = taken.clone();
     let mut largest: Vec<&mut Statement> = all.iter_mut().collect();
-    largest.sort_by_key(|statement| {
-        (std::cmp::Reverse(statement.actions.len()), statement.actions.clone(), statement.resources.clone())
+    largest.sort_by(|a, b| {
+        let texts = (&a.actions, &a.resources).cmp(&(&b.actions, &b.resources));
+        b.actions.len().cmp(&a.actions.len()).then(texts)
     });
     for statement in largest {
         if taken.insert(statement.id.clone()) {
@@ -324,22 +306,4 @@ fn name_apart(all: &mut [Statement], taken: &BTreeSet<String>) {
 pub(super) fn digest(statement: &Statement) -> String {
     let content = format!("{:?}{:?}{:?}", statement.actions, statement.resources, statement.conditions);
     format!("{:08x}", fingerprint::hash(&content) >> 32)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::applies;
-
-    #[test]
-    fn actions_mean_something_only_on_their_types() {
-        let bucket = "arn:aws:s3:::orders";
-        assert!(applies("s3:ListBucket", bucket) && !applies("s3:GetObject", bucket));
-        assert!(!applies("s3:ListBucket", "arn:aws:sqs:eu-central-1:111122223333:orders"));
-        assert!(applies("s3:GetObject", "arn:aws:s3:::orders*"), "a star takes in the keys of such a bucket");
-        assert!(applies("s3:GetObject", "*"));
-        assert!(
-            !applies("s3:ListBucket", "arn:aws:s3:::orders/incoming/*"),
-            "below a bucket there are objects"
-        );
-    }
 }

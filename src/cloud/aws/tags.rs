@@ -60,20 +60,21 @@ fn noun(event: &str) -> String {
 
 /// How well a type is the one that an event is called after; 0: not at all.
 fn rank(noun: &str, resource: &ResourceType) -> usize {
-    let head = normal(resource.name.split('/').next().unwrap_or(""));
-    let one = |word: &str| word.strip_suffix('s').unwrap_or(word).to_owned();
+    fn one(word: &str) -> &str {
+        word.strip_suffix('s').unwrap_or(word)
+    }
     let noun = one(noun);
     let alike = |kind: &str| {
         let kind = one(kind);
         if noun == kind {
             EXACT
-        } else if kind.len() > 2 && noun.ends_with(&kind) {
+        } else if kind.len() > 2 && noun.ends_with(kind) {
             1 + kind.len()
         } else {
-            usize::from(noun.len() > 3 && kind.ends_with(&noun))
+            usize::from(noun.len() > 3 && kind.ends_with(noun))
         }
     };
-    alike(&resource.kind).max(alike(&head))
+    alike(&resource.kind).max(alike(&resource.head))
 }
 
 const EXACT: usize = usize::MAX;

@@ -35,20 +35,30 @@ pub(super) fn take(record: &Record<'_>, raw: &str, sink: &mut dyn Sink, form: Fo
     {
         return open(detail.get(), sink, Form::Bus);
     }
+    taken(record, &|| fingerprint::of_json(raw), sink, form);
+}
+
+/// Takes a record that is no envelope; returns whether there is nobody to tighten.
+pub(super) fn taken(record: &Record<'_>, content: &dyn Fn() -> u64, sink: &mut dyn Sink, form: Form) -> bool {
     let event = record.event_id.filled();
-    let content = || fingerprint::of_json(raw);
     let time = record.event_time.filled().or(record.at_timestamp.filled());
     let at = time.and_then(Timestamp::parse);
-    if !sink.is_new(event.map(fingerprint::hash), &content, at, event) {
-        return;
+    if !sink.is_new(event.map(fingerprint::hash), content, at, event) {
+        return false;
     }
     let skipped = not_a_call(record);
     if !matches!(skipped, Some(Skip::NotAnEvent | Skip::Insight)) {
         coverage::sight(record, at, form == Form::LookedUp, sink);
     }
     match skipped {
-        Some(Skip::NotAnEvent) => return sink.stranger(event),
-        Some(why) => return sink.skip(at, event, why, ""),
+        Some(Skip::NotAnEvent) => {
+            sink.stranger(event);
+            return false;
+        }
+        Some(why) => {
+            sink.skip(at, event, why, "");
+            return false;
+        }
         None => {}
     }
     links(record, sink);
@@ -57,12 +67,22 @@ pub(super) fn take(record: &Record<'_>, raw: &str, sink: &mut dyn Sink, form: Fo
     let at = at.unwrap_or(Timestamp::UNKNOWN);
     let actor = match identity::identify(record) {
         Ok(actor) => actor,
-        Err(why) => return sink.skip(Some(at), event, why, ""),
+        Err(why) => {
+            sink.skip(Some(at), event, why, "");
+            return true;
+        }
     };
     if let Some(why) = event_type(record) {
         gate(record, at, actor, why, sink);
-        return sink.skip(Some(at), event, why, "");
+        sink.skip(Some(at), event, why, "");
+        return false;
     }
+    mapped(record, at, actor, sink);
+    false
+}
+
+fn mapped<'a>(record: &'a Record<'a>, at: Timestamp, actor: Actor<'a>, sink: &mut dyn Sink) {
+    let event = record.event_id.filled();
     match map::map(record) {
         Mapped::Malformed => sink.malformed(event),
         Mapped::Skip(why) => {
@@ -127,7 +147,7 @@ fn open(inner: &str, sink: &mut dyn Sink, form: Form) {
 }
 
 /// Records that are no audit events at all.
-fn not_a_call(record: &Record<'_>) -> Option<Skip> {
+pub(super) fn not_a_call(record: &Record<'_>) -> Option<Skip> {
     match record.event_type.or_empty() {
         "AwsCloudTrailInsight" => return Some(Skip::Insight),
         "AwsAggregatedEvent" => return Some(Skip::Aggregated),

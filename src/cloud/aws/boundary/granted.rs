@@ -1,7 +1,7 @@
 //! What the policies of a principal allow, taken apart, and where the principal is at home.
 
 use crate::cloud::Subject;
-use crate::cloud::aws::statement::may_apply;
+use crate::cloud::aws::meaning::may_apply;
 use crate::model::document::{Conditions, Document};
 use crate::model::pattern::Pattern;
 use std::collections::{BTreeMap, BTreeSet};

@@ -36,16 +36,15 @@ impl Namer<'_, '_> {
     }
 
     /// Hand-written fills for a placeholder of this type and action, those for this very action first.
-    pub(super) fn fills(&self, var: &str) -> impl Iterator<Item = &'static Fill> {
-        let fits = |fill: &&Fill| {
+    pub(super) fn fills<'s>(&'s self, var: &'s str) -> impl Iterator<Item = &'static Fill> + 's {
+        let fits = move |fill: &&Fill| {
             fill.placeholder == var
                 && fill.held_by.is_none()
                 && (fill.actions.is_empty() || fill.actions.iter().any(|a| a == self.action.name))
         };
         let fills = catalog::aws().fills.get(&self.resource.full).map_or(&[][..], Vec::as_slice);
-        let mut fills: Vec<&Fill> = fills.iter().filter(fits).collect();
-        fills.sort_by_key(|fill| fill.actions.is_empty());
-        fills.into_iter()
+        let own = fills.iter().filter(fits).filter(|fill| !fill.actions.is_empty());
+        own.chain(fills.iter().filter(fits).filter(|fill| fill.actions.is_empty()))
     }
 
     /// Holes for what the request names by something that other records tell of; a read takes the type as it is.
@@ -170,6 +169,11 @@ impl Namer<'_, '_> {
         }
         let ids = &catalog::aws().ids;
         let kind = |value: &str| {
+            // Every prefix ends in a dash: most values have no id behind their last one.
+            let (_, last) = value.rsplit_once('-')?;
+            if !(8..=17).contains(&last.len()) || !last.bytes().all(|b| b.is_ascii_hexdigit()) {
+                return None;
+            }
             let id = ids.iter().find(|id| value.starts_with(&id.prefix))?;
             let rest = value.strip_prefix(id.prefix.as_str())?;
             let made = (8..=17).contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_hexdigit());

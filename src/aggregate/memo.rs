@@ -1,0 +1,271 @@
+//! What records came to, so that their like need not be read again.
+//!
+//! A record with the same call as one before, whoever made it, comes to the same uses; only its time, its id and its actor
+//! are its own. What cannot be repeated so (refusals, copies that wait, declarations, whatever a filter leaves out) is
+//! never remembered.
+
+use super::intern::Sym;
+use super::observe::Sighted;
+use super::{Key, Shard};
+use crate::cloud::{Known, Like, Wide};
+use crate::model::tally::Skip;
+use crate::model::time::{Day, Timestamp};
+use crate::model::usage::{Basis, Reading};
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
+
+/// Calls, and actors, that are remembered; then all are forgotten.
+const MOST: usize = 1 << 15;
+
+/// Who acts.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Who {
+    /// Nobody to tighten.
+    Idle(Skip),
+    /// Somebody who was not seen to use anything.
+    Named,
+    /// A principal.
+    User(User),
+}
+
+/// A principal as its readings have it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct User {
+    principal: Sym,
+    /// The same among the texts of the observer.
+    observed: Sym,
+    session: u64,
+    via: Sym,
+    exempt: Option<&'static str>,
+}
+
+/// What a call comes to.
+#[derive(Clone, Debug)]
+pub(super) enum Comes {
+    /// It was only seen made by those who are nobody to tighten.
+    Unread,
+    /// To nothing.
+    Skip(Skip, Option<Sym>),
+    /// To these uses.
+    Uses(Box<[Key]>),
+}
+
+/// A call that was read.
+#[derive(Debug)]
+pub(super) struct Call {
+    cloud: &'static str,
+    sighted: Sighted,
+    comes: Comes,
+    /// Whether any of its uses asks for a grant.
+    grants: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Entry {
+    Ask(u64),
+    Call(Arc<Call>),
+}
+
+/// What is told of one record.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    sighted: Option<(&'static str, Sighted)>,
+    comes: Option<Comes>,
+    user: Option<User>,
+    /// It cannot be repeated.
+    void: bool,
+}
+
+/// All that one shard remembers.
+#[derive(Debug, Default)]
+pub(super) struct Memo {
+    actors: FxHashMap<Wide, Who>,
+    calls: FxHashMap<Wide, Entry>,
+    watch: Option<Box<Watch>>,
+}
+
+impl Memo {
+    pub(super) fn watch(&mut self) {
+        self.watch = Some(Box::default());
+    }
+
+    /// Says that the record at hand cannot be repeated.
+    pub(super) fn void(&mut self) {
+        if let Some(watch) = &mut self.watch {
+            watch.void = true;
+        }
+    }
+
+    pub(super) fn sighted(&mut self, cloud: &'static str, sighted: Option<Sighted>) {
+        if let Some(watch) = &mut self.watch {
+            watch.void |= sighted.is_none();
+            watch.sighted = sighted.map(|sighted| (cloud, sighted));
+        }
+    }
+
+    pub(super) fn skipped(&mut self, why: Skip, what: Option<Sym>) {
+        if let Some(watch) = &mut self.watch {
+            watch.void |= watch.comes.is_some();
+            watch.comes = Some(Comes::Skip(why, what));
+        }
+    }
+
+    pub(super) fn ask(&mut self, call: Wide, parts: u64) {
+        self.calls.insert(call, Entry::Ask(parts));
+    }
+
+    pub(super) fn known(&self, like: &Like) -> Known {
+        match (self.calls.get(&like.call), self.actors.get(&like.actor)) {
+            (Some(Entry::Ask(parts)), _) => Known::Ask(*parts),
+            (Some(Entry::Call(call)), Some(who)) => match (who, &call.comes) {
+                (Who::Idle(_), _)
+                | (Who::Named | Who::User(_), Comes::Skip(..))
+                | (Who::User(_), Comes::Uses(_)) => Known::All,
+                _ => Known::No,
+            },
+            _ => Known::No,
+        }
+    }
+
+    pub(super) fn learn(&mut self, actor: Wide, key: Wide, idle: bool) {
+        let Some(watch) = self.watch.take().filter(|watch| !watch.void) else { return };
+        let (Some((cloud, sighted)), Some(comes)) = (watch.sighted, watch.comes) else { return };
+        let who = match (&comes, watch.user) {
+            (Comes::Skip(why, _), _) if idle => Who::Idle(*why),
+            (_, Some(user)) => Who::User(user),
+            _ => Who::Named,
+        };
+        if self.actors.len() >= MOST {
+            self.actors.clear();
+        }
+        if self.calls.len() >= MOST {
+            self.calls.clear();
+        }
+        let known = self.actors.entry(actor).or_insert(who);
+        if matches!(known, Who::Named) {
+            *known = who;
+        }
+        let comes = if idle { Comes::Unread } else { comes };
+        let grants = matches!(&comes, Comes::Uses(uses) if uses.iter().any(|used| used.outcome.grants()));
+        let call = Arc::new(Call { cloud, sighted, comes, grants });
+        let unread = matches!(call.comes, Comes::Unread);
+        if !(unread && matches!(self.calls.get(&key), Some(Entry::Call(_)))) {
+            self.calls.insert(key, Entry::Call(call));
+        }
+    }
+}
+
+impl Shard {
+    /// Whether records may be remembered: not where each is looked at for itself.
+    pub(super) fn remembers(&self) -> bool {
+        self.lines.is_none() && self.rules.intent.exclude.is_empty()
+    }
+
+    /// Remembers what a reading comes to.
+    pub(super) fn remember(&mut self, reading: &Reading<'_>, principal: Sym, keys: &[Key]) {
+        if self.memo.watch.is_none() {
+            return;
+        }
+        let via = self.texts.sym(reading.via.as_deref().unwrap_or(""));
+        let observed = self.observer.principal(&reading.actor.principal);
+        let plain = |(key, used): (&Key, &crate::model::usage::Use<'_>)| Key { exempt: used.exempt, ..*key };
+        let uses: Box<[Key]> = keys.iter().zip(&reading.uses).map(plain).collect();
+        let Some(watch) = &mut self.memo.watch else { return };
+        watch.void |= !reading.refused.is_empty() || reading.join.is_some_and(|join| join.follows.is_some());
+        let (session, exempt) = (reading.actor.session, reading.actor.exempt);
+        watch.user = Some(User { principal, observed, session, via, exempt });
+        watch.comes = Some(Comes::Uses(uses));
+    }
+
+    /// Takes a record like one that is remembered.
+    pub(super) fn repeat(
+        &mut self,
+        like: &Like,
+        at: Option<Timestamp>,
+        event: Option<&str>,
+        leads: Option<u64>,
+    ) {
+        let Some(Entry::Call(call)) = self.memo.calls.get(&like.call) else { return };
+        let Some(who) = self.memo.actors.get(&like.actor).copied() else { return };
+        let call = Arc::clone(call);
+        let at = at.unwrap_or(Timestamp::UNKNOWN);
+        let day = at.day();
+        self.cloud = call.cloud;
+        self.observer.again(call.sighted, day);
+        match (who, &call.comes) {
+            (Who::Idle(why), _) => self.tally.skip(Some(day), why, 1),
+            (_, Comes::Skip(why, what)) => {
+                self.tally.skip(Some(day), *why, 1);
+                if let Some(what) = what {
+                    *self.unmapped.entry(*what).or_default() += 1;
+                }
+            }
+            (Who::User(user), Comes::Uses(uses)) => {
+                if call.grants {
+                    self.observer.used_by_known(user.observed);
+                }
+                self.leading.extend(leads);
+                self.tally.used(Some(day));
+                self.session(user.principal, user.session, at);
+                self.repeat_uses(&user, uses, at, day, event.unwrap_or(""));
+            }
+            _ => {}
+        }
+    }
+
+    fn repeat_uses(&mut self, user: &User, uses: &[Key], at: Timestamp, day: Day, event: &str) {
+        let day = if self.rules.filter.has_window() { day } else { Day::UNKNOWN };
+        for used in uses {
+            let exempt = if used.basis == Basis::Trust { Some("trust") } else { user.exempt.or(used.exempt) };
+            let key = Key { principal: user.principal, via: user.via, exempt, day, ..*used };
+            self.careful.see(&key, user.session, |action| super::sensitive(used.cloud, action), &self.texts);
+            self.count(key, at, event);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn like(actor: &str, call: &str) -> Like {
+        Like { actor: Wide::of(actor.as_bytes()), call: Wide::of(call.as_bytes()) }
+    }
+
+    fn learn(memo: &mut Memo, like: &Like, comes: Comes, user: Option<User>, idle: bool) {
+        memo.watch();
+        memo.sighted("aws", Some(0));
+        if let Some(watch) = &mut memo.watch {
+            (watch.comes, watch.user) = (Some(comes), user);
+        }
+        memo.learn(like.actor, like.call, idle);
+    }
+
+    #[test]
+    fn calls_are_known_only_for_those_of_whom_all_is_known() {
+        let mut memo = Memo::default();
+        let mut texts = super::super::intern::Interner::default();
+        let none = texts.sym("");
+        let user = User { principal: none, observed: none, session: 1, via: none, exempt: None };
+        learn(&mut memo, &like("service", "get"), Comes::Skip(Skip::Service, None), None, true);
+        assert_eq!(memo.known(&like("service", "get")), Known::All);
+        learn(&mut memo, &like("ana", "unknown"), Comes::Skip(Skip::Unmapped, Some(none)), None, false);
+        assert_eq!(memo.known(&like("ana", "get")), Known::No, "the call was never read");
+        assert_eq!(memo.known(&like("ana", "unknown")), Known::All);
+        learn(&mut memo, &like("bob", "get"), Comes::Uses(Box::default()), Some(user), false);
+        assert_eq!(memo.known(&like("service", "get")), Known::All);
+        assert_eq!(memo.known(&like("ana", "get")), Known::No, "she was not seen to use anything");
+        learn(&mut memo, &like("ana", "put"), Comes::Uses(Box::default()), Some(user), false);
+        assert_eq!(memo.known(&like("ana", "get")), Known::All);
+        learn(&mut memo, &like("service", "put"), Comes::Skip(Skip::Service, None), None, true);
+        assert_eq!(memo.known(&like("ana", "put")), Known::All, "what was read stays");
+        memo.watch();
+        memo.sighted("aws", Some(0));
+        memo.skipped(Skip::Unmapped, None);
+        memo.void();
+        memo.learn(like("eve", "odd").actor, like("eve", "odd").call, false);
+        assert_eq!(memo.known(&like("eve", "odd")), Known::No);
+        memo.ask(like("", "more").call, 5);
+        assert_eq!(memo.known(&like("eve", "more")), Known::Ask(5));
+    }
+}

@@ -1,0 +1,337 @@
+//! Records as trails deliver them, read member by member: what their like came to before is repeated, and only the others
+//! are parsed and mapped. What stands in another form is given back, to be parsed as a whole.
+//!
+//! What a call comes to depends on the members in [`Parts::call`], on the caller only as [`salt`] has it, and on the answer
+//! only where it was looked at. Whoever makes the mapping look at more must add it there.
+
+use super::record::{Identity, Record, Resource};
+use super::take::{Form, taken};
+use super::{coverage, take};
+use crate::cloud::{Known, Like, Sink};
+use crate::model::time::Timestamp;
+use crate::wire::fingerprint::{self, Wide, of_member};
+use crate::wire::members::{Members, Odd, Value};
+use crate::wire::repeats::{Repeats, Seen};
+use crate::wire::text::{Lenient, OneOrMany, Text};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::cell::RefCell;
+
+/// The answer decides as well: a bit of [`Known::Ask`].
+const ANSWER: u64 = 1;
+/// So does the whole of who calls.
+const CALLER: u64 = 2;
+
+/// Members that are plain texts, in the order of [`Parts::texts`].
+const TEXTS: [&str; 17] = [
+    "eventSource",
+    "eventName",
+    "awsRegion",
+    "errorCode",
+    "recipientAccountId",
+    "eventType",
+    "readOnly",
+    "managementEvent",
+    "eventCategory",
+    "vpcEndpointId",
+    "vpcEndpointAccountId",
+    "sessionCredentialFromConsole",
+    "sharedEventID",
+    "eventTime",
+    "eventID",
+    "sourceIPAddress",
+    "userAgent",
+];
+const SOURCE: usize = 0;
+const NAME: usize = 1;
+const REGION: usize = 2;
+const CODE: usize = 3;
+const RECIPIENT: usize = 4;
+const TYPE: usize = 5;
+const READS: usize = 6;
+const MANAGES: usize = 7;
+const CATEGORY: usize = 8;
+const ENDPOINT: usize = 9;
+const OWNER: usize = 10;
+const CONSOLE: usize = 11;
+const SHARED: usize = 12;
+const TIME: usize = 13;
+const ID: usize = 14;
+const ADDRESS: usize = 15;
+const AGENT: usize = 16;
+
+/// Sub-documents of the records before.
+struct Recent {
+    /// With what decides calls.
+    identities: Repeats<Wide>,
+    requests: Repeats<()>,
+    resources: Repeats<()>,
+    key: Vec<u8>,
+}
+
+thread_local! {
+    static RECENT: RefCell<Recent> = RefCell::new(Recent {
+        identities: Repeats::new("userIdentity", 1 << 10),
+        requests: Repeats::new("requestParameters", 1 << 12),
+        resources: Repeats::new("resources", 1 << 12),
+        key: Vec::new(),
+    });
+}
+
+/// One record, not parsed.
+#[derive(Default)]
+struct Parts<'a> {
+    len: usize,
+    /// The fingerprint of all members.
+    print: u64,
+    texts: [Option<&'a str>; TEXTS.len()],
+    /// Which members were seen: one that stands twice is an error.
+    seen: u32,
+    identity: Option<(&'a str, Seen<Wide>)>,
+    request: Option<(&'a str, Wide)>,
+    resources: Option<(&'a str, Wide)>,
+    message: Option<&'a str>,
+    answer: Option<&'a str>,
+    additional: Option<&'a str>,
+}
+
+/// Reads the record that starts `rest`; returns its length, or none where it must be parsed as a whole.
+pub(super) fn read(rest: &str, sink: &mut dyn Sink) -> Option<usize> {
+    let (parts, mut like) = RECENT
+        .with_borrow_mut(|recent| {
+            let parts = Parts::scan(rest, recent)?;
+            let like = parts.like(&mut recent.key, !sink.conditions().is_empty());
+            Ok::<_, Odd>((parts, like))
+        })
+        .ok()?;
+    let before = sink.known(&like);
+    let (mut known, first) = (before, like.call);
+    if let Known::Ask(more) = known {
+        like.call = parts.with(first, more);
+        known = sink.known(&like);
+    }
+    if known != Known::All {
+        return parts.slowly(sink, &like, first, before);
+    }
+    let text = |at: usize| parts.texts.get(at).copied().flatten().filter(|text| !text.is_empty());
+    let at = text(TIME).and_then(Timestamp::parse);
+    let event = text(ID);
+    if sink.is_new(event.map(fingerprint::hash), &|| parts.print, at, event) {
+        sink.repeat(&like, at, event, text(SHARED).map(fingerprint::hash));
+    }
+    Some(parts.len)
+}
+
+/// Takes the value of a member that comes again and again.
+fn again<'a, T: Copy>(
+    members: &mut Members<'a>,
+    repeats: &mut Repeats<T>,
+    make: impl FnOnce(&'a str) -> Result<T, Odd>,
+) -> Result<(&'a str, Seen<T>), Odd> {
+    let rest = members.rest();
+    if let Some(seen) = repeats.find(rest) {
+        members.past(seen.len);
+        return Ok((rest.get(..seen.len).unwrap_or(""), seen));
+    }
+    let Value::Json(raw) = members.value()? else { return Err(Odd) };
+    Ok((raw, repeats.keep(raw, make(raw)?)))
+}
+
+impl<'a> Parts<'a> {
+    fn scan(rest: &'a str, recent: &mut Recent) -> Result<Self, Odd> {
+        let mut parts = Self::default();
+        let mut members = Members::of(rest)?;
+        while let Some(key) = members.key()? {
+            let at = match key {
+                "userIdentity" => {
+                    let (raw, seen) = again(&mut members, &mut recent.identities, salt)?;
+                    parts.print = parts.print.wrapping_add(seen.print);
+                    parts.identity = Some((raw, seen));
+                    17
+                }
+                "requestParameters" => {
+                    let (raw, seen) = again(&mut members, &mut recent.requests, |_| Ok(()))?;
+                    parts.print = parts.print.wrapping_add(seen.print);
+                    parts.request = Some((raw, seen.hash));
+                    18
+                }
+                "resources" => {
+                    let (raw, seen) = again(&mut members, &mut recent.resources, |_| Ok(()))?;
+                    parts.print = parts.print.wrapping_add(seen.print);
+                    parts.resources = Some((raw, seen.hash));
+                    19
+                }
+                // Envelopes, summaries, other spellings of what stands above.
+                "detail" | "CloudTrailEvent" | "@timestamp" | "accountId" | "timeWindow" | "summary" => {
+                    return Err(Odd);
+                }
+                _ => parts.other(key, &mut members)?,
+            };
+            let bit = 1u32 << at;
+            if at < 31 && parts.seen & bit != 0 {
+                return Err(Odd);
+            }
+            parts.seen |= bit;
+        }
+        parts.len = members.walked();
+        Ok(parts)
+    }
+
+    /// Takes any other member; returns its place, the last for all that are not read.
+    fn other(&mut self, key: &str, members: &mut Members<'a>) -> Result<usize, Odd> {
+        let rest = members.rest();
+        let from = members.walked();
+        let value = members.value()?;
+        let raw = rest.get(..members.walked() - from).unwrap_or("");
+        self.print = self.print.wrapping_add(of_member(key, value));
+        let (slot, at) = match key {
+            "errorMessage" => (&mut self.message, 20),
+            "responseElements" => (&mut self.answer, 21),
+            "additionalEventData" => (&mut self.additional, 22),
+            _ => {
+                let Some(at) = TEXTS.iter().position(|known| *known == key) else { return Ok(31) };
+                if let Some(text) = self.texts.get_mut(at) {
+                    *text = value.scalar()?;
+                }
+                return Ok(at);
+            }
+        };
+        *slot = Some(raw).filter(|raw| *raw != "null");
+        Ok(at)
+    }
+
+    fn text(&self, at: usize) -> Text<'a> {
+        Text(self.texts.get(at).copied().flatten().map(Cow::Borrowed))
+    }
+
+    /// What stands for the record in all that decides what it comes to.
+    fn like(&self, key: &mut Vec<u8>, conditions: bool) -> Like {
+        key.clear();
+        let mut put = |text: Option<&str>| {
+            // The length keeps neighbours apart.
+            key.extend(text.map_or(u32::MAX, |text| u32::try_from(text.len()).unwrap_or(0)).to_le_bytes());
+            key.extend(text.unwrap_or("").as_bytes());
+        };
+        let deciding = [SOURCE, NAME, REGION, CODE, RECIPIENT, TYPE, READS, MANAGES, CATEGORY];
+        for at in deciding {
+            put(self.texts.get(at).copied().flatten());
+        }
+        put(self.message);
+        if conditions {
+            put(self.texts.get(ENDPOINT).copied().flatten());
+            put(self.texts.get(OWNER).copied().flatten());
+        }
+        put(self.additional.filter(|raw| coverage::tells(raw)));
+        let short = self.answer.filter(|raw| coverage::may_omit(raw));
+        put(short.or(self.answer.map(|_| "")));
+        let none = Wide::of(b"");
+        let (raw, who) = self.identity.map_or((none, none), |(_, seen)| (seen.hash, seen.made));
+        let call = Wide::of(key)
+            .and(who)
+            .and(self.request.map_or(none, |(_, hash)| hash))
+            .and(self.resources.map_or(none, |(_, hash)| hash));
+        let mut actor =
+            raw.and(Wide::of(self.texts.get(RECIPIENT).copied().flatten().unwrap_or("").as_bytes()));
+        if let Some(console) = self.texts.get(CONSOLE).copied().flatten() {
+            actor = actor.and(Wide::of(console.as_bytes()));
+        }
+        Like { actor, call }
+    }
+
+    /// The call where these parts decide as well.
+    fn with(&self, call: Wide, parts: u64) -> Wide {
+        let mut call = call.and(Wide::of(&parts.to_le_bytes()));
+        if parts & ANSWER != 0 {
+            call = call.and(Wide::of(self.answer.unwrap_or("").as_bytes()));
+        }
+        if parts & CALLER != 0 {
+            call = call.and(self.identity.map_or(call, |(_, seen)| seen.hash));
+        }
+        call
+    }
+
+    /// Parses and maps the record, and lets the sink remember what it comes to.
+    fn slowly(&self, sink: &mut dyn Sink, like: &Like, first: Wide, known: Known) -> Option<usize> {
+        let record = self.record().ok()?;
+        let content = || self.print;
+        if take::not_a_call(&record).is_some() {
+            taken(&record, &content, sink, Form::Delivered);
+            return Some(self.len);
+        }
+        sink.watch();
+        let idle = taken(&record, &content, sink, Form::Delivered);
+        let asked = if let Known::Ask(parts) = known { parts } else { 0 };
+        let parts = asked
+            | if record.answered.get() { ANSWER } else { 0 }
+            | if record.named.get() { CALLER } else { 0 };
+        let call = if parts == 0 { first } else { self.with(first, parts) };
+        if parts != asked {
+            sink.ask(first, parts);
+        }
+        sink.learn(like.actor, call, idle);
+        Some(self.len)
+    }
+
+    fn record(&self) -> Result<Record<'a>, Odd> {
+        let raw = |text: Option<&'a str>| -> Result<Option<&'a RawValue>, Odd> {
+            text.map_or(Ok(None), |text| serde_json::from_str(text).map_err(|_| Odd))
+        };
+        let identity: Lenient<Identity<'a>> = match self.identity {
+            Some((text, _)) => serde_json::from_str(text).map_err(|_| Odd)?,
+            None => Lenient::default(),
+        };
+        let resources: OneOrMany<Resource<'a>> = match self.resources {
+            Some((text, _)) => serde_json::from_str(text).map_err(|_| Odd)?,
+            None => OneOrMany::default(),
+        };
+        let message: Text<'a> = match self.message {
+            Some(text) => serde_json::from_str(text).map_err(|_| Odd)?,
+            None => Text::default(),
+        };
+        Ok(Record {
+            user_identity: identity,
+            event_time: self.text(TIME),
+            event_source: self.text(SOURCE),
+            event_name: self.text(NAME),
+            aws_region: self.text(REGION),
+            error_code: self.text(CODE),
+            error_message: message,
+            request_parameters: raw(self.request.map(|(text, _)| text))?,
+            response_elements: raw(self.answer)?,
+            resources,
+            event_id: self.text(ID),
+            event_type: self.text(TYPE),
+            recipient_account_id: self.text(RECIPIENT),
+            shared_event_id: self.text(SHARED),
+            vpc_endpoint_id: self.text(ENDPOINT),
+            vpc_endpoint_account_id: self.text(OWNER),
+            read_only: self.text(READS),
+            management_event: self.text(MANAGES),
+            event_category: self.text(CATEGORY),
+            additional_event_data: raw(self.additional)?,
+            source_ip_address: self.text(ADDRESS),
+            user_agent: self.text(AGENT),
+            session_credential_from_console: self.text(CONSOLE),
+            ..Record::default()
+        })
+    }
+}
+
+/// What of the caller decides what a call comes to, beside who it is.
+fn salt(identity: &str) -> Result<Wide, Odd> {
+    let identity: Lenient<Identity<'_>> = serde_json::from_str(identity).map_err(|_| Odd)?;
+    let identity = identity.0;
+    let arn = identity.arn.or_empty();
+    let partition = arn.strip_prefix("arn:").and_then(|rest| rest.split(':').next());
+    let own_role = arn.ends_with("/AWSCloudFormation").then_some("");
+    let all = [
+        identity.kind.get(),
+        identity.account_id.get(),
+        identity.invoked_by.get(),
+        identity.identity_provider.get(),
+        partition,
+        own_role,
+    ];
+    let one = |text: Option<&str>| text.map_or(Wide::of(b"\xff"), |text| Wide::of(text.as_bytes()));
+    Ok(all.into_iter().map(one).fold(Wide::of(b""), Wide::and))
+}

@@ -1,0 +1,80 @@
+//! Where decoded records go, and what is told of those that are like others.
+
+use super::Wide;
+use crate::model::coverage::{Declaration, Sighting};
+use crate::model::identity::Vouched;
+use crate::model::tally::Skip;
+use crate::model::time::Timestamp;
+use crate::model::usage::Reading;
+
+/// What stands for a record in all that is read of it but its time and its id: who acts, and what is called. Two records
+/// with the same calls come to the same, whoever acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Like {
+    /// Who acts.
+    pub actor: Wide,
+    /// What is called, by how much of the record decides it.
+    pub call: Wide,
+}
+
+/// What a sink knows of records like one at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// Nothing.
+    No,
+    /// That these parts of the record, as bits, decide as well.
+    Ask(u64),
+    /// All that is to be known.
+    All,
+}
+
+/// Where decoded records go.
+pub trait Sink {
+    /// What is known of records like this one.
+    fn known(&self, _like: &Like) -> Known {
+        Known::No
+    }
+    /// Takes a new record of which all is known; `leads` joins it to copies that stand back.
+    fn repeat(&mut self, _like: &Like, _at: Option<Timestamp>, _event: Option<&str>, _leads: Option<u64>) {}
+    /// What is told from now on is what a record comes to, until [`Sink::learn`].
+    fn watch(&mut self) {}
+    /// All records with this call come to what was told since [`Sink::watch`]; with `idle`, because of who acts.
+    fn learn(&mut self, _actor: Wide, _call: Wide, _idle: bool) {}
+    /// More of records with this call decides what they come to.
+    fn ask(&mut self, _call: Wide, _parts: u64) {}
+    /// Counts a copy of a record that was taken already and returns false; otherwise true. `id` and `content` are
+    /// hashes; a record without an id is always new.
+    fn is_new(
+        &mut self,
+        id: Option<u64>,
+        content: &dyn Fn() -> u64,
+        at: Option<Timestamp>,
+        event: Option<&str>,
+    ) -> bool;
+    /// Counts a fresh record of an audit log, before anything else is said of it.
+    fn sighting(&mut self, cloud: &'static str, seen: &Sighting<'_>);
+    /// Takes what is declared to be logged.
+    fn declare(&mut self, declaration: Declaration);
+    /// Takes a record that proves uses.
+    fn reading(&mut self, cloud: &'static str, reading: &Reading<'_>);
+    /// Takes what a record that is counted proves of somebody else than its actor.
+    fn beside(&mut self, cloud: &'static str, reading: &Reading<'_>);
+    /// Takes what a record without uses says was refused; the record is counted by [`Sink::skip`].
+    fn refused(&mut self, cloud: &'static str, reading: &Reading<'_>);
+    /// Counts a record that proves none. `detail` says what was not understood, for `unmapped`.
+    fn skip(&mut self, at: Option<Timestamp>, event: Option<&str>, why: Skip, detail: &str);
+    /// Counts a permission that a record names but no rule knows.
+    fn unknown(&mut self, what: &str);
+    /// Counts a record of something else than an audit log.
+    fn stranger(&mut self, event: Option<&str>);
+    /// Counts a record that could not be understood.
+    fn malformed(&mut self, event: Option<&str>);
+    /// Condition keys that were asked for beside those that are always attested.
+    fn conditions(&self) -> &[String];
+    /// Learns how sessions of a principal come about.
+    fn link(&mut self, principal: &str, vouched: Vouched);
+    /// Learns what something holds that other records refer to: the names that fill a
+    /// [hole](crate::model::usage::Target::hole). None: it holds nothing. What is not `sure` is passed over where it leads
+    /// nowhere.
+    fn holds(&mut self, key: &str, values: &[String], sure: bool);
+}
