@@ -73,8 +73,8 @@ impl<'a> Ctx<'a> {
         let cut = |value: &str| filters.iter().try_fold(value.to_owned(), |value, f| self.filter(&value, f));
         if let Some(end) = path.strip_prefix("resources.") {
             let mut listed = self.record.resources.0.iter().filter_map(|one| one.arn.filled());
-            let one = if end == "first" { listed.next() } else { listed.last() };
-            return one.and_then(|arn| cut(arn)).map(Cow::Owned).into_iter().collect();
+            let one = if end == "first" { listed.next() } else { listed.next_back() };
+            return one.and_then(cut).map(Cow::Owned).into_iter().collect();
         }
         let leaves: Vec<&Leaf<'_>> = match path.strip_prefix("response.") {
             Some(path) => self.response().at(path).collect(),
