@@ -281,6 +281,11 @@ impl Reader<'_> {
             events: e.events.map(Many::all).unwrap_or_default(),
             meta,
         };
+        if let (Some(since), Some(until)) = (exclude.since, exclude.until)
+            && since > until
+        {
+            self.wrong(line, "`since` is after `until`: no time lies between them".to_owned());
+        }
         if !exclude.selects() {
             let text = "[[exclude]] selects nothing: give session, access_key, principal, cidr, user_agent, since, until or events";
             self.wrong(line, text.to_owned());

@@ -7,7 +7,7 @@ use crate::model::usage::{Outcome, Row};
 use crate::previous::Remembered;
 use crate::synthesize::{self, Ctx};
 
-/// Grants of a former run that still hold: not forbidden since, not learned from what is now excluded, not pruned.
+/// Grants of a former run that still hold, and those that go, with the reason: not forbidden since, not learned from what is now excluded, not pruned.
 /// Pruning also takes those that are wider than anybody declares by now: what is in use is granted anew.
 pub(super) fn still(
     old: &Remembered,
@@ -15,12 +15,14 @@ pub(super) fn still(
     ctx: &Ctx<'_>,
     prune: Option<i32>,
     newest: Day,
-) -> Vec<Grant> {
-    let holds = |grant: &&Grant| {
+) -> (Vec<Grant>, Vec<(Grant, String)>) {
+    let why = |grant: &Grant| {
         if prune.is_some() && synthesize::undeclared(grant, ctx) {
-            return false;
+            return Some("wider than any [[prefix]] or [[loosen]] entry says by now".to_owned());
         }
-        let forbidden = ctx.intent.forbids(&old.who.id, &grant.action, grant.on.pattern()).is_some();
+        if let Some(never) = ctx.intent.forbids(&old.who.id, &grant.action, grant.on.pattern()) {
+            return Some(format!("forbidden by {}", never.meta.name("never")));
+        }
         let asked = rows.iter().any(|row| synthesize::asks(row) && covers(grant, row));
         // What was seen before or after the withheld uses was not learned from them.
         let seen = &grant.evidence.seen;
@@ -31,9 +33,20 @@ pub(super) fn still(
         let last = grant.evidence.seen.last.day();
         let stale =
             prune.is_some_and(|days| last.known().is_some() && last.0 < newest.0.saturating_sub(days));
-        !forbidden && (asked || !(withheld || stale))
+        match (asked, withheld, stale) {
+            (false, true, _) => Some("learned from what an [[exclude]] entry withholds".to_owned()),
+            (false, _, true) => Some("not used for longer than --prune keeps".to_owned()),
+            _ => None,
+        }
     };
-    old.grants.iter().filter(holds).cloned().collect()
+    let (mut holds, mut gone) = (Vec::new(), Vec::new());
+    for grant in &old.grants {
+        match why(grant) {
+            None => holds.push(grant.clone()),
+            Some(why) => gone.push((grant.clone(), why)),
+        }
+    }
+    (holds, gone)
 }
 
 /// Whether a grant is one for all of the row's use.

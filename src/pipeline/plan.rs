@@ -95,6 +95,8 @@ pub struct Plan<'u> {
     pub fresh: Vec<usize>,
     /// Which of its grants are wider than anybody declares by now.
     pub undeclared: Vec<usize>,
+    /// What a former run granted and this one does not, each with the reason.
+    pub gone: Vec<(Grant, String)>,
     /// Grants of a former run that no longer stand.
     pub dropped: usize,
 }
@@ -238,8 +240,8 @@ fn one<'u>(named: Named<'_>, rows: Vec<&'u Row>, log: &Log<'_>, planning: &Plann
         cloud.dispose(&who.id, who.kind)
     };
     let ctx = Ctx { cloud, who: &who.id, intent, world, memory: &[], shaping: &planning.shaping };
-    let old = memory.map(|old| still(old, &rows, &ctx, planning.prune, newest)).unwrap_or_default();
-    let dropped = memory.map_or(0, |all| all.grants.len() - old.len());
+    let (old, gone) = memory.map(|old| still(old, &rows, &ctx, planning.prune, newest)).unwrap_or_default();
+    let dropped = gone.len();
     let ctx = Ctx { memory: &old, ..ctx };
     let grants = if disposition.documented() { synthesize::synthesize(&rows, &ctx) } else { Vec::new() };
     let layout = memory.map_or(&[][..], |old| &old.layout);
@@ -260,7 +262,9 @@ fn one<'u>(named: Named<'_>, rows: Vec<&'u Row>, log: &Log<'_>, planning: &Plann
         doubted.then(|| "calls of it may never have been logged; the manifest says which".to_owned());
     let lasting = shortfalls.iter().cloned().chain(lasting).collect();
     let reasons = shortfalls.into_iter().chain(doubts).chain(before).collect();
-    let fresh = fresh(&grants, &old);
+    // What is granted by now is not needed more, though it may be granted more narrowly.
+    let fresh = fresh(&grants, memory.map_or(&[], |all| &all.grants));
+    let gone = gone.into_iter().filter(|(old, _)| !grants.iter().any(|grant| grant.covers(old))).collect();
     let undeclared = (0..grants.len())
         .filter(|at| grants.get(*at).is_some_and(|grant| synthesize::undeclared(grant, &ctx)))
         .collect();
@@ -282,6 +286,7 @@ fn one<'u>(named: Named<'_>, rows: Vec<&'u Row>, log: &Log<'_>, planning: &Plann
         holds: Vec::new(),
         fresh,
         undeclared,
+        gone,
         dropped,
     }
 }

@@ -31,6 +31,10 @@ pub fn rows(plan: &Plan<'_>, usage: &Usage, worlds: &Worlds<'_>) -> Vec<Value> {
                          "resource": resource(grant), "last": grant.evidence.seen.last,
                          "why": "no use in these logs" }));
     }
+    for (grant, why) in &plan.gone {
+        all.push(json!({ "principal": plan.who.id, "drift": "could-lose", "action": grant.action,
+                         "resource": resource(grant), "last": grant.evidence.seen.last, "why": why }));
+    }
     for grant in plan.undeclared.iter().filter_map(|at| plan.grants.get(*at)) {
         all.push(json!({ "principal": plan.who.id, "drift": "could-lose", "action": grant.action,
                          "resource": resource(grant), "last": grant.evidence.seen.last,

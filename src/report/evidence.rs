@@ -153,7 +153,8 @@ pub fn summary_text(rows: &[Value]) -> String {
         cells.push(line);
     }
     let all = total.first().copied().unwrap_or(0).max(1);
-    let share = |at: usize| format!("{} %", total.get(at).copied().unwrap_or(0) * 100 / all);
+    let tenths = |at: usize| (total.get(at).copied().unwrap_or(0) * 1000 + all / 2) / all;
+    let share = |at: usize| format!("{}.{} %", tenths(at) / 10, tenths(at) % 10);
     let last = |at: usize| total.get(at).copied().unwrap_or(0).to_string();
     cells.push(vec!["all".to_owned(), last(0), share(1), share(2), share(3), share(4), last(5), last(6)]);
     let headings = ["principal", "grants", "exact", "token", "prefix", "type", "probes", "allowed"];

@@ -1,6 +1,7 @@
 //! What each entry of the intent file, and each `--stack`, did, and which did nothing.
 
 use crate::aggregate::Usage;
+use crate::model::grant::Grant;
 use crate::pipeline::{Plan, Planning};
 
 /// One entry.
@@ -15,6 +16,9 @@ pub struct Applied {
     /// `applied`, `unmatched` or `expired`.
     pub state: &'static str,
 }
+
+/// The kinds of entries.
+const KINDS: [&str; 7] = ["keep", "never", "exclude", "break_glass", "prefix", "ci", "loosen"];
 
 /// All entries, and stacks of the command line; those that have expired last.
 #[must_use]
@@ -35,8 +39,13 @@ pub fn applied(usage: &Usage, plans: &[Plan<'_>], planning: &Planning) -> Vec<Ap
         add("keep", entry.meta.name("keep"), grants(&entry.meta.name("keep")));
     }
     for entry in &intent.never {
-        let matched =
-            usage.rows.iter().filter(|row| row.exempt == Some("never") && entry.matches(row)).count();
+        let rows = usage.rows.iter().filter(|row| row.exempt == Some("never") && entry.matches(row));
+        // What a former run granted and the entry takes back counts too.
+        let former = planning.memory.all().map(|old| {
+            let forbidden = |grant: &&Grant| entry.forbids(&old.who.id, &grant.action, grant.on.pattern());
+            old.grants.iter().filter(forbidden).count()
+        });
+        let matched = rows.count() + former.sum::<usize>();
         add("never", entry.meta.name("never"), matched as u64);
     }
     for (entry, records) in intent.exclude.iter().zip(&usage.withheld) {
@@ -65,7 +74,7 @@ pub fn applied(usage: &Usage, plans: &[Plan<'_>], planning: &Planning) -> Vec<Ap
     }
     let expired = usage.expired.iter().map(|name| Applied {
         name: name.clone(),
-        kind: "",
+        kind: KINDS.into_iter().find(|kind| name.contains(&format!(" [[{kind}]]"))).unwrap_or(""),
         matched: 0,
         state: "expired",
     });

@@ -290,22 +290,36 @@ fn passes_that_need_a_word_or_a_former_night_do_something() {
 /// `fixtures/aws/sam-deploy`: learned from the first deploy alone, the second replays but for what it does anew.
 #[test]
 fn the_second_deploy_needs_only_what_is_new() {
+    // Calls of IAM are logged in us-east-1.
     let logs = |day: &str| {
-        fixture(&format!("aws/sam-deploy/logs/AWSLogs/111122223333/CloudTrail/eu-central-1/2026/11/{day}"))
+        ["eu-central-1", "us-east-1"].map(|region| {
+            fixture(&format!("aws/sam-deploy/logs/AWSLogs/111122223333/CloudTrail/{region}/2026/11/{day}"))
+        })
     };
+    let ([first, first_iam], [second, second_iam]) = (logs("03"), logs("04"));
     let role = "arn:aws:iam::111122223333:role/ci/github-sam-deploy";
     let out = tempfile::tempdir().unwrap();
     let path = out.path().display().to_string();
     // One deploy is one session: that it may attach policies is for a person to accept.
-    let learned = run(&["generate", &logs("03"), "--out", &path, "--principal", role, "--accept-review"]);
+    let learned =
+        run(&["generate", &first, &first_iam, "--out", &path, "--principal", role, "--accept-review"]);
     assert_eq!(code(&learned), 0, "{}", stderr(&learned));
     let applied = crate::support::applied(out.path(), "github-sam-deploy");
     assert_eq!(applied.len(), 1, "one managed policy");
     let document: Value = serde_json::from_str(&applied[0].1).unwrap();
     assert!(document["Statement"].as_array().unwrap().len() <= 15, "{document:#}");
     assert!(document.to_string().len() <= 6_144);
-    let replayed =
-        run(&["check", &logs("04"), "--policy", &applied[0].0, "--principal", role, "--format", "json"]);
+    let replayed = run(&[
+        "check",
+        &second,
+        &second_iam,
+        "--policy",
+        &applied[0].0,
+        "--principal",
+        role,
+        "--format",
+        "json",
+    ]);
     let denied: BTreeSet<String> = lines(&replayed)
         .iter()
         .map(|row| format!("{} {}", row["action"], row["resource"]).replace('"', ""))

@@ -25,7 +25,20 @@ pub(super) fn loosenings(grants: &[Grant]) -> Vec<Step> {
         known.1.opened.push((at, pattern));
     }
     let worth = steps.into_values().filter(|(resources, _)| resources.len() >= WORTH);
-    worth.map(|(_, step)| step).collect()
+    worth.map(|(_, step)| told(step, grants)).collect()
+}
+
+/// The step, with what it lets change on all that it opens.
+fn told(mut step: Step, grants: &[Grant]) -> Step {
+    let actions = step.opened.iter().filter_map(|(at, _)| grants.get(*at)).map(|grant| grant.action.as_str());
+    let changes =
+        |action: &&str| catalog::aws().table.action(action).is_some_and(|(_, known)| !known.level.reads());
+    let changes: BTreeSet<&str> = actions.filter(changes).collect();
+    if !changes.is_empty() {
+        let changes = changes.into_iter().collect::<Vec<_>>().join(", ");
+        step.breadth = format!("{}, to change with {changes}", step.breadth);
+    }
+    step
 }
 
 /// The grant's resource under a step; none where the step is about something else.
