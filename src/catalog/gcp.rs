@@ -8,6 +8,7 @@ use super::outcome::{OutcomeFile, Outcomes};
 use super::platform::{
     GoogleIdentities, OrganizationFile, OrganizationOnly, SensitiveFile, SensitiveRule, glob,
 };
+use super::token::Tokens;
 use super::user::Provenance;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -20,6 +21,7 @@ const OUTCOME: &str = include_str!("data/gcp/outcome.toml");
 const IDENTITY: &str = include_str!("data/gcp/identity.toml");
 const ESCALATION: &str = include_str!("data/gcp/escalation.toml");
 
+const TOKEN: &str = include_str!("data/gcp/token.toml");
 const COVERAGE: &str = include_str!("data/gcp/coverage.toml");
 
 const ORGANIZATION: &str = include_str!("data/gcp/organization.toml");
@@ -69,6 +71,8 @@ pub struct Gcp {
     sensitive: Vec<SensitiveRule>,
     /// Who refuses, and what can be done.
     pub denials: DenialFile,
+    /// Parts of names that machines make, and what stays exact.
+    pub tokens: Tokens,
     /// Logs that are always written.
     pub always: Vec<AlwaysLogged>,
     /// What conditions, deny policies and access boundaries can name.
@@ -106,6 +110,7 @@ impl Gcp {
             organization: toml::from_str::<OrganizationFile>(ORGANIZATION).unwrap_or_default().organization,
             sensitive: toml::from_str::<SensitiveFile>(ESCALATION).unwrap_or_default().sensitive,
             denials: toml::from_str(DENIAL).unwrap_or_default(),
+            tokens: Tokens::new(toml::from_str(TOKEN).unwrap_or_default()),
             always: toml::from_str::<AlwaysFile>(COVERAGE).unwrap_or_default().always,
             limits: Limits::embedded(),
         }
@@ -199,6 +204,7 @@ impl Gcp {
             ("organization.toml".to_owned(), ORGANIZATION),
             ("denial.toml".to_owned(), DENIAL),
             ("method.toml".to_owned(), METHOD),
+            ("token.toml".to_owned(), TOKEN),
             ("coverage.toml".to_owned(), COVERAGE),
         ];
         all.push((super::roles::HAND_WRITTEN.0.to_owned(), super::roles::HAND_WRITTEN.1));

@@ -54,6 +54,20 @@ pub struct Trust {
     pub link: String,
 }
 
+/// A method that no page of its service lists.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Known {
+    /// Its name, in any letter case.
+    pub method: String,
+    /// The permission that its caller used.
+    pub permission: String,
+    /// Why.
+    pub because: String,
+    /// Where that is documented.
+    pub link: String,
+}
+
 /// `method.toml`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -64,6 +78,9 @@ pub struct MethodFile {
     /// APIs.
     #[serde(default)]
     pub service: Vec<Api>,
+    /// Methods by their whole name.
+    #[serde(default)]
+    pub method: Vec<Known>,
     /// Mixins.
     #[serde(default)]
     pub generic: Vec<Generic>,
@@ -77,6 +94,13 @@ impl MethodFile {
     #[must_use]
     pub fn prefix<'a>(&'a self, api: &'a str) -> &'a str {
         self.service.iter().find(|row| row.api == api).map_or(api, |row| &row.permission)
+    }
+
+    /// The permission of a method that no page lists.
+    #[must_use]
+    pub fn known(&self, method: &str) -> Option<&str> {
+        let row = self.method.iter().find(|row| row.method.eq_ignore_ascii_case(method));
+        row.map(|row| row.permission.as_str())
     }
 
     /// The verb as permissions write it, in lower case like the verb itself.

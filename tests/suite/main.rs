@@ -21,6 +21,7 @@ mod discretion;
 mod events;
 mod folder;
 mod google;
+mod google_names;
 mod hostile;
 mod laws;
 mod lifecycle;

@@ -14,6 +14,8 @@ const LENGTH: usize = 2_000;
 enum Clause {
     Is(String),
     Like(String, String),
+    /// Below a path that is not at the beginning.
+    Below(String, String),
 }
 
 impl Clause {
@@ -26,6 +28,11 @@ impl Clause {
             Self::Like(head, tail) if tail.is_empty() => (starts(head), 0),
             Self::Like(head, tail) if head.is_empty() => (ends(tail), 0),
             Self::Like(head, tail) => (format!("({} && {})", starts(head), ends(tail)), 1),
+            Self::Below(path, tail) => {
+                // What is extracted is empty where the path is not in the name.
+                let below = format!("resource.name.extract({}) != \"\"", quoted(&format!("{path}{{name}}")));
+                if tail.is_empty() { (below, 0) } else { (format!("({below} && {})", ends(tail)), 1) }
+            }
         }
     }
 }
@@ -183,19 +190,25 @@ fn clause(pattern: &str, number: bool) -> Option<Clause> {
     // A literal `*` stands in braces.
     let mut wild =
         own.match_indices(['*', '?']).filter(|(at, _)| !own.get(..*at).is_some_and(|b| b.ends_with("${")));
+    let number = number.then(|| own.strip_prefix('*')).flatten().map(Pattern::parse);
     let tail = wild.next_back().and_then(|(at, _)| own.get(at + 1..)).map(Pattern::parse).unwrap_or_default();
-    Some(Clause::Like(parsed.head().to_owned(), tail.name().unwrap_or("").to_owned()))
+    let tail = tail.name().unwrap_or("").to_owned();
+    if let Some(path) = number.filter(|rest| !rest.is_exact()) {
+        // A template's own braces cannot be written.
+        let path = path.head().to_owned();
+        let says = path.len() > 1 && !path.contains(['{', '}']);
+        return says.then_some(Clause::Below(path, tail));
+    }
+    Some(Clause::Like(parsed.head().to_owned(), tail))
 }
 
 /// Names shortened by one part after the other until they are few enough; none where nothing of their own is left.
 fn families(clauses: &BTreeSet<Clause>) -> Option<BTreeSet<Clause>> {
-    let heads: Vec<&str> = clauses
-        .iter()
-        .map(|clause| match clause {
-            Clause::Is(name) => name.as_str(),
-            Clause::Like(head, _) => head.as_str(),
-        })
-        .collect();
+    let head = |clause: &'_ Clause| match clause {
+        Clause::Is(name) | Clause::Like(name, _) => Some(name.clone()),
+        Clause::Below(..) => None,
+    };
+    let heads: Vec<String> = clauses.iter().map(head).collect::<Option<_>>()?;
     // `projects/P/kind/` alone says nothing that the type and the binding do not.
     let parts = |head: &str| head.matches('/').count();
     let longest =
@@ -236,6 +249,11 @@ mod tests {
         );
         let numbered = of(&["projects/example-dev/secrets/s"], true).unwrap().expression;
         assert!(numbered.ends_with("&& resource.name.endsWith(\"/secrets/s\")"), "{numbered}");
+        let versions = of(&["projects/example-dev/secrets/s/versions/*"], true).unwrap().expression;
+        assert!(
+            versions.ends_with("resource.name.extract(\"/secrets/s/versions/{name}\") != \"\""),
+            "{versions}"
+        );
     }
 
     #[test]

@@ -94,6 +94,7 @@ fn by_method<'a>(entry: &'a Entry<'a>) -> Result<Vec<Use<'a>>, Skip> {
     let holds = |permission: &str| !name::generic(method) || same_service(permission, service);
     let one = match documented {
         [only] => Some(*only),
+        [] => known.naming.known(method).map(|permission| (permission, "DW")),
         several => name::among(several, service, method, resource.unwrap_or("")),
     };
     let (permission, reads, rule): (Cow<'a, str>, bool, _) =
@@ -137,9 +138,11 @@ pub(super) fn make<'a>(
 ) -> Use<'a> {
     let permission = permission.into();
     let named = name.map(|name| by_id(entry, name.as_ref()));
-    let full = named
-        .as_deref()
-        .map(|name| full_name(name, service.or(entry.proto_payload.0.service_name.filled()).unwrap_or("")));
+    let stated = service.or(entry.proto_payload.0.service_name.filled());
+    // An entry that leaves its service out names it by the permission.
+    let own = || catalog::gcp().limits.full(&permission).split('/').next().unwrap_or("").to_owned();
+    let service = stated.map_or_else(own, str::to_owned);
+    let full = named.as_deref().map(|name| full_name(name, &service));
     let scope = scope(entry, &permission, named.as_deref().unwrap_or(""));
     let target = match full {
         Some(full) => Target::named(full),

@@ -1,0 +1,154 @@
+//! One entry: counted, attributed, mapped, and joined with the other end of its operation.
+
+use super::record::Entry;
+use super::{coverage, denial, identity, map};
+use crate::cloud::Sink;
+use crate::model::denial::Refused;
+use crate::model::identity::Actor;
+use crate::model::tally::Skip;
+use crate::model::time::Timestamp;
+use crate::model::usage::{Join, Origin, Reading, Use};
+use crate::wire::fingerprint;
+use std::borrow::Cow;
+
+/// Decides one entry.
+pub(super) fn take(entry: &Entry<'_>, raw: &str, sink: &mut dyn Sink) {
+    let event = entry.insert_id.filled();
+    let id = match (entry.log_name.filled(), entry.timestamp.filled(), event) {
+        (Some(log), Some(time), Some(id)) => {
+            Some([log, time, id].map(fingerprint::hash).into_iter().fold(1, fingerprint::join))
+        }
+        _ => None,
+    };
+    let time = entry.timestamp.filled().or(entry.receive_timestamp.filled());
+    let at = time.and_then(Timestamp::parse);
+    if !sink.is_new(id, &|| fingerprint::of_json(raw), at, event) {
+        return;
+    }
+    let skipped = not_iam(entry);
+    if !matches!(skipped, Some(Skip::NotAnEvent | Skip::SystemEvent | Skip::PolicyDenied)) {
+        coverage::sight(entry, at, sink);
+    }
+    if let Some(why) = skipped {
+        if why == Skip::PolicyDenied
+            && let Ok(actor) = identity::identify(entry)
+        {
+            let (at, refused) = (at.unwrap_or(Timestamp::UNKNOWN), denial::by_policy(entry));
+            sink.refused("gcp", &reading(entry, at, actor, Vec::new(), refused));
+        }
+        return sink.skip(at, event, why, "");
+    }
+    let at = at.unwrap_or(Timestamp::UNKNOWN);
+    let actor = match identity::identify(entry) {
+        Ok(actor) => actor,
+        Err(why) => return sink.skip(Some(at), event, why, ""),
+    };
+    let payload = &entry.proto_payload.0;
+    let what = format!("{}:{}", payload.service_name.or_empty(), payload.method_name.or_empty());
+    match map::map(entry) {
+        Err(Skip::Unmapped) if ends(entry) => sink.skip(Some(at), event, Skip::OperationEnd, ""),
+        Err(why) => sink.skip(Some(at), event, why, &what),
+        Ok(uses) => {
+            map::unknown(entry).for_each(|permission| sink.unknown(permission));
+            let refused = denial::refused(entry, &uses);
+            let ends = join(entry, &uses).is_some_and(|join| join.follows.is_some());
+            let caller = identity::caller(entry).filter(|_| !ends);
+            let beside = caller.map(|(caller, account)| {
+                reading(entry, at, caller, vec![map::impersonates(entry, account)], Vec::new())
+            });
+            sink.reading("gcp", &reading(entry, at, actor, uses, refused));
+            if let Some(beside) = beside {
+                sink.beside("gcp", &Reading { join: None, ..beside });
+            }
+        }
+    }
+}
+
+fn origin<'a>(entry: &'a Entry<'a>) -> Origin<'a> {
+    let payload = &entry.proto_payload.0;
+    let request = &payload.request_metadata.0;
+    Origin {
+        address: request.caller_ip.filled().map(Cow::Borrowed),
+        agent: request.caller_supplied_user_agent.filled().map(Cow::Borrowed),
+        key: payload.authentication_info.0.service_account_key_name.filled().map(Cow::Borrowed),
+    }
+}
+
+fn reading<'a>(
+    entry: &'a Entry<'a>,
+    at: Timestamp,
+    actor: Actor<'a>,
+    uses: Vec<Use<'a>>,
+    refused: Vec<Refused>,
+) -> Reading<'a> {
+    Reading {
+        at,
+        event: entry.insert_id.filled().map(Cow::Borrowed),
+        actor,
+        origin: origin(entry),
+        account: Cow::Borrowed(entry.project().unwrap_or(entry.container())),
+        region: Cow::Borrowed(""),
+        via: None,
+        join: join(entry, &uses),
+        uses,
+        refused,
+    }
+}
+
+/// Entries that are about something else than IAM.
+fn not_iam(entry: &Entry<'_>) -> Option<Skip> {
+    let payload = &entry.proto_payload.0;
+    if payload.method_name.filled().is_none() {
+        return Some(Skip::NotAnEvent);
+    }
+    if entry.in_log("system_event") {
+        return Some(Skip::SystemEvent);
+    }
+    if entry.in_log("policy")
+        || payload.metadata.0.kind.or_empty().ends_with("VpcServiceControlAuditMetadata")
+    {
+        return Some(Skip::PolicyDenied);
+    }
+    match payload.service_name.or_empty() {
+        "k8s.io" => return Some(Skip::Kubernetes),
+        "admin.googleapis.com" | "login.googleapis.com" | "cloudidentity.googleapis.com" => {
+            return Some(Skip::Workspace);
+        }
+        _ => {}
+    }
+    let asks = payload.method_name.or_empty().to_ascii_lowercase().ends_with("testiampermissions");
+    asks.then_some(Skip::TestPermissions)
+}
+
+fn ends(entry: &Entry<'_>) -> bool {
+    let operation = &entry.operation.0;
+    operation.last.is_true() && !operation.first.is_true()
+}
+
+/// The first and last entry of an operation are one call. What names its permissions leads, the first before the last;
+/// a last entry that names others than the first counts beside it.
+fn join(entry: &Entry<'_>, uses: &[Use<'_>]) -> Option<Join> {
+    let operation = &entry.operation.0;
+    let key = [operation.producer.or_empty(), operation.id.filled()?];
+    let key = key.map(fingerprint::hash).into_iter().fold(2, fingerprint::join);
+    let rows = || {
+        let mut rows: Vec<u64> = uses
+            .iter()
+            .map(|used| {
+                fingerprint::join(fingerprint::hash(&used.action), fingerprint::hash(&used.target.text))
+            })
+            .collect();
+        rows.sort_unstable();
+        rows.dedup();
+        rows.into_iter().fold(fingerprint::join(key, 1), fingerprint::join)
+    };
+    let by_last = fingerprint::join(key, 2);
+    let end = Skip::OperationEnd;
+    match (operation.first.is_true(), operation.last.is_true(), map::has_rows(entry)) {
+        (false, false, _) => None,
+        (true, _, true) => Some(Join { leads: [Some(key), Some(rows())], follows: None }),
+        (true, _, false) => Some(Join { leads: [Some(key), None], follows: Some((by_last, end)) }),
+        (false, true, true) => Some(Join { leads: [Some(by_last), None], follows: Some((rows(), end)) }),
+        (false, true, false) => Some(Join::follows(key, end)),
+    }
+}
