@@ -15,7 +15,8 @@
 //! - **wire**: JSON as logs really hold it; knows no cloud.
 //! - **catalog**: what events, actions and error codes mean. Data files with a reason each, never `match` arms.
 //! - **cloud**: one folder for each cloud, the only place that knows its dialect.
-//! - **aggregate**: uses into the usage table. Shards merge in any order; the result is sorted by text, so that threads
+//! - **aggregate**: uses into the usage table; what a call came to is remembered, and its like repeated without being read
+//!   ([`cloud::Like`]). Shards merge in any order; the result is sorted by text, so that threads
 //!   and file order change no byte.
 //! - **resolve**: what only the whole log can tell.
 //! - **coverage**: what the log holds at all; unused is not unlogged.

@@ -14,8 +14,11 @@ use crate::model::usage::{Basis, Reading};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
-/// Calls, and actors, that are remembered; then all are forgotten.
-const MOST: usize = 1 << 15;
+/// Actors that are remembered; then all are forgotten.
+const ACTORS: usize = 1 << 14;
+/// Calls that are remembered; then all are forgotten. A large organization makes more different ones in a month, at some
+/// two hundred bytes each.
+const CALLS: usize = 1 << 17;
 
 /// Who acts.
 #[derive(Clone, Copy, Debug)]
@@ -135,10 +138,10 @@ impl Memo {
             (_, Some(user)) => Who::User(user),
             _ => Who::Named,
         };
-        if self.actors.len() >= MOST {
+        if self.actors.len() >= ACTORS {
             self.actors.clear();
         }
-        if self.calls.len() >= MOST {
+        if self.calls.len() >= CALLS {
             self.calls.clear();
         }
         let known = self.actors.entry(actor).or_insert(who);

@@ -9,6 +9,7 @@
 )]
 
 mod access_boundary;
+mod again;
 mod bad;
 mod boundary;
 mod cli;

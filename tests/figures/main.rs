@@ -1,0 +1,76 @@
+//! Figures that hold on any machine: how often reading allocates for each record of a log that is always the same. Who
+//! makes it allocate more has to say so here; who makes it allocate less lowers the bound.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test that panics has failed, and tests read and write files"
+)]
+
+#[path = "../../benches/corpus.rs"]
+#[expect(dead_code, reason = "the benchmarks ask for more of what was made")]
+mod corpus;
+
+use leastgrant::aggregate::dedup::Dedup;
+use leastgrant::aggregate::{Rules, Shard, Worker};
+use leastgrant::cloud::CLOUDS;
+use leastgrant::decode;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+const RECORDS: u64 = 4_000;
+const FILES: u64 = 8;
+
+fn texts(root: &Path) -> Vec<String> {
+    let mut paths: Vec<_> =
+        walkdir::WalkDir::new(root).into_iter().map(|entry| entry.unwrap().into_path()).collect();
+    paths.retain(|path| path.is_file());
+    paths.sort();
+    let inflated = |path: &std::path::PathBuf| {
+        let mut text = String::new();
+        let file = std::fs::File::open(path).unwrap();
+        flate2::read::MultiGzDecoder::new(file).read_to_string(&mut text).unwrap();
+        text
+    };
+    paths.iter().map(inflated).collect()
+}
+
+/// Allocations of reading these texts into one shard.
+fn allocations(shard: &mut Shard, texts: &[String]) -> u64 {
+    let mut worker = Worker(shard);
+    let counted = allocation_counter::measure(|| {
+        for text in texts {
+            decode::decode(text, &CLOUDS, &mut worker).unwrap();
+        }
+    });
+    counted.count_total
+}
+
+/// Allocations for each record: of a log whose catalog is loaded, and of records whose like were read before.
+fn figures(texts: &[String]) -> (f64, f64) {
+    let shard = || Shard::new(Arc::new(Rules::default()), Arc::new(Dedup::default()), false);
+    allocations(&mut shard(), texts);
+    let mut shard = shard();
+    let first = allocations(&mut shard, texts);
+    // The same calls at the same times under other ids: no copies, and nothing new.
+    let again: Vec<String> =
+        texts.iter().map(|text| text.replace("\"eventID\":\"", "\"eventID\":\"x")).collect();
+    let second = allocations(&mut shard, &again);
+    (first as f64 / RECORDS as f64, second as f64 / RECORDS as f64)
+}
+
+#[test]
+fn reading_allocates_no_more_than_it_did() {
+    let root = tempfile::tempdir().unwrap();
+    let made = corpus::cloudtrail(&root.path().join("aws"), RECORDS, FILES, 7).unwrap();
+    assert_eq!(made.records, RECORDS);
+    let (new, known) = figures(&texts(&root.path().join("aws")));
+    println!("CloudTrail: {new:.1} allocations for each record, {known:.2} for each whose like was read");
+    assert!(new <= 58.0, "{new:.1} allocations for each record");
+    assert!(known <= 5.0, "{known:.2} allocations for each record whose like was read");
+    corpus::google(&root.path().join("gcp"), RECORDS, FILES, 7).unwrap();
+    let (new, _) = figures(&texts(&root.path().join("gcp")));
+    println!("Cloud Audit Logs: {new:.1} allocations for each record");
+    assert!(new <= 34.0, "{new:.1} allocations for each record");
+}

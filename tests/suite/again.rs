@@ -1,0 +1,184 @@
+//! Records that are repeated, or read member by member, come to what parsing each of them as a whole comes to.
+
+use crate::support::{corpus, root};
+use leastgrant::aggregate::dedup::Dedup;
+use leastgrant::aggregate::{Rules, Shard, Worker};
+use leastgrant::cloud::CLOUDS;
+use leastgrant::config::Filter;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use std::io::Read;
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+
+/// Records of CloudTrail in a file's text, whatever holds them.
+fn records(text: &str) -> Vec<Value> {
+    let values = serde_json::Deserializer::from_str(text).into_iter::<Value>().map_while(Result::ok);
+    let inside = |value: Value| match value {
+        Value::Array(all) => all,
+        Value::Object(mut map) if map.get("Records").is_some_and(Value::is_array) => {
+            map["Records"].as_array_mut().map(std::mem::take).unwrap_or_default()
+        }
+        // A fixture of one event.
+        Value::Object(mut map) if map.contains_key("about") => map.remove("record").into_iter().collect(),
+        other => vec![other],
+    };
+    let all = values.flat_map(inside);
+    all.filter(|record| record.get("eventSource").is_some() && record.get("accountId").is_none()).collect()
+}
+
+fn text(bytes: &[u8]) -> Option<String> {
+    let inflated = match bytes {
+        [0x1f, 0x8b, ..] => {
+            let mut all = Vec::new();
+            flate2::read::MultiGzDecoder::new(bytes).read_to_end(&mut all).ok()?;
+            all
+        }
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => zstd::decode_all(bytes).ok()?,
+        _ => bytes.to_vec(),
+    };
+    String::from_utf8(inflated).ok()
+}
+
+fn below(folder: &Path) -> Vec<Value> {
+    let files = walkdir::WalkDir::new(folder).sort_by_file_name().into_iter().filter_map(Result::ok);
+    let texts = files.filter_map(|entry| text(&std::fs::read(entry.path()).ok()?));
+    texts.flat_map(|text| records(&text)).collect()
+}
+
+static FIXTURES: LazyLock<Vec<Value>> = LazyLock::new(|| below(&root().join("fixtures/events")));
+
+/// What a log of these records comes to; `whole` adds a member that says nothing, and makes each be parsed as a whole.
+fn facts(all: &[Value], whole: bool, filter: &Filter) -> String {
+    let text: String = all
+        .iter()
+        .map(|record| {
+            let mut record = record.clone();
+            if let Some(map) = record.as_object_mut().filter(|_| whole) {
+                map.insert("accountId".to_owned(), Value::Null);
+            }
+            format!("{record}\n")
+        })
+        .collect();
+    let rules = Rules { filter: filter.clone(), ..Rules::default() };
+    let mut shard = Shard::new(Arc::new(rules), Arc::new(Dedup::default()), false);
+    let end = leastgrant::decode::decode(&text, &CLOUDS, &mut Worker(&mut shard)).is_ok();
+    let usage = shard.finish();
+    format!(
+        "{end}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}",
+        usage.rows,
+        usage.principals,
+        usage.tally,
+        usage.observed,
+        usage.denials,
+        usage.unmapped,
+        usage.sensitive,
+        usage.bystanders,
+        usage.holdings
+    )
+}
+
+/// The records three times, under other ids and at other times: then all that can be repeated is.
+fn thrice(all: &[Value]) -> Vec<Value> {
+    let turn = |round: usize| {
+        all.iter().enumerate().map(move |(at, record)| {
+            let mut record = record.clone();
+            if round > 0 {
+                record["eventID"] = json!(format!("{round}-{at}"));
+                record["eventTime"] = json!(format!("2026-11-{:02}T{:02}:00:00Z", 1 + (at % 20), round));
+            }
+            record
+        })
+    };
+    (0..3).flat_map(turn).collect()
+}
+
+fn check(all: &[Value], filter: &Filter) {
+    let (again, whole) = (facts(all, false, filter), facts(all, true, filter));
+    assert!(again == whole, "{}", similar::TextDiff::from_lines(&whole, &again).unified_diff());
+}
+
+#[test]
+fn fixtures_come_to_the_same() {
+    assert!(FIXTURES.len() > 500, "{} records", FIXTURES.len());
+    let all = thrice(&FIXTURES);
+    check(&all, &Filter::default());
+    let conditions =
+        ["aws:CalledVia", "aws:RequestedRegion", "aws:ResourceAccount", "aws:SourceVpce", "kms:ViaService"];
+    check(&all, &Filter { conditions: conditions.map(str::to_owned).to_vec(), ..Filter::default() });
+    check(&all, &Filter { regions: vec!["eu-central-1".to_owned()], ..Filter::default() });
+}
+
+#[test]
+fn real_logs_come_to_the_same() {
+    let Some(logs) = corpus() else {
+        println!("skipped: LEASTGRANT_CORPUS is not set");
+        return;
+    };
+    let all = below(&logs.join("logs/aws"));
+    println!("{} records", all.len());
+    check(&thrice(&all), &Filter::default());
+}
+
+/// Odd values, as services and people write them.
+fn odd() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(Value::Null),
+        Just(json!("")),
+        Just(json!(7)),
+        Just(json!(true)),
+        Just(json!([])),
+        Just(json!({})),
+        Just(json!("a\"b\\c\n")),
+        Just(json!("eu-central-1")),
+        Just(json!("444455556666")),
+        Just(json!({ "omitted": true })),
+        Just(
+            json!({ "roleArn": "arn:aws:iam::111122223333:role/x", "userName": "HIDDEN_DUE_TO_SECURITY_REASONS" })
+        ),
+        Just(json!({ "SSEApplied": "SSE_KMS", "bucketName": "b" })),
+        Just(json!([{ "ARN": "arn:aws:s3:::b/k", "type": "AWS::S3::Object" }])),
+    ]
+}
+
+const MEMBERS: [&str; 18] = [
+    "userIdentity",
+    "requestParameters",
+    "responseElements",
+    "resources",
+    "eventSource",
+    "eventName",
+    "awsRegion",
+    "errorCode",
+    "errorMessage",
+    "recipientAccountId",
+    "eventType",
+    "readOnly",
+    "managementEvent",
+    "eventCategory",
+    "additionalEventData",
+    "sharedEventID",
+    "sessionCredentialFromConsole",
+    "eventTime",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn odd_records_come_to_the_same(
+        picks in prop::collection::vec((any::<prop::sample::Index>(), prop::option::of((0..MEMBERS.len(), odd()))), 1..12)
+    ) {
+        let all: Vec<Value> = picks
+            .into_iter()
+            .map(|(pick, change)| {
+                let mut record = pick.get(&FIXTURES).clone();
+                if let Some((member, value)) = change {
+                    record[MEMBERS[member]] = value;
+                }
+                record
+            })
+            .collect();
+        check(&thrice(&all), &Filter::default());
+    }
+}
