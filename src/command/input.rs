@@ -14,18 +14,22 @@ use crate::report::summary;
 use crate::source::Meter;
 use globset::{GlobBuilder, GlobSetBuilder};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Names the file with the key of pseudonyms.
 const REDACT_KEY: &str = "LEASTGRANT_REDACT_KEY";
+/// Inputs that are named where many have the same fault.
+const TOLD: usize = 5;
 /// Bytes that such a key has at least.
 const SHORTEST_KEY: usize = 16;
 
 /// Inputs and filters.
 #[derive(Debug, clap::Args)]
 pub(super) struct Input {
-    /// Logs: files, folders, globs or `-`; plain, gzip or zstd; AWS and Google at once, told by content
+    /// Logs of AWS and Google: files, folders, globs or `-` (plain, gzip or zstd), s3://bucket/prefix,
+    /// gs://bucket/prefix, cloudtrail://REGION, logging://projects/ID
     #[arg(required = true, value_name = "INPUT")]
     pub(super) inputs: Vec<String>,
     /// Only principals that match (repeatable)
@@ -59,6 +63,9 @@ pub(super) struct Input {
     /// [env: LEASTGRANT_REDACT_KEY, a file too]
     #[arg(long, value_name = "FILE", requires = "redact")]
     redact_key: Option<PathBuf>,
+    /// Pay for reading buckets whose owner asks for that (for `gs://`, the project of GOOGLE_CLOUD_PROJECT does)
+    #[arg(long)]
+    requester_pays: bool,
     /// Worker threads
     #[arg(long, value_name = "N", env = "LEASTGRANT_THREADS", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
@@ -215,6 +222,7 @@ impl Input {
         let principals = if self.principal.is_empty() { None } else { Some(globs.build()?) };
         Ok(Filter {
             principals,
+            globs: self.principal.clone(),
             accounts: self.account.clone(),
             regions: self.region.clone(),
             clouds: self.cloud.clone(),
@@ -252,11 +260,21 @@ impl Input {
         let rules = Rules { filter: self.filter(conditions)?, intent: self.intent()?, accept_review };
         let meter = Arc::new(Meter::default());
         let stop = progress::interruptible()?;
-        let reader =
-            Reader { inputs: self.inputs.clone(), rules, lines, threads, meter: Arc::clone(&meter), stop };
+        let reader = Reader {
+            inputs: self.inputs.clone(),
+            rules,
+            lines,
+            threads,
+            meter: Arc::clone(&meter),
+            stop,
+            requester_pays: self.requester_pays,
+        };
         let shown = progress::Shown::new(&meter, self.quiet);
         let read = pipeline::read(&reader);
         drop(shown);
+        if !self.quiet {
+            meter.notes().iter().for_each(|note| output::message(note));
+        }
         let (usage, intent) = read?;
         if self.verbose {
             output::message(&summary::records(&usage.tally));
@@ -266,8 +284,17 @@ impl Input {
 
     /// Says what could not be read, and the exit code it asks for.
     pub(super) fn unreadable(&self, usage: &Usage) -> Exit {
+        let mut faults: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for unreadable in &usage.tally.unreadable {
-            output::message(&format!("leastgrant: {}: {}", unreadable.path, unreadable.why));
+            faults.entry(&unreadable.why).or_default().push(&unreadable.path);
+        }
+        for (why, paths) in faults {
+            for path in paths.iter().take(TOLD) {
+                output::message(&format!("leastgrant: {path}: {why}"));
+            }
+            if let Some(more) = paths.len().checked_sub(TOLD).filter(|more| *more > 0) {
+                output::message(&format!("leastgrant: and {more} more: {why}"));
+            }
         }
         if usage.tally.unreadable.is_empty() { Exit::Done } else { Exit::Partial }
     }

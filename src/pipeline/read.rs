@@ -13,6 +13,9 @@ use rayon::prelude::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// Faults that are told one by one where nothing could be read.
+const TOLD: usize = 10;
+
 /// What to read and how.
 #[derive(Default)]
 pub struct Reader {
@@ -28,6 +31,8 @@ pub struct Reader {
     pub meter: Arc<Meter>,
     /// Set from outside to stop: what was read until then is a part, and counts as one.
     pub stop: Arc<AtomicBool>,
+    /// Whether reading is paid for where the owner of a bucket asks for that.
+    pub requester_pays: bool,
 }
 
 /// Why nothing could be read.
@@ -37,7 +42,7 @@ pub enum ReadError {
     #[error(transparent)]
     Source(#[from] SourceError),
     /// There are no files.
-    #[error("no files to read in {0}")]
+    #[error("no log to read in {0}")]
     NoFiles(String),
     /// There are files, but no record in them.
     #[error("no readable record in {files} files{why}")]
@@ -57,7 +62,12 @@ pub enum ReadError {
 /// # Errors
 /// When there is nothing to read, or no record in it: no data must not read as no use.
 pub fn read(reader: &Reader) -> Result<(Usage, Intent), ReadError> {
-    let asked = Asked { filter: reader.rules.filter.clone(), wanted: None, stop: Arc::clone(&reader.stop) };
+    let asked = Asked {
+        filter: reader.rules.filter.clone(),
+        wanted: None,
+        stop: Arc::clone(&reader.stop),
+        requester_pays: reader.requester_pays,
+    };
     let feed = source::open(&reader.inputs, asked, &reader.meter)?;
     if feed.parts() == Some(0) {
         return Err(ReadError::NoFiles(reader.inputs.join(", ")));
@@ -69,12 +79,22 @@ pub fn read(reader: &Reader) -> Result<(Usage, Intent), ReadError> {
     let mut usage = pool.install(|| all(&feed, reader)).finish();
     resolve::resolve(&mut usage);
     if usage.tally.records() == 0 {
-        let whys: Vec<String> =
-            usage.tally.unreadable.iter().map(|u| format!("\n  {}: {}", u.path, u.why)).collect();
-        return Err(ReadError::NoRecords { files: usage.tally.files, why: whys.concat() });
+        return Err(nothing(&usage, reader));
     }
     let intent = decide::decide(&mut usage, reader.rules.intent.clone());
     Ok((usage, intent))
+}
+
+/// Why there is no record; a fault that many files share is told a few times.
+fn nothing(usage: &Usage, reader: &Reader) -> ReadError {
+    let unreadable = &usage.tally.unreadable;
+    if usage.tally.files == 0 && unreadable.is_empty() {
+        return ReadError::NoFiles(reader.inputs.join(", "));
+    }
+    let told = unreadable.iter().take(TOLD).map(|u| format!("\n  {}: {}", u.path, u.why));
+    let more = unreadable.len().saturating_sub(TOLD);
+    let more = (more > 0).then(|| format!("\n  and {more} more"));
+    ReadError::NoRecords { files: usage.tally.files, why: told.chain(more).collect() }
 }
 
 fn all(feed: &Feed, reader: &Reader) -> Shard {
@@ -98,6 +118,8 @@ fn all(feed: &Feed, reader: &Reader) -> Shard {
         all
     });
     let mut joined = joined.unwrap_or_else(fresh);
+    let unlisted = feed.problems().into_iter().map(|(path, why)| Unreadable { path, why });
+    joined.tally.unreadable.extend(unlisted);
     if feed.stopped() {
         let done = reader.meter.done.load(Ordering::Relaxed);
         let listed = reader.meter.listed.load(Ordering::Relaxed);

@@ -2,11 +2,36 @@
 //!
 //! A new kind of source is a file here and a line in [`feed::open`]. Nothing in this room knows what a record is.
 
+mod address;
+#[cfg(feature = "aws")]
+mod aws;
+#[cfg(feature = "live")]
+mod bucket;
 mod feed;
+#[cfg(feature = "gcp")]
+mod gcs;
+#[cfg(feature = "gcp")]
+mod google;
 mod inflate;
+#[cfg(feature = "live")]
+mod layout;
+#[cfg(feature = "live")]
+mod live;
+#[cfg(not(feature = "live"))]
+#[path = "offline.rs"]
+mod live;
 mod local;
+#[cfg(feature = "gcp")]
+mod logging;
+#[cfg(feature = "aws")]
+mod lookup;
 mod object;
+#[cfg(feature = "aws")]
+mod s3;
+#[cfg(feature = "live")]
+mod walk;
 
+pub use address::Address;
 pub use feed::{Feed, Meter, open};
 pub use object::{Arrival, Object};
 
@@ -26,6 +51,8 @@ pub struct Asked {
     pub wanted: Option<Wanted>,
     /// Set from outside to stop: what is being read is finished, nothing more is begun.
     pub stop: Arc<AtomicBool>,
+    /// Whether reading is paid for where the owner of a bucket asks for that.
+    pub requester_pays: bool,
 }
 
 impl Asked {
@@ -51,9 +78,27 @@ pub enum SourceError {
     /// A glob that nothing matches, or that is none.
     #[error("`{0}`: no file matches")]
     NoMatch(String),
-    /// A live source.
-    #[error("`{0}`: reading straight from a cloud is not built in; copy the logs to disk first")]
-    Remote(String),
+    /// An address that is not whole.
+    #[error("`{input}`: {why}")]
+    Address {
+        /// The input.
+        input: String,
+        /// What is missing.
+        why: String,
+    },
+    /// A live source of a build that reads files only.
+    #[error(
+        "`{0}`: live sources are left out of this build: build it with the features `aws` and `gcp`, or copy the logs to disk"
+    )]
+    NotBuilt(String),
+    /// A live source that cannot be read.
+    #[error("`{input}`: {why}")]
+    Live {
+        /// The input.
+        input: String,
+        /// What went wrong, and what to do.
+        why: String,
+    },
 }
 
 /// The text of an input, and what was wrong with the rest.

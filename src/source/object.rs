@@ -33,6 +33,9 @@ pub struct Arrival {
 pub(super) enum Body {
     /// On disk, not opened yet.
     Local(File),
+    /// Fetched, with what its place in memory is counted by.
+    #[cfg(feature = "live")]
+    Fetched(super::live::Fetched),
 }
 
 impl Arrival {
@@ -41,8 +44,16 @@ impl Arrival {
     /// # Errors
     /// Why there is none, and what to do.
     pub fn read(self) -> Result<Content, String> {
+        #[cfg(feature = "live")]
+        let _share;
         let bytes = match self.body {
             Body::Local(file) => file.read()?,
+            #[cfg(feature = "live")]
+            Body::Fetched(fetched) => {
+                let (result, share) = fetched.take();
+                _share = share;
+                result?
+            }
         };
         if bytes.is_empty() {
             return Err("is empty: an empty log proves nothing, check the delivery".to_owned());
