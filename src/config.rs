@@ -39,6 +39,8 @@ impl Edge {
 pub struct Filter {
     /// Principals, any of these globs; none: all.
     pub principals: Option<GlobSet>,
+    /// The same globs as they were given.
+    pub globs: Vec<String>,
     /// Accounts or projects; none: all.
     pub accounts: Vec<String>,
     /// Regions; none: all.

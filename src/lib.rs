@@ -9,6 +9,8 @@
 //!              manifest ◀─ report ◀─ render ◀─ verify (cloud: evaluate) ◀────────────────────┘
 //! ```
 //!
+//! - **source**: objects with an identity, and lazily their bytes: files, and where the features `aws` and `gcp` are built,
+//!   buckets and APIs, which one thread lists and fetches ahead of the threads that decode.
 //! - **model**: the vocabulary, plain data. A fact has three lives: borrowed from the log ([`model::usage::Use`]),
 //!   interned in a shard ([`aggregate::Shard`]), owned and sorted ([`model::usage::Row`], [`model::grant::Grant`]).
 //! - **intent**: what people decided, in a file of its own. What needs an event's source or key is applied while reading.
@@ -29,7 +31,8 @@
 //!
 //! Invariants: records = used + duplicate + skipped + malformed; nothing is granted without a row or a line of the intent file, or written without
 //! passing replay; the same input gives the same bytes; files are read and written only in `source`, `render` and
-//! `command`; only `catalog update` uses the network; no stage asks the clock.
+//! `command`; only live sources (`source`, the one room with asynchronous code) and `catalog update` use the network; no
+//! stage asks the clock.
 
 pub mod model;
 pub mod config;

@@ -113,6 +113,9 @@ class Tools:
                     raise Skipped(said[-1] if said else f"`{command[2]}` ended with exit code {run.returncode}")
             stamp.write_text(wanted, encoding="utf-8")
         self.python = python
+        # The suite starts the servers of tests/servers.py with it.
+        if sys.version_info >= (3, 10):
+            os.environ["LEASTGRANT_TEST_PYTHON"] = str(python)
 
     def lint(self, inputs: Sequence[Path], codes: Sequence[int]) -> None:
         """Writes every target for the inputs, and checks what was written."""
@@ -168,11 +171,11 @@ def main() -> int:
     os.environ["LEASTGRANT_CATALOG"] = "embedded"
     tools = Tools()
     steps: list[tuple[str, Callable[[], None]]] = [
+        ("install tools and servers", tools.install),
         ("cargo fmt", cargo_fmt),
         ("cargo clippy", cargo_clippy),
         ("cargo test", cargo_test),
         ("catalog tables", catalog_tables),
-        ("install the lint tools", tools.install),
         ("compare conditions with cel-python", tools.conditions),
         ("lint what the fixtures give", tools.lint_fixtures),
         ("lint what the corpus gives", tools.lint_corpus),

@@ -2,29 +2,34 @@
 
 #![expect(clippy::disallowed_methods, reason = "reads the settings file and the key of pseudonyms")]
 
-use super::{Exit, Failure, output};
+use super::{Exit, Failure, output, progress};
 use crate::aggregate::{Rules, Usage};
 use crate::cloud;
 use crate::config::{Edge, Filter, Minimums};
 use crate::intent::Intent;
 use crate::model::document::Packing;
-use crate::pipeline::{self, Progress, Reader};
+use crate::pipeline::{self, Reader};
 use crate::report::redact::Redactor;
 use crate::report::summary;
+use crate::source::Meter;
 use globset::{GlobBuilder, GlobSetBuilder};
 use serde::Deserialize;
-use std::io::IsTerminal;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Names the file with the key of pseudonyms.
 const REDACT_KEY: &str = "LEASTGRANT_REDACT_KEY";
+/// Inputs that are named where many have the same fault.
+const TOLD: usize = 5;
 /// Bytes that such a key has at least.
 const SHORTEST_KEY: usize = 16;
 
 /// Inputs and filters.
 #[derive(Debug, clap::Args)]
 pub(super) struct Input {
-    /// Logs: files, folders, globs or `-`; plain, gzip or zstd; AWS and Google at once, told by content
+    /// Logs of AWS and Google: files, folders, globs or `-` (plain, gzip or zstd), s3://bucket/prefix,
+    /// gs://bucket/prefix, cloudtrail://REGION, logging://projects/ID
     #[arg(required = true, value_name = "INPUT")]
     pub(super) inputs: Vec<String>,
     /// Only principals that match (repeatable)
@@ -58,6 +63,9 @@ pub(super) struct Input {
     /// [env: LEASTGRANT_REDACT_KEY, a file too]
     #[arg(long, value_name = "FILE", requires = "redact")]
     redact_key: Option<PathBuf>,
+    /// Pay for reading buckets whose owner asks for that (for `gs://`, the project of GOOGLE_CLOUD_PROJECT does)
+    #[arg(long)]
+    requester_pays: bool,
     /// Worker threads
     #[arg(long, value_name = "N", env = "LEASTGRANT_THREADS", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
@@ -214,6 +222,7 @@ impl Input {
         let principals = if self.principal.is_empty() { None } else { Some(globs.build()?) };
         Ok(Filter {
             principals,
+            globs: self.principal.clone(),
             accounts: self.account.clone(),
             regions: self.region.clone(),
             clouds: self.cloud.clone(),
@@ -247,11 +256,26 @@ impl Input {
     /// Reads everything, and says what of the intent file still holds.
     pub(super) fn read(&self, ask: Ask) -> Result<(Usage, Intent), Failure> {
         let Ask { lines, accept_review, conditions } = ask;
-        let bar = Bar::new(self.quiet);
         let threads = self.threads.or(self.file()?.threads).map(usize::from);
         let rules = Rules { filter: self.filter(conditions)?, intent: self.intent()?, accept_review };
-        let reader = Reader { inputs: self.inputs.clone(), rules, lines, threads, progress: &bar };
-        let (usage, intent) = pipeline::read(&reader)?;
+        let meter = Arc::new(Meter::default());
+        let stop = progress::interruptible()?;
+        let reader = Reader {
+            inputs: self.inputs.clone(),
+            rules,
+            lines,
+            threads,
+            meter: Arc::clone(&meter),
+            stop,
+            requester_pays: self.requester_pays,
+        };
+        let shown = progress::Shown::new(&meter, self.quiet);
+        let read = pipeline::read(&reader);
+        drop(shown);
+        if !self.quiet {
+            meter.notes().iter().for_each(|note| output::message(note));
+        }
+        let (usage, intent) = read?;
         if self.verbose {
             output::message(&summary::records(&usage.tally));
         }
@@ -260,36 +284,18 @@ impl Input {
 
     /// Says what could not be read, and the exit code it asks for.
     pub(super) fn unreadable(&self, usage: &Usage) -> Exit {
+        let mut faults: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for unreadable in &usage.tally.unreadable {
-            output::message(&format!("leastgrant: {}: {}", unreadable.path, unreadable.why));
+            faults.entry(&unreadable.why).or_default().push(&unreadable.path);
+        }
+        for (why, paths) in faults {
+            for path in paths.iter().take(TOLD) {
+                output::message(&format!("leastgrant: {path}: {why}"));
+            }
+            if let Some(more) = paths.len().checked_sub(TOLD).filter(|more| *more > 0) {
+                output::message(&format!("leastgrant: and {more} more: {why}"));
+            }
         }
         if usage.tally.unreadable.is_empty() { Exit::Done } else { Exit::Partial }
-    }
-}
-
-/// A progress bar, only on a terminal.
-struct Bar(indicatif::ProgressBar);
-
-impl Bar {
-    fn new(quiet: bool) -> Self {
-        let shown = !quiet && std::io::stderr().is_terminal();
-        let bar = if shown { indicatif::ProgressBar::new(0) } else { indicatif::ProgressBar::hidden() };
-        let style = "{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
-        if let Ok(style) = indicatif::ProgressStyle::with_template(style) {
-            bar.set_style(style);
-        }
-        Self(bar)
-    }
-}
-
-impl Progress for Bar {
-    fn start(&self, _files: usize, bytes: u64) {
-        self.0.set_length(bytes);
-    }
-    fn done(&self, bytes: u64) {
-        self.0.inc(bytes);
-    }
-    fn end(&self) {
-        self.0.finish_and_clear();
     }
 }

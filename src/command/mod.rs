@@ -12,7 +12,9 @@ mod generate;
 mod input;
 mod intent;
 mod output;
+mod own_policy;
 mod principals;
+mod progress;
 mod shape;
 mod shell;
 mod targets;
@@ -45,6 +47,7 @@ enum Command {
     Intent(intent::Args),
     #[command(mut_arg("inputs", |arg| arg.required(false).required_unless_present("message")))]
     Denied(denied::Args),
+    OwnPolicy(own_policy::Args),
     Targets(targets::Args),
     Catalog(catalog::Args),
     Completions(shell::Completions),
@@ -55,7 +58,7 @@ impl Command {
     /// Whether what is known of the clouds decides what it does.
     fn knows_the_clouds(&self) -> bool {
         match self {
-            Self::Targets(_) | Self::Completions(_) | Self::Man(_) => false,
+            Self::OwnPolicy(_) | Self::Targets(_) | Self::Completions(_) | Self::Man(_) => false,
             Self::Catalog(args) => !args.updates(),
             _ => true,
         }
@@ -99,6 +102,7 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Drift(args) => drift::run(args),
         Command::Intent(args) => intent::run(args),
         Command::Denied(args) => denied::run(args),
+        Command::OwnPolicy(args) => own_policy::run(args),
         Command::Targets(args) => targets::run(args),
         Command::Catalog(args) => catalog::run(args),
         Command::Completions(args) => shell::completions(args),
