@@ -22,7 +22,7 @@ use leastgrant::model::identity::Vouched;
 use leastgrant::model::tally::Skip;
 use leastgrant::model::time::Timestamp;
 use leastgrant::model::usage::{Outcome, Reading};
-use leastgrant::pipeline::{self, Fate, Plan, Planning, Progress, Reader};
+use leastgrant::pipeline::{self, Fate, Plan, Planning, Reader};
 use leastgrant::synthesize::{self, Ctx, World};
 use leastgrant::verify;
 use serde::de::IgnoredAny;
@@ -362,19 +362,9 @@ fn proved(by: &dyn Cloud, plans: &[Plan<'_>]) -> Counts {
     vec![("replayed", replayed), ("refused", refused)]
 }
 
-/// Nobody watches.
-struct Silent;
-
-impl Progress for Silent {
-    fn start(&self, _files: usize, _bytes: u64) {}
-    fn done(&self, _bytes: u64) {}
-    fn end(&self) {}
-}
-
 fn read(logs: &Logs) -> Result<Usage, Failure> {
     let inputs = vec![logs.root.clone()];
-    let reader =
-        Reader { inputs, rules: Rules::default(), lines: false, threads: Some(1), progress: &Silent };
+    let reader = Reader { inputs, threads: Some(1), ..Reader::default() };
     let (usage, _) = pipeline::read(&reader)?;
     assert!(usage.tally.unreadable.is_empty(), "every file is read: {:?}", usage.tally.unreadable.first());
     Ok(usage)

@@ -2,19 +2,20 @@
 
 #![expect(clippy::disallowed_methods, reason = "reads the settings file and the key of pseudonyms")]
 
-use super::{Exit, Failure, output};
+use super::{Exit, Failure, output, progress};
 use crate::aggregate::{Rules, Usage};
 use crate::cloud;
 use crate::config::{Edge, Filter, Minimums};
 use crate::intent::Intent;
 use crate::model::document::Packing;
-use crate::pipeline::{self, Progress, Reader};
+use crate::pipeline::{self, Reader};
 use crate::report::redact::Redactor;
 use crate::report::summary;
+use crate::source::Meter;
 use globset::{GlobBuilder, GlobSetBuilder};
 use serde::Deserialize;
-use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Names the file with the key of pseudonyms.
 const REDACT_KEY: &str = "LEASTGRANT_REDACT_KEY";
@@ -247,11 +248,16 @@ impl Input {
     /// Reads everything, and says what of the intent file still holds.
     pub(super) fn read(&self, ask: Ask) -> Result<(Usage, Intent), Failure> {
         let Ask { lines, accept_review, conditions } = ask;
-        let bar = Bar::new(self.quiet);
         let threads = self.threads.or(self.file()?.threads).map(usize::from);
         let rules = Rules { filter: self.filter(conditions)?, intent: self.intent()?, accept_review };
-        let reader = Reader { inputs: self.inputs.clone(), rules, lines, threads, progress: &bar };
-        let (usage, intent) = pipeline::read(&reader)?;
+        let meter = Arc::new(Meter::default());
+        let stop = progress::interruptible()?;
+        let reader =
+            Reader { inputs: self.inputs.clone(), rules, lines, threads, meter: Arc::clone(&meter), stop };
+        let shown = progress::Shown::new(&meter, self.quiet);
+        let read = pipeline::read(&reader);
+        drop(shown);
+        let (usage, intent) = read?;
         if self.verbose {
             output::message(&summary::records(&usage.tally));
         }
@@ -264,32 +270,5 @@ impl Input {
             output::message(&format!("leastgrant: {}: {}", unreadable.path, unreadable.why));
         }
         if usage.tally.unreadable.is_empty() { Exit::Done } else { Exit::Partial }
-    }
-}
-
-/// A progress bar, only on a terminal.
-struct Bar(indicatif::ProgressBar);
-
-impl Bar {
-    fn new(quiet: bool) -> Self {
-        let shown = !quiet && std::io::stderr().is_terminal();
-        let bar = if shown { indicatif::ProgressBar::new(0) } else { indicatif::ProgressBar::hidden() };
-        let style = "{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
-        if let Ok(style) = indicatif::ProgressStyle::with_template(style) {
-            bar.set_style(style);
-        }
-        Self(bar)
-    }
-}
-
-impl Progress for Bar {
-    fn start(&self, _files: usize, bytes: u64) {
-        self.0.set_length(bytes);
-    }
-    fn done(&self, bytes: u64) {
-        self.0.inc(bytes);
-    }
-    fn end(&self) {
-        self.0.finish_and_clear();
     }
 }

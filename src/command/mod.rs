@@ -13,6 +13,7 @@ mod input;
 mod intent;
 mod output;
 mod principals;
+mod progress;
 mod shape;
 mod shell;
 mod targets;

@@ -11,5 +11,5 @@ mod recall;
 
 pub use access::{Bounded, Limited, access_boundaries};
 pub use plan::{Fate, Plan, Planning, documented, plan};
-pub use read::{Progress, ReadError, Reader, read};
+pub use read::{ReadError, Reader, read};
 pub use recall::recall;

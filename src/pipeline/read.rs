@@ -8,13 +8,14 @@ use crate::decode;
 use crate::intent::Intent;
 use crate::model::tally::Unreadable;
 use crate::resolve;
-use crate::source::{self, Input, SourceError};
+use crate::source::{self, Arrival, Asked, Feed, Meter, SourceError};
 use rayon::prelude::*;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What to read and how.
-pub struct Reader<'p> {
+#[derive(Default)]
+pub struct Reader {
     /// Inputs as given.
     pub inputs: Vec<String>,
     /// Which records count, and how.
@@ -23,18 +24,10 @@ pub struct Reader<'p> {
     pub lines: bool,
     /// Worker threads; none: as many as the machine has.
     pub threads: Option<usize>,
-    /// Told of each file that is done, with its size on disk.
-    pub progress: &'p (dyn Progress + Sync),
-}
-
-/// Hears how far reading is.
-pub trait Progress {
-    /// Reading starts: so many files, so many bytes on disk.
-    fn start(&self, files: usize, bytes: u64);
-    /// A file is done.
-    fn done(&self, bytes: u64);
-    /// Reading has ended.
-    fn end(&self);
+    /// How far reading is.
+    pub meter: Arc<Meter>,
+    /// Set from outside to stop: what was read until then is a part, and counts as one.
+    pub stop: Arc<AtomicBool>,
 }
 
 /// Why nothing could be read.
@@ -50,7 +43,7 @@ pub enum ReadError {
     #[error("no readable record in {files} files{why}")]
     NoRecords {
         /// How many files there are.
-        files: usize,
+        files: u64,
         /// What was wrong with them.
         why: String,
     },
@@ -63,57 +56,65 @@ pub enum ReadError {
 ///
 /// # Errors
 /// When there is nothing to read, or no record in it: no data must not read as no use.
-pub fn read(reader: &Reader<'_>) -> Result<(Usage, Intent), ReadError> {
-    let files = source::enumerate(&reader.inputs)?;
-    if files.is_empty() {
+pub fn read(reader: &Reader) -> Result<(Usage, Intent), ReadError> {
+    let asked = Asked { filter: reader.rules.filter.clone(), wanted: None, stop: Arc::clone(&reader.stop) };
+    let feed = source::open(&reader.inputs, asked, &reader.meter)?;
+    if feed.parts() == Some(0) {
         return Err(ReadError::NoFiles(reader.inputs.join(", ")));
     }
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(reader.threads.unwrap_or(0))
         .build()
         .map_err(|e| ReadError::Threads(e.to_string()))?;
-    let mut usage = pool.install(|| all(&files, reader)).finish();
+    let mut usage = pool.install(|| all(&feed, reader)).finish();
     resolve::resolve(&mut usage);
     if usage.tally.records() == 0 {
         let whys: Vec<String> =
             usage.tally.unreadable.iter().map(|u| format!("\n  {}: {}", u.path, u.why)).collect();
-        return Err(ReadError::NoRecords { files: files.len(), why: whys.concat() });
+        return Err(ReadError::NoRecords { files: usage.tally.files, why: whys.concat() });
     }
     let intent = decide::decide(&mut usage, reader.rules.intent.clone());
     Ok((usage, intent))
 }
 
-fn all(files: &[Input], reader: &Reader<'_>) -> Shard {
+fn all(feed: &Feed, reader: &Reader) -> Shard {
     let rules = Arc::new(reader.rules.clone());
     let dedup = Arc::new(Dedup::default());
     let fresh = || Shard::new(Arc::clone(&rules), Arc::clone(&dedup), reader.lines);
-    // The largest first, so that no thread is left alone with one at the end.
-    let mut sized: Vec<(u64, &Input)> = files.iter().map(|file| (file.size(), file)).collect();
-    sized.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(b.1)));
-    reader.progress.start(sized.len(), sized.iter().map(|(size, _)| size).sum());
-    // One shard for each worker, which takes the next file when it is done with one.
-    let next = AtomicUsize::new(0);
+    // One shard for each worker, which takes the next object when it is done with one.
     let work = |_| {
         let mut shard = fresh();
-        while let Some((size, input)) = sized.get(next.fetch_add(1, Ordering::Relaxed)) {
-            one(input, &mut shard);
-            reader.progress.done(*size);
+        while let Some(arrival) = feed.next() {
+            let size = arrival.object.size;
+            one(arrival, &mut shard);
+            reader.meter.finish(size);
         }
         shard
     };
-    let workers = rayon::current_num_threads().min(sized.len());
+    let workers = rayon::current_num_threads().min(feed.parts().unwrap_or(usize::MAX));
     let shards: Vec<Shard> = (0..workers).into_par_iter().with_max_len(1).map(work).collect();
-    reader.progress.end();
     let joined = shards.into_iter().reduce(|mut all, one| {
         all.merge(one);
         all
     });
-    joined.unwrap_or_else(fresh)
+    let mut joined = joined.unwrap_or_else(fresh);
+    if feed.stopped() {
+        let done = reader.meter.done.load(Ordering::Relaxed);
+        let listed = reader.meter.listed.load(Ordering::Relaxed);
+        joined.tally.unreadable.push(Unreadable {
+            path: reader.inputs.join(", "),
+            why: format!(
+                "interrupted when {done} of {listed} objects were read; run it again to read the rest"
+            ),
+        });
+    }
+    joined
 }
 
-fn one(input: &Input, shard: &mut Shard) {
+fn one(arrival: Arrival, shard: &mut Shard) {
     shard.tally.files += 1;
-    let problem = match input.read() {
+    let path = arrival.object.uri.clone();
+    let problem = match arrival.read() {
         Err(why) => Some(why),
         Ok(content) => {
             shard.tally.bytes += content.text.len() as u64;
@@ -124,6 +125,6 @@ fn one(input: &Input, shard: &mut Shard) {
         }
     };
     if let Some(why) = problem {
-        shard.tally.unreadable.push(Unreadable { path: input.name(), why });
+        shard.tally.unreadable.push(Unreadable { path, why });
     }
 }

@@ -5,7 +5,7 @@ use leastgrant::aggregate::dedup::Dedup;
 use leastgrant::aggregate::{Rules, Shard, Worker};
 use leastgrant::cloud::CLOUDS;
 use leastgrant::model::usage::Row;
-use leastgrant::pipeline::{self, Plan, Planning, Progress, Reader};
+use leastgrant::pipeline::{self, Plan, Planning, Reader};
 use serde_json::Value;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -75,24 +75,9 @@ pub(crate) fn tree(root: &Path) -> Vec<(String, String)> {
     all
 }
 
-/// No progress to show.
-pub(crate) struct Quiet;
-
-impl Progress for Quiet {
-    fn start(&self, _: usize, _: u64) {}
-    fn done(&self, _: u64) {}
-    fn end(&self) {}
-}
-
 /// Reads inputs with the library.
 pub(crate) fn read(inputs: &[String], threads: usize) -> Usage {
-    let reader = Reader {
-        inputs: inputs.to_vec(),
-        rules: Rules::default(),
-        lines: true,
-        threads: Some(threads),
-        progress: &Quiet,
-    };
+    let reader = Reader { inputs: inputs.to_vec(), lines: true, threads: Some(threads), ..Reader::default() };
     pipeline::read(&reader).unwrap().0
 }
 

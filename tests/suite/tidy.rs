@@ -14,7 +14,8 @@ const MAY: [(&str, &[&str]); 17] = [
     ("wire", &[]),
     ("catalog", &["model", "wire"]),
     ("cloud", &["model", "wire", "catalog"]),
-    ("source", &[]),
+    // A source may leave out what the filters will, and objects say when they were written.
+    ("source", &["model", "config"]),
     ("decode", &["model", "wire", "cloud"]),
     ("aggregate", &["model", "config", "intent", "cloud"]),
     ("resolve", &["model", "cloud", "aggregate"]),
