@@ -17,6 +17,8 @@
 //! - **cloud**: one folder for each cloud, the only place that knows its dialect.
 //! - **aggregate**: uses into the usage table. Shards merge in any order; the result is sorted by text, so that threads
 //!   and file order change no byte.
+//!   Its **store** keeps shards on disk, day by day, before anything is settled: what comes after cannot tell a store from
+//!   the logs in it.
 //! - **resolve**: what only the whole log can tell.
 //! - **coverage**: what the log holds at all; unused is not unlogged.
 //! - **previous**: the manifest of a former run as memory; documents are never parsed for it.
@@ -27,8 +29,8 @@
 //! - **pipeline**: the only place where stages meet. **command**: the command line, and exit codes.
 //!
 //! Invariants: records = used + duplicate + skipped + malformed; nothing is granted without a row or a line of the intent file, or written without
-//! passing replay; the same input gives the same bytes; files are read and written only in `source`, `render` and
-//! `command`; only `catalog update` uses the network; no stage asks the clock.
+//! passing replay; the same input gives the same bytes; files are read and written only in `source`, `aggregate::store`,
+//! `render` and `command`; only `catalog update` uses the network; no stage asks the clock.
 
 pub mod model;
 pub mod config;

@@ -9,6 +9,7 @@ mod data;
 mod explain;
 mod folder;
 mod generate;
+mod ingest;
 mod input;
 mod intent;
 mod output;
@@ -16,6 +17,7 @@ mod principals;
 mod progress;
 mod shape;
 mod shell;
+mod store;
 mod targets;
 mod update;
 mod uses;
@@ -44,6 +46,8 @@ enum Command {
     Check(check::Args),
     Drift(drift::Args),
     Intent(intent::Args),
+    Ingest(ingest::Args),
+    Store(store::Args),
     #[command(mut_arg("inputs", |arg| arg.required(false).required_unless_present("message")))]
     Denied(denied::Args),
     Targets(targets::Args),
@@ -99,6 +103,8 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Check(args) => check::run(args),
         Command::Drift(args) => drift::run(args),
         Command::Intent(args) => intent::run(args),
+        Command::Ingest(args) => ingest::run(args),
+        Command::Store(args) => store::run(args),
         Command::Denied(args) => denied::run(args),
         Command::Targets(args) => targets::run(args),
         Command::Catalog(args) => catalog::run(args),
