@@ -1,27 +1,18 @@
-//! What changes a store: segments that are added, replaced, joined and forgotten. Each change is one commit of the index.
+//! What changes a store: segments that are added and replaced. Each change is one commit of the index.
 
 use super::file::{self, Lock};
 use super::index::{self, Index, Segment};
-use super::objects::{self, Identity, Objects, Read};
+use super::objects::{self, Listed, Objects, Read};
 use super::recorder::Recorder;
-use super::table::{self, DAY, FACT_TEXTS, ROW_TEXTS};
-use super::{Damage, Known, Store, StoreError, facts, known};
-use crate::cloud::CLOUDS;
+use super::segments::{SEGMENTS, Tables, catalogs};
+use super::{Damage, Known, Store, StoreError, facts, table};
 use crate::intent::Intent;
-use crate::model::time::Day;
-use polars::prelude::*;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// The folder of the tables.
-const SEGMENTS: &str = "segments";
 /// The file that whoever writes has locked.
 const LOCK: &str = "lock";
-/// More segments than these are joined.
-const MANY: usize = 24;
-/// So many of the smallest at a time.
-const JOINED: usize = 12;
 
 /// What one step of an ingest read.
 pub struct Batch {
@@ -161,10 +152,10 @@ impl Store {
         self.index.segments.append(&mut self.index.staged);
     }
 
-    /// Leaves everything as it was before [`Store::replace`].
-    pub fn abandon(&mut self) {
-        self.index.staged.clear();
+    /// Leaves everything as it was before [`Store::replace`]. True where something was read again in vain.
+    pub fn abandon(&mut self) -> bool {
         self.index.replaced.clear();
+        !std::mem::take(&mut self.index.staged).is_empty()
     }
 
     /// Everything that counts or is staged, but for the segments that are read again.
@@ -193,7 +184,7 @@ impl Store {
 
     /// The objects of one segment, by uri; none where their list is damaged.
     #[must_use]
-    pub fn objects_of(&self, id: u64) -> Option<Vec<(String, Identity)>> {
+    pub fn objects_of(&self, id: u64) -> Option<Vec<Listed>> {
         let segment = self.index.segments.iter().find(|segment| segment.id == id)?;
         objects::list(&self.root, segment).ok()
     }
@@ -245,13 +236,18 @@ impl Store {
         if batch.objects.is_empty() {
             return Ok(());
         }
-        let tables: Vec<_> = batch.recorders.par_iter().map(facts::tables).collect::<Result<_, _>>()?;
-        let (rows, facts): (Vec<DataFrame>, Vec<DataFrame>) = tables.into_iter().unzip();
-        let events = batch.recorders.into_iter().flat_map(|recorder| recorder.events).collect();
+        // Each worker's memory is given back as soon as its tables stand.
+        let read: Vec<_> = batch.recorders.into_par_iter().map(facts::tables).collect::<Result<_, _>>()?;
+        let (mut rows, mut facts, mut events) = (Vec::new(), Vec::new(), Vec::new());
+        for (its_rows, its_facts, its_events) in read {
+            rows.push(its_rows);
+            facts.push(its_facts);
+            events.push(its_events);
+        }
         let tables = Tables {
             rows: table::stack(rows)?,
             facts: table::stack(facts)?,
-            events: Some(known::table(events)?),
+            events: table::stack(events)?,
             objects: Some(objects::table(batch.objects)?),
         };
         let segment =
@@ -273,128 +269,4 @@ impl Store {
         let index = &self.index;
         file::sweep(&self.root.join(SEGMENTS), |name| index.names(name))
     }
-
-    fn write(&mut self, segment: Segment, tables: Tables) -> Result<Segment, StoreError> {
-        let id = self.index.next;
-        self.index.next += 1;
-        let floor = self.index.forgotten;
-        let path = |table: &str| format!("{SEGMENTS}/{id:08}-{table}.parquet");
-        let settle = |frame: Option<DataFrame>, texts: &[&str]| {
-            let frame = frame.map_or_else(|| table::Builder::new(texts).finish(), Ok)?;
-            table::settled(from(frame, floor)?, texts)
-        };
-        let mut rows = settle(tables.rows, &ROW_TEXTS)?;
-        let mut facts = settle(tables.facts, &FACT_TEXTS)?;
-        let mut events = from(tables.events.map_or_else(|| known::table(Vec::new()), Ok)?, floor)?;
-        events = events.lazy().sort([DAY, "id"], SortMultipleOptions::default()).collect()?;
-        let mut objects = tables.objects.map_or_else(|| objects::table(Vec::new()), Ok)?;
-        let spans = [table::span(&rows)?, table::span(&facts)?, table::span(&events)?];
-        let days = spans.into_iter().flatten().reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
-        let undated = events.column(DAY)?.null_count() > 0 || rows.column(DAY)?.null_count() > 0;
-        Ok(Segment {
-            id,
-            days,
-            undated,
-            records: events.height() as u64,
-            rows: file::write(&self.root, &path("rows"), &mut rows)?,
-            facts: file::write(&self.root, &path("facts"), &mut facts)?,
-            events: file::write(&self.root, &path("events"), &mut events)?,
-            objects: file::write(&self.root, &path("objects"), &mut objects)?,
-            ..segment
-        })
-    }
-
-    fn read(&self, segments: &[Segment]) -> Result<Tables, StoreError> {
-        let all = |pick: fn(&Segment) -> &file::Entry| {
-            let read = segments.iter().map(|one| file::read(&self.root, pick(one), None));
-            let frames: Vec<DataFrame> = read.collect::<Result<_, _>>().map_err(StoreError::Damaged)?;
-            table::stack(frames)
-        };
-        Ok(Tables {
-            rows: all(|one| &one.rows)?,
-            facts: all(|one| &one.facts)?,
-            events: all(|one| &one.events)?,
-            objects: all(|one| &one.objects)?,
-        })
-    }
-
-    /// Joins segments where there are too many; with `whole`, all that were made by the same rules. True where it changed
-    /// anything.
-    ///
-    /// # Errors
-    /// When a file is damaged or cannot be written.
-    pub fn compact(&mut self, whole: bool) -> Result<bool, StoreError> {
-        let mut changed = false;
-        loop {
-            let mut alike: BTreeMap<Rules, Vec<Segment>> = BTreeMap::new();
-            for segment in &self.index.segments {
-                let rules = (segment.excludes.clone(), segment.catalogs.clone());
-                alike.entry(rules).or_default().push(segment.clone());
-            }
-            let enough = if whole { 1 } else { MANY };
-            let Some(((excludes, catalogs), mut group)) =
-                alike.into_iter().find(|(_, group)| group.len() > enough)
-            else {
-                return Ok(changed);
-            };
-            if !whole {
-                group.sort_by_key(|segment| (segment.rows.bytes + segment.events.bytes, segment.id));
-                group.truncate(JOINED);
-            }
-            let tables = self.read(&group)?;
-            let joined = self.write(Segment { excludes, catalogs, ..Segment::default() }, tables)?;
-            self.index.segments.retain(|segment| !group.contains(segment));
-            self.index.segments.push(joined);
-            changed = true;
-        }
-    }
-
-    /// Forgets everything of the days before; what was read is still known, so that it does not come back.
-    ///
-    /// # Errors
-    /// When a file is damaged or cannot be written.
-    pub fn forget(&mut self, before: Day) -> Result<(), StoreError> {
-        self.index.forgotten = self.index.forgotten.max(Some(before.0));
-        let (gone, stays): (Vec<Segment>, Vec<Segment>) = std::mem::take(&mut self.index.segments)
-            .into_iter()
-            .partition(|segment| segment.days.is_some_and(|(first, _)| first < before.0));
-        self.index.segments = stays;
-        for segment in gone {
-            let tables = self.read(std::slice::from_ref(&segment))?;
-            let segment = self.write(segment, tables)?;
-            self.index.segments.push(segment);
-        }
-        self.commit()
-    }
-}
-
-/// What segments are made by: `[[exclude]]` entries and catalogs. Only those made by the same can be joined.
-type Rules = (Vec<index::Applied>, BTreeMap<String, String>);
-
-/// The four tables of a segment.
-struct Tables {
-    rows: Option<DataFrame>,
-    facts: Option<DataFrame>,
-    events: Option<DataFrame>,
-    objects: Option<DataFrame>,
-}
-
-/// What is not of a forgotten day.
-fn from(frame: DataFrame, floor: Option<i32>) -> Result<DataFrame, StoreError> {
-    let Some(floor) = floor else { return Ok(frame) };
-    let stays = col(DAY).is_null().or(col(DAY).gt_eq(lit(floor)));
-    Ok(frame.lazy().filter(stays).collect()?)
-}
-
-/// Which catalogs are in use.
-fn catalogs() -> BTreeMap<String, String> {
-    CLOUDS
-        .iter()
-        .map(|cloud| {
-            let made = cloud.catalog();
-            let version = env!("CARGO_PKG_VERSION");
-            let digest = made.sha256.get(..12).unwrap_or(&made.sha256);
-            (cloud.id().to_owned(), format!("{} {digest} ({version})", made.date))
-        })
-        .collect()
 }

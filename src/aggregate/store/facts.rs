@@ -6,7 +6,7 @@ use super::super::observe::{Sight, Sighted};
 use super::super::{Shard, denials};
 use super::recorder::{Part, Recorder};
 use super::table::{Builder, FACT_TEXTS, Measure, ROW_TEXTS};
-use super::{StoreError, index, text};
+use super::{StoreError, index, known, text};
 use crate::model::time::Day;
 use crate::model::usage::Seen;
 use polars::prelude::DataFrame;
@@ -123,8 +123,8 @@ fn measured(seen: &Seen) -> Measure {
     }
 }
 
-/// Rows and facts of a worker; lines with the same keys are not joined yet.
-pub(super) fn tables(recorder: &Recorder) -> Result<(DataFrame, DataFrame), StoreError> {
+/// Rows, facts and records of a worker; lines with the same keys are not joined yet.
+pub(super) fn tables(recorder: Recorder) -> Result<(DataFrame, DataFrame, DataFrame), StoreError> {
     let (mut rows, mut facts) = (Builder::new(&ROW_TEXTS), Builder::new(&FACT_TEXTS));
     whole(&recorder.whole, &mut Facts { out: &mut facts, place: ["", "", ""] });
     for part in &recorder.parts {
@@ -142,7 +142,7 @@ pub(super) fn tables(recorder: &Recorder) -> Result<(DataFrame, DataFrame), Stor
             facts.push(&Fact { kind, day, principal, a, measure: counted(*count), ..Fact::default() });
         });
     }
-    Ok((rows.finish()?, facts.finish()?))
+    Ok((rows.finish()?, facts.finish()?, known::table(recorder.events)?))
 }
 
 /// The usage table.

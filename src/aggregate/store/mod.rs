@@ -20,13 +20,14 @@ mod load;
 mod objects;
 mod recorder;
 mod rows;
+mod segments;
 mod table;
 mod text;
 
 pub use change::{Batch, Sealed};
 pub use index::{FORMAT, MARKER};
 pub use known::Known;
-pub use objects::{Identity, Objects, Read};
+pub use objects::{Identity, Listed, Objects, Read};
 pub use recorder::{Recorder, Span};
 
 use super::{Rules, Shard};

@@ -14,6 +14,8 @@ const SIZE: &str = "size";
 const VERSION: &str = "version";
 const NAME: &str = "name";
 const IDENTITY: &str = "identity";
+/// How versions begin that are made from contents.
+const CONTENT: &str = "content ";
 
 /// An object that was read.
 #[derive(Clone, Debug)]
@@ -41,7 +43,7 @@ impl Identity {
     /// The version of what has none of its own: its content.
     #[must_use]
     pub fn content(text: &str) -> String {
-        format!("content {:016x}", fingerprint::hash(text))
+        format!("{CONTENT}{:016x}", fingerprint::hash(text))
     }
 
     /// Of an object.
@@ -128,16 +130,29 @@ impl Objects {
     }
 }
 
-/// Names of the objects of a segment, with the hashes of their uris and of their versions.
-pub(super) fn list(root: &Path, segment: &Segment) -> Result<Vec<(String, Identity)>, Damage> {
-    let frame = file::read(root, &segment.objects, Some(&[URI, NAME, IDENTITY]))?;
+/// An object of a segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Where it is, or was.
+    pub uri: String,
+    /// Its hashes.
+    pub identity: Identity,
+    /// Whether the same can be had again under its uri: not what came through a pipe, nor a page of an API.
+    pub lasting: bool,
+}
+
+/// The objects of a segment.
+pub(super) fn list(root: &Path, segment: &Segment) -> Result<Vec<Listed>, Damage> {
+    let frame = file::read(root, &segment.objects, Some(&[URI, VERSION, NAME, IDENTITY]))?;
     let foreign = |why: PolarsError| Damage { path: segment.objects.path.clone(), why: why.to_string() };
-    let uris = frame.column(URI).and_then(|column| column.str().cloned()).map_err(foreign)?;
-    let names = frame.column(NAME).and_then(|column| column.u64().cloned()).map_err(foreign)?;
-    let identities = frame.column(IDENTITY).and_then(|column| column.u64().cloned()).map_err(foreign)?;
-    let lines = uris.iter().zip(names.iter()).zip(identities.iter());
-    let one = |((uri, name), whole): ((Option<&str>, Option<u64>), Option<u64>)| {
-        Some((uri?.to_owned(), Identity { name: name?, whole: whole? }))
+    let text = |name: &str| frame.column(name).and_then(|column| column.str().cloned());
+    let number = |name: &str| frame.column(name).and_then(|column| column.u64().cloned());
+    let (uris, versions) = (text(URI).map_err(foreign)?, text(VERSION).map_err(foreign)?);
+    let (names, identities) = (number(NAME).map_err(foreign)?, number(IDENTITY).map_err(foreign)?);
+    let one = |at: usize| {
+        let identity = Identity { name: names.get(at)?, whole: identities.get(at)? };
+        let lasting = !versions.get(at)?.starts_with(CONTENT);
+        Some(Listed { uri: uris.get(at)?.to_owned(), identity, lasting })
     };
-    Ok(lines.filter_map(one).collect())
+    Ok((0..frame.height()).filter_map(one).collect())
 }

@@ -2,7 +2,7 @@
 
 use super::Run;
 use super::listing::Listing;
-use crate::aggregate::store::{Identity, Sealed};
+use crate::aggregate::store::{Identity, Listed, Sealed};
 use crate::pipeline::ReadError;
 use crate::source::Object;
 use rustc_hash::FxHashSet;
@@ -18,6 +18,11 @@ struct Wanting {
     unlisted: bool,
 }
 
+/// Whether an object can be read again, in whatever version.
+fn there(one: &Listed, listing: &Listing) -> bool {
+    one.lasting && listing.has(&one.identity)
+}
+
 impl Run<'_> {
     /// Reads segments again whose objects are all still there; says so of the others.
     pub(super) fn reread(&mut self, again: &BTreeSet<u64>, listing: &Listing) -> Result<(), ReadError> {
@@ -30,6 +35,7 @@ impl Run<'_> {
         if segments.is_empty() {
             return Ok(());
         }
+        // As long as they are not replaced, nothing is joined with them.
         self.store.replace(&segments, &self.ingest.rules.intent);
         let standing = Arc::new(self.store.objects(&segments)?);
         let known = Arc::clone(&standing);
@@ -61,7 +67,7 @@ impl Run<'_> {
             return;
         };
         let gone: Vec<&String> =
-            objects.iter().filter(|(_, one)| !listing.has(one)).map(|(uri, _)| uri).collect();
+            objects.iter().filter(|one| !there(one, listing)).map(|one| &one.uri).collect();
         if let Some(first) = gone.first() {
             let many = gone.len();
             if !damaged {
@@ -76,22 +82,26 @@ impl Run<'_> {
                 self.store.lose(uri, why);
             }
         }
-        wanting.names.extend(objects.iter().map(|(_, one)| one.name));
+        wanting.names.extend(objects.iter().map(|one| one.identity.name));
         wanting.segments.insert(id);
     }
 
     /// Reads what holds another version of an object again; where the rest of it is gone, the new version beside it.
     pub(super) fn changed(&mut self, listing: &Listing) -> Result<(), ReadError> {
-        let segments: BTreeSet<u64> = listing.changed.iter().map(|(segment, _)| *segment).collect();
+        // Segments may have been joined since the listing.
+        let held = self.store.objects(&BTreeSet::new())?;
+        let changed: Vec<(u64, Identity)> =
+            listing.changed.iter().filter_map(|one| Some((held.segment(*one)?, *one))).collect();
+        let segments: BTreeSet<u64> = changed.iter().map(|(segment, _)| *segment).collect();
         let whole = |id: &u64| {
             let objects = self.store.objects_of(*id)?;
-            objects.iter().all(|(_, one)| listing.has(one)).then_some(*id)
+            objects.iter().all(|one| there(one, listing)).then_some(*id)
         };
         let rebuilt: BTreeSet<u64> = segments.iter().filter_map(whole).collect();
         if !rebuilt.is_empty() {
             self.reread(&rebuilt, listing)?;
         }
-        let beside = listing.changed.iter().filter(|(segment, _)| !rebuilt.contains(segment));
+        let beside = changed.iter().filter(|(segment, _)| !rebuilt.contains(segment));
         let beside: BTreeSet<u64> = beside.map(|(_, identity)| identity.whole).collect();
         if !beside.is_empty() && !self.out.stopped {
             let objects = Arc::new(self.store.objects(&BTreeSet::new())?);

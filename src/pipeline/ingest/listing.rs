@@ -13,8 +13,8 @@ pub(super) struct Listing {
     pub(super) identities: FxHashSet<u64>,
     /// Their uris.
     pub(super) names: FxHashSet<u64>,
-    /// Other versions of what was read, with the segment that holds it.
-    pub(super) changed: Vec<(u64, Identity)>,
+    /// Other versions of what was read.
+    pub(super) changed: Vec<Identity>,
 }
 
 impl Listing {

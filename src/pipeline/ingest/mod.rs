@@ -133,6 +133,7 @@ impl Run<'_> {
             }
         }
         if !self.out.stopped {
+            self.dirty |= self.store.abandon();
             self.fresh()?;
         }
         self.dirty |= self.store.compact(false)?;
@@ -165,11 +166,11 @@ impl Run<'_> {
             if known.holds(identity) {
                 return false;
             }
-            if let Some(segment) = known.segment(identity).filter(|_| object.version.is_some()) {
-                seen.changed.push((segment, identity));
-                return false;
+            let changed = object.version.is_some() && known.segment(identity).is_some();
+            if changed {
+                seen.changed.push(identity);
             }
-            true
+            !changed
         };
         let listing = self.pass(&objects, &none, Sealed::Added, Box::new(wanted))?.listing;
         if self.out.stopped {

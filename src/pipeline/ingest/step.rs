@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes as stored after which a step is written: what a killed run has to read again at most.
-const STEP_BYTES: u64 = 128 << 20;
+const STEP_BYTES: u64 = 32 << 20;
 /// Records that are kept in memory to know their copies; more are looked up on disk again.
 const REMEMBERED: usize = 8_000_000;
 
