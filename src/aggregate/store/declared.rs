@@ -104,11 +104,8 @@ pub(super) fn of_cell(cloud: &'static str, cell: &str) -> Option<Declaration> {
             exempt: cell.exempt,
         })
     };
-    let bound = |cell: BoundCell| Bound {
-        role: cell.role,
-        members: cell.members,
-        conditional: cell.conditional,
-    };
+    let bound =
+        |cell: BoundCell| Bound { role: cell.role, members: cell.members, conditional: cell.conditional };
     let says = match cell.says {
         SaysCell::Reach(cell) => Says::Reach(reach(cell)),
         SaysCell::Home(cell) => Says::Home(reach(cell)),

@@ -6,7 +6,7 @@ use super::super::observe::{Sight, Sighted};
 use super::super::{Shard, denials};
 use super::recorder::{Part, Recorder};
 use super::table::{Builder, FACT_TEXTS, Measure, ROW_TEXTS};
-use super::{StoreError, index, known, text};
+use super::{StoreError, declared, index, known, text};
 use crate::model::time::Day;
 use crate::model::usage::Seen;
 use polars::prelude::DataFrame;
@@ -304,7 +304,8 @@ struct SightText<'a> {
 
 impl<'a> SightText<'a> {
     fn of(sight: &Sight, texts: &'a Interner) -> Self {
-        let kinds = sight.kinds.iter().map(|(plane, access)| format!("{} {}", plane.as_str(), access.as_str()));
+        let kinds =
+            sight.kinds.iter().map(|(plane, access)| format!("{} {}", plane.as_str(), access.as_str()));
         let odd = [sight.aggregated, sight.truncated, sight.history];
         Self {
             service: texts.text(sight.at.service),

@@ -159,7 +159,8 @@ impl<'s> Loader<'s> {
             Some((text::plane(plane)?, text::access(access)?))
         };
         let kinds = kinds.split(',').filter(|text| !text.is_empty()).map(kind);
-        let kinds = kinds.collect::<Option<_>>().ok_or_else(|| foreign("kind of calls", cells.text(column::B)))?;
+        let kinds =
+            kinds.collect::<Option<_>>().ok_or_else(|| foreign("kind of calls", cells.text(column::B)))?;
         let seen = &mut self.shard.observer;
         let at = At {
             cloud,

@@ -7,7 +7,7 @@ mod step;
 use super::read::ReadError;
 use crate::aggregate::Rules;
 use crate::aggregate::store::{Identity, Sealed, Store, StoreError};
-use crate::config::Filter;
+use crate::config::{Edge, Filter};
 use crate::model::tally::Unreadable;
 use crate::source::{self, Meter, Object};
 use listing::{Listing, Shared, place};
@@ -91,7 +91,9 @@ pub fn ingest(ingest: &Ingest, waiting: &dyn Fn()) -> Result<Ingested, ReadError
     }
     conditions.sort();
     conditions.dedup();
-    let filter = Filter { conditions: conditions.clone(), ..Filter::default() };
+    // A window without an end: days are told apart.
+    let since = Some(Edge::Back(i32::MAX));
+    let filter = Filter { conditions: conditions.clone(), since, ..Filter::default() };
     let rules = Rules { filter, intent: ingest.rules.intent.clone(), accept_review: true };
     let mut run = Run { ingest, store, rules: Arc::new(rules), out: Ingested::default(), dirty: false };
     run.refuse_damage()?;

@@ -171,6 +171,7 @@ impl Worker {
         let clouds: Vec<&'static dyn Cloud> = CLOUDS.to_vec();
         let decoded = decode::decode(&content.text, &clouds, &mut self.recorder).err();
         let span = self.recorder.end();
+        source::recycle(content.text);
         if let Some(why) = content.problem.or(decoded) {
             self.recorder.fault(object.uri.clone(), why);
         }
