@@ -3,6 +3,9 @@
 use crate::model::time::Day;
 use globset::GlobSet;
 
+/// Name of the file that tells that a folder is a store.
+pub const STORE_MARKER: &str = "leastgrant-store.json";
+
 /// One end of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Edge {
@@ -26,7 +29,9 @@ impl Edge {
         })
     }
 
-    fn day(self, newest: Day) -> Day {
+    /// The day, where `newest` is that of the newest record.
+    #[must_use]
+    pub fn day(self, newest: Day) -> Day {
         match self {
             Self::On(day) => day,
             Self::Back(days) => Day(newest.0.saturating_sub(days)),

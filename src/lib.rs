@@ -20,6 +20,8 @@
 //! - **aggregate**: uses into the usage table; what a call came to is remembered, and its like repeated without being read
 //!   ([`cloud::Like`]). Shards merge in any order; the result is sorted by text, so that threads
 //!   and file order change no byte.
+//!   Its **store** keeps shards on disk, day by day, before anything is settled: what comes after cannot tell a store from
+//!   the logs in it.
 //! - **resolve**: what only the whole log can tell.
 //! - **coverage**: what the log holds at all; unused is not unlogged.
 //! - **previous**: the manifest of a former run as memory; documents are never parsed for it.
@@ -30,8 +32,8 @@
 //! - **pipeline**: the only place where stages meet. **command**: the command line, and exit codes.
 //!
 //! Invariants: records = used + duplicate + skipped + malformed; nothing is granted without a row or a line of the intent file, or written without
-//! passing replay; the same input gives the same bytes; files are read and written only in `source`, `render` and
-//! `command`; only live sources (`source`, the one room with asynchronous code) and `catalog update` use the network; no
+//! passing replay; the same input gives the same bytes; files are read and written only in `source`,
+//! `aggregate::store`, `render` and `command`; only live sources (`source`, the one room with asynchronous code) and `catalog update` use the network; no
 //! stage asks the clock.
 
 pub mod model;

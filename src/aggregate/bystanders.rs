@@ -13,9 +13,9 @@ use std::collections::BTreeSet;
 /// All names so far. Merging is commutative and associative.
 #[derive(Debug, Default)]
 pub(super) struct Bystanders {
-    names: FxHashSet<Bystander>,
+    pub(super) names: FxHashSet<Bystander>,
     /// Object names by what holds them, which stands in place of the name.
-    families: FxHashMap<Bystander, Family>,
+    pub(super) families: FxHashMap<Bystander, Family>,
 }
 
 impl Bystanders {

@@ -2,10 +2,10 @@
 
 use super::Key;
 use super::intern::{Interner, Sym};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// More sessions than these are not told apart: the question is whether there was more than one.
+/// So many sessions are kept, those with the smallest hashes: the question is whether there was more than one.
 const ENOUGH: usize = 64;
 
 /// Principal and action → sessions.
@@ -16,7 +16,7 @@ pub type Sensitive = BTreeMap<(String, String), BTreeSet<u64>>;
 pub(super) struct Careful {
     /// Whether an action is sensitive, asked once for each.
     known: FxHashMap<Sym, bool>,
-    sessions: FxHashMap<(Sym, Sym), FxHashSet<u64>>,
+    pub(super) sessions: FxHashMap<(Sym, Sym), BTreeSet<u64>>,
 }
 
 impl Careful {
@@ -30,16 +30,23 @@ impl Careful {
     ) {
         let known = self.known.entry(key.action).or_insert_with(|| sensitive(texts.text(key.action)));
         if *known && key.outcome.grants() && key.exempt.is_none() {
-            let sessions = self.sessions.entry((key.principal, key.action)).or_default();
-            if sessions.len() < ENOUGH {
-                sessions.insert(session);
-            }
+            self.add((key.principal, key.action), session);
+        }
+    }
+
+    /// Adds a session of a principal and a sensitive action.
+    pub(super) fn add(&mut self, of: (Sym, Sym), session: u64) {
+        let sessions = self.sessions.entry(of).or_default();
+        sessions.insert(session);
+        if sessions.len() > ENOUGH {
+            sessions.pop_last();
         }
     }
 
     pub(super) fn merge(&mut self, other: Self, translated: &impl Fn(Sym) -> Sym) {
         other.sessions.into_iter().for_each(|((principal, action), theirs)| {
-            self.sessions.entry((translated(principal), translated(action))).or_default().extend(theirs);
+            let of = (translated(principal), translated(action));
+            theirs.into_iter().for_each(|session| self.add(of, session));
         });
     }
 

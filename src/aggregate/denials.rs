@@ -11,19 +11,19 @@ use rustc_hash::FxHashMap;
 
 /// What makes two refusals one, but for the window.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Key {
-    cloud: &'static str,
-    principal: String,
-    refused: Refused,
-    day: Day,
+pub(super) struct Key {
+    pub(super) cloud: &'static str,
+    pub(super) principal: String,
+    pub(super) refused: Refused,
+    pub(super) day: Day,
 }
 
 /// The refusals of one record.
 #[derive(Debug)]
 pub(super) struct Waiting {
-    cloud: &'static str,
-    principal: String,
-    refused: Vec<Refused>,
+    pub(super) cloud: &'static str,
+    pub(super) principal: String,
+    pub(super) refused: Vec<Refused>,
 }
 
 impl Waiting {
@@ -37,13 +37,13 @@ impl Waiting {
 }
 
 /// Principal, action and the family's own name.
-type Of = (String, String, String);
+pub(super) type Of = (String, String, String);
 
 /// All refusals so far.
 #[derive(Debug, Default)]
 pub(super) struct Denials {
-    seen: FxHashMap<Key, Seen>,
-    families: FxHashMap<Of, Family>,
+    pub(super) seen: FxHashMap<Key, Seen>,
+    pub(super) families: FxHashMap<Of, Family>,
 }
 
 fn of(principal: &str, refused: &Refused) -> Option<Of> {
@@ -58,19 +58,24 @@ impl Denials {
         self.add(Waiting::of(cloud, reading), reading.at, reading.event.as_deref().unwrap_or(""));
     }
 
+    /// Takes a refusal that was seen so often.
+    pub(super) fn restore(&mut self, key: Key, seen: &Seen) {
+        if let Some(of) = of(&key.principal, &key.refused)
+            && key.refused.target.level == Level::Named
+        {
+            let name = key.refused.target.text.get(of.2.len()..).unwrap_or("").to_owned();
+            self.families.entry(of).or_default().add(&name);
+        }
+        let refused = self.joined(&key.principal, key.refused);
+        self.put(Key { refused, ..key }, seen);
+    }
+
     /// Takes refusals of a record whose leading copy never came.
     pub(super) fn add(&mut self, waiting: Waiting, at: Timestamp, event: &str) {
         let Waiting { cloud, principal, refused } = waiting;
         for refused in refused {
-            if let Some(of) = of(&principal, &refused)
-                && refused.target.level == Level::Named
-            {
-                let name = refused.target.text.get(of.2.len()..).unwrap_or("").to_owned();
-                self.families.entry(of).or_default().add(&name);
-            }
-            let refused = self.joined(&principal, refused);
             let key = Key { cloud, principal: principal.clone(), refused, day: at.day() };
-            self.put(key, &Seen::once(at, event));
+            self.restore(key, &Seen::once(at, event));
         }
     }
 

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// By full name, the different answers that records gave.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Holdings(BTreeMap<String, BTreeSet<Answer>>);
+pub struct Holdings(pub(super) BTreeMap<String, BTreeSet<Answer>>);
 
 /// The names that are held together. An answer that is not sure is passed over where it leads nowhere.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Answer {
-    names: BTreeSet<String>,
-    sure: bool,
+pub(super) struct Answer {
+    pub(super) names: BTreeSet<String>,
+    pub(super) sure: bool,
 }
 
 /// Holders that hold holders: a launch template, its profile, an instance with it.

@@ -1,6 +1,8 @@
 //! Uses one by one, as `leastgrant uses` prints them.
 
-use crate::model::time::Timestamp;
+use super::Key;
+use super::intern::Interner;
+use crate::model::time::{Day, Timestamp};
 use crate::model::usage::{Basis, Context, Level, Outcome, Reading, Row, Seen, Target, Use};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -32,6 +34,8 @@ pub struct Line {
     pub skipped: Option<&'static str>,
     /// Whether it is the first line of its record.
     first: bool,
+    /// How many records it stands for, where a store keeps no more than that of a day.
+    count: Option<u64>,
 }
 
 impl Ord for Line {
@@ -69,6 +73,8 @@ struct Fields<'a> {
     context: Value,
     rule: &'a str,
     account: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<u64>,
 }
 
 /// Why no applied document carries a use, if so.
@@ -125,6 +131,7 @@ impl Line {
             account: used.scope.to_string(),
             skipped: None,
             first: true,
+            count: None,
         }
     }
 
@@ -147,7 +154,37 @@ impl Line {
             account: String::new(),
             skipped: Some(why),
             first: true,
+            count: None,
         }
+    }
+
+    /// The uses of one kind on one day: of a record, a store keeps no more than one sample's id.
+    pub(super) fn of_day(key: &Key, texts: &Interner, seen: &Seen) -> Self {
+        let text = |sym| texts.text(sym).to_owned();
+        Self {
+            at: seen.first.is_known().then_some(seen.first),
+            event: Some(seen.sample.1.clone()).filter(|event| !event.is_empty()),
+            action: text(key.action),
+            target: target(key.level, texts.text(key.target)),
+            principal: text(key.principal),
+            cloud: key.cloud,
+            actor: None,
+            exempt: key.exempt,
+            outcome: key.outcome.as_str(),
+            basis: key.basis.as_str(),
+            via: Some(text(key.via)).filter(|via| !via.is_empty()),
+            context: text(key.context),
+            rule: text(key.rule),
+            account: text(key.scope),
+            skipped: None,
+            first: false,
+            count: Some(seen.count),
+        }
+    }
+
+    /// The records of one day that gave no use for the same reason.
+    pub(super) fn skips(day: Day, why: &'static str, count: u64) -> Self {
+        Self { count: Some(count), first: false, ..Self::skipped(Some(day.start()), None, why) }
     }
 
     /// Marks a use that waits for a person, where `held` says so of its principal and action.
@@ -189,6 +226,9 @@ impl Line {
     /// The line as JSON.
     #[must_use]
     pub fn text(&self) -> String {
+        if let (Some(why), Some(count)) = (self.skipped, self.count) {
+            return json!({ "event": self.event, "skipped": why, "count": count }).to_string();
+        }
         if let Some(why) = self.skipped {
             return json!({ "event": self.event, "skipped": why }).to_string();
         }
@@ -211,6 +251,7 @@ impl Line {
             context: context_json(&self.context),
             rule: &self.rule,
             account: &self.account,
+            count: self.count,
         };
         serde_json::to_string(&fields).unwrap_or_default()
     }

@@ -13,6 +13,7 @@ pub mod line;
 mod memo;
 mod pending;
 mod observe;
+pub mod store;
 mod table;
 mod worker;
 
@@ -255,7 +256,10 @@ impl Shard {
             .entry(principal)
             .and_modify(|known| {
                 known.vouched = known.vouched.or(fresh.vouched);
-                // Deterministic whatever came first: the smaller home in text order.
+                // Deterministic whatever came first: nobody's records may be of both clouds, and a home is the smaller one
+                // in text order.
+                known.cloud = known.cloud.min(fresh.cloud);
+                known.kind = known.kind.min(fresh.kind);
                 if texts.text(fresh.home) < texts.text(known.home) {
                     known.home = fresh.home;
                 }

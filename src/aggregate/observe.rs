@@ -10,22 +10,22 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// A service in one account and region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct At {
-    cloud: &'static str,
-    account: Sym,
-    region: Sym,
-    service: Sym,
+pub(super) struct At {
+    pub(super) cloud: &'static str,
+    pub(super) account: Sym,
+    pub(super) region: Sym,
+    pub(super) service: Sym,
 }
 
 /// All that a record says of the log but its day.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Sight {
-    at: At,
-    kinds: SmallVec<[(Plane, Access); 2]>,
-    expected: Option<At>,
-    aggregated: bool,
-    truncated: bool,
-    history: bool,
+pub(super) struct Sight {
+    pub(super) at: At,
+    pub(super) kinds: SmallVec<[(Plane, Access); 2]>,
+    pub(super) expected: Option<At>,
+    pub(super) aggregated: bool,
+    pub(super) truncated: bool,
+    pub(super) history: bool,
 }
 
 /// A [`Sight`] as a number.
@@ -34,16 +34,16 @@ pub(super) type Sighted = u32;
 /// Counters of one shard, with texts of their own.
 #[derive(Debug, Default)]
 pub(super) struct Observer {
-    texts: Interner,
+    pub(super) texts: Interner,
     /// What the record at hand says.
     here: Option<(Sighted, Day)>,
     known: FxHashMap<Sight, Sighted>,
-    sights: Vec<Sight>,
+    pub(super) sights: Vec<Sight>,
     /// Records.
-    counts: FxHashMap<(Sighted, Day), u64>,
+    pub(super) counts: FxHashMap<(Sighted, Day), u64>,
     /// Who used what records are about.
-    uses: FxHashSet<(Sym, Sighted, Day)>,
-    declared: BTreeSet<Declaration>,
+    pub(super) uses: FxHashSet<(Sym, Sighted, Day)>,
+    pub(super) declared: BTreeSet<Declaration>,
 }
 
 impl Observer {
@@ -92,7 +92,8 @@ impl Observer {
         Some(sighted)
     }
 
-    fn number(&mut self, sight: Sight) -> Sighted {
+    /// The number of what a record says.
+    pub(super) fn number(&mut self, sight: Sight) -> Sighted {
         if let Some(known) = self.known.get(&sight) {
             return *known;
         }

@@ -12,14 +12,14 @@ use crate::model::usage::{Outcome, Reading};
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) key: u64,
-    why: Skip,
+    pub(super) why: Skip,
     pub(super) principal: Sym,
-    session: u64,
-    at: Timestamp,
+    pub(super) session: u64,
+    pub(super) at: Timestamp,
     pub(super) rows: Vec<(Key, String)>,
-    lines: Vec<Line>,
-    event: String,
-    refused: Waiting,
+    pub(super) lines: Vec<Line>,
+    pub(super) event: String,
+    pub(super) refused: Waiting,
 }
 
 impl Pending {

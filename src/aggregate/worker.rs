@@ -115,7 +115,8 @@ impl Sink for Worker<'_> {
         shard.memo.void();
         shard.cloud = cloud;
         if !shard.rules.filter.takes(cloud, &reading.actor.principal, &reading.account, &reading.region) {
-            return;
+            let learned = !shard.rules.intent.exclude.iter().any(|entry| entry.matches(reading));
+            return shard.bystanders.take(cloud, reading, learned);
         }
         let withheld = shard.withhold(reading);
         shard.take_uses(cloud, withheld.as_ref().unwrap_or(reading), withheld.is_none());

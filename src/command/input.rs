@@ -65,7 +65,7 @@ pub(super) struct Input {
     redact_key: Option<PathBuf>,
     /// Pay for reading buckets whose owner asks for that (for `gs://`, the project of GOOGLE_CLOUD_PROJECT does)
     #[arg(long)]
-    requester_pays: bool,
+    pub(super) requester_pays: bool,
     /// Worker threads
     #[arg(long, value_name = "N", env = "LEASTGRANT_THREADS", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
@@ -208,7 +208,22 @@ impl Input {
         Ok(Redactor::new(key))
     }
 
-    fn filter(&self, conditions: Vec<String>) -> Result<Filter, Failure> {
+    /// A flag that leaves records out one by one, where one is given.
+    pub(super) fn narrows(&self) -> Option<&'static str> {
+        let given = [
+            ("--principal", !self.principal.is_empty()),
+            ("--cloud", !self.cloud.is_empty()),
+            ("--redact", self.redact),
+        ];
+        given.into_iter().find(|(_, is)| *is).map(|(flag, _)| flag)
+    }
+
+    /// Worker threads that were asked for.
+    pub(super) fn threads(&self) -> Result<Option<usize>, Failure> {
+        Ok(self.threads.or(self.file()?.threads).map(usize::from))
+    }
+
+    pub(super) fn filter(&self, conditions: Vec<String>) -> Result<Filter, Failure> {
         if let (Some(Edge::On(since)), Some(Edge::On(until))) = (self.since, self.until)
             && until < since
         {
@@ -233,7 +248,7 @@ impl Input {
     }
 
     /// What people decided; all problems of the file at once.
-    fn intent(&self) -> Result<Intent, Failure> {
+    pub(super) fn intent(&self) -> Result<Intent, Failure> {
         let by_default = PathBuf::from("intent.toml");
         let path = match &self.intent {
             Some(path) => path,
@@ -256,7 +271,7 @@ impl Input {
     /// Reads everything, and says what of the intent file still holds.
     pub(super) fn read(&self, ask: Ask) -> Result<(Usage, Intent), Failure> {
         let Ask { lines, accept_review, conditions } = ask;
-        let threads = self.threads.or(self.file()?.threads).map(usize::from);
+        let threads = self.threads()?;
         let rules = Rules { filter: self.filter(conditions)?, intent: self.intent()?, accept_review };
         let meter = Arc::new(Meter::default());
         let stop = progress::interruptible()?;

@@ -9,6 +9,7 @@ mod data;
 mod explain;
 mod folder;
 mod generate;
+mod ingest;
 mod input;
 mod intent;
 mod output;
@@ -17,6 +18,7 @@ mod principals;
 mod progress;
 mod shape;
 mod shell;
+mod store;
 mod targets;
 mod update;
 mod uses;
@@ -45,6 +47,8 @@ enum Command {
     Check(check::Args),
     Drift(drift::Args),
     Intent(intent::Args),
+    Ingest(ingest::Args),
+    Store(store::Args),
     #[command(mut_arg("inputs", |arg| arg.required(false).required_unless_present("message")))]
     Denied(denied::Args),
     OwnPolicy(own_policy::Args),
@@ -101,6 +105,8 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Check(args) => check::run(args),
         Command::Drift(args) => drift::run(args),
         Command::Intent(args) => intent::run(args),
+        Command::Ingest(args) => ingest::run(args),
+        Command::Store(args) => store::run(args),
         Command::Denied(args) => denied::run(args),
         Command::OwnPolicy(args) => own_policy::run(args),
         Command::Targets(args) => targets::run(args),

@@ -3,6 +3,7 @@
 use super::{Exclude, Intent, Keep, Never, Prefix};
 use crate::model::grant::On;
 use crate::model::pattern::Pattern;
+use crate::model::time::{Day, Timestamp};
 use crate::model::usage::{Reading, Row};
 use globset::GlobMatcher;
 
@@ -18,6 +19,32 @@ impl Exclude {
             || self.since.is_some()
             || self.until.is_some()
             || !self.events.is_empty()
+    }
+
+    /// What it selects, as a text: the same for entries that select the same, whoever decided them and why.
+    #[must_use]
+    pub fn selector(&self) -> String {
+        let glob = |glob: &Option<GlobMatcher>| glob.as_ref().map(|glob| glob.glob().glob().to_owned());
+        let time = |at: Option<Timestamp>| at.map(|at| at.0);
+        let networks: Vec<String> = self.networks.iter().map(ToString::to_string).collect();
+        format!(
+            "{:?}",
+            (
+                glob(&self.principal),
+                glob(&self.session),
+                &self.access_key,
+                networks,
+                glob(&self.user_agent),
+                (time(self.since), time(self.until)),
+                &self.events,
+            )
+        )
+    }
+
+    /// The days of the records that it can select; none: without end.
+    #[must_use]
+    pub fn days(&self) -> (Option<Day>, Option<Day>) {
+        (self.since.map(Timestamp::day), self.until.map(Timestamp::day))
     }
 
     /// Whether all its selectors match. What a record does not say matches no selector.

@@ -45,6 +45,28 @@ pub enum Skip {
 }
 
 impl Skip {
+    /// All reasons.
+    pub const ALL: [Self; 18] = [
+        Self::Filtered,
+        Self::Service,
+        Self::ServiceLinkedRole,
+        Self::ServiceAgent,
+        Self::NoPermission,
+        Self::ServiceEvent,
+        Self::SystemEvent,
+        Self::PolicyDenied,
+        Self::Insight,
+        Self::NetworkActivity,
+        Self::Aggregated,
+        Self::Kubernetes,
+        Self::Workspace,
+        Self::TestPermissions,
+        Self::OtherAccountCopy,
+        Self::OperationEnd,
+        Self::Unmapped,
+        Self::NotAnEvent,
+    ];
+
     /// The word scripts rely on.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -5,11 +5,13 @@ mod decide;
 mod fate;
 mod former;
 mod held;
+mod ingest;
 mod plan;
 mod read;
 mod recall;
 
 pub use access::{Bounded, Limited, access_boundaries};
+pub use ingest::{Ingest, Ingested, ingest};
 pub use plan::{Fate, Plan, Planning, documented, plan};
 pub use read::{ReadError, Reader, read};
 pub use recall::recall;

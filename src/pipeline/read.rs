@@ -2,6 +2,7 @@
 
 use super::decide;
 use crate::aggregate::dedup::Dedup;
+use crate::aggregate::store::{Store, StoreError};
 use crate::aggregate::{Rules, Shard, Usage, Worker};
 use crate::cloud::{CLOUDS, Cloud};
 use crate::decode;
@@ -10,6 +11,7 @@ use crate::model::tally::Unreadable;
 use crate::resolve;
 use crate::source::{self, Arrival, Asked, Feed, Meter, SourceError};
 use rayon::prelude::*;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -41,6 +43,12 @@ pub enum ReadError {
     /// An input does not exist.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// The store cannot answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A store beside other inputs.
+    #[error("`{0}` is a store: give it alone, and ingest the other inputs into it first")]
+    StoreBeside(String),
     /// There are no files.
     #[error("no log to read in {0}")]
     NoFiles(String),
@@ -62,6 +70,16 @@ pub enum ReadError {
 /// # Errors
 /// When there is nothing to read, or no record in it: no data must not read as no use.
 pub fn read(reader: &Reader) -> Result<(Usage, Intent), ReadError> {
+    if let Some(store) = reader.inputs.iter().find(|input| Store::is_at(Path::new(input))) {
+        return if reader.inputs.len() == 1 {
+            finish(
+                Store::open(Path::new(store))?.load(&Arc::new(reader.rules.clone()), reader.lines)?,
+                reader,
+            )
+        } else {
+            Err(ReadError::StoreBeside(store.clone()))
+        };
+    }
     let asked = Asked {
         filter: reader.rules.filter.clone(),
         wanted: None,
@@ -76,7 +94,12 @@ pub fn read(reader: &Reader) -> Result<(Usage, Intent), ReadError> {
         .num_threads(reader.threads.unwrap_or(0))
         .build()
         .map_err(|e| ReadError::Threads(e.to_string()))?;
-    let mut usage = pool.install(|| all(&feed, reader)).finish();
+    finish(pool.install(|| all(&feed, reader)), reader)
+}
+
+/// What was read, however it was read: settled, resolved and decided.
+fn finish(shard: Shard, reader: &Reader) -> Result<(Usage, Intent), ReadError> {
+    let mut usage = shard.finish();
     resolve::resolve(&mut usage);
     if usage.tally.records() == 0 {
         return Err(nothing(&usage, reader));

@@ -4,6 +4,7 @@
 
 use super::SourceError;
 use super::object::Object;
+use crate::config::STORE_MARKER;
 use crate::model::time::Timestamp;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -88,12 +89,16 @@ pub(super) fn list(input: &str, all: &mut Vec<File>) -> Result<(), SourceError> 
     if found { Ok(()) } else { Err(SourceError::NoMatch(input.to_owned())) }
 }
 
-/// All files below a directory but hidden ones.
+/// All files below a directory but hidden ones and stores, which hold no logs.
 fn walk(root: &Path, all: &mut Vec<File>) -> Result<(), SourceError> {
     let hidden =
         |entry: &walkdir::DirEntry| entry.depth() > 0 && entry.file_name().to_string_lossy().starts_with('.');
-    let entries =
-        walkdir::WalkDir::new(root).follow_links(true).into_iter().filter_entry(|entry| !hidden(entry));
+    let store =
+        |entry: &walkdir::DirEntry| entry.file_type().is_dir() && entry.path().join(STORE_MARKER).is_file();
+    let entries = walkdir::WalkDir::new(root)
+        .follow_links(true)
+        .into_iter()
+        .filter_entry(|entry| !hidden(entry) && !store(entry));
     for entry in entries {
         let entry = entry
             .map_err(|e| SourceError::Unlistable { path: root.display().to_string(), why: e.to_string() })?;

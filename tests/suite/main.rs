@@ -35,6 +35,7 @@ mod passed;
 mod predefined;
 mod readme;
 mod scenarios;
+mod store;
 mod support;
 mod tags;
 mod tidy;

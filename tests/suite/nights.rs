@@ -47,6 +47,8 @@ struct Step {
 }
 
 struct Runner<'a> {
+    /// Each run reads a store of its inputs.
+    stored: bool,
     folder: &'a Path,
     temp: &'a Path,
     principal: &'a str,
@@ -66,19 +68,40 @@ impl Runner<'_> {
         path.display().to_string()
     }
 
+    /// The inputs of a run, or a store of them.
+    fn inputs(&self, step: &Step, command: &str) -> Vec<String> {
+        let inputs: Vec<String> = step.inputs.iter().map(|input| self.input(input)).collect();
+        if !self.stored || inputs.is_empty() || command == "intent check" {
+            return inputs;
+        }
+        let store = tempfile::tempdir_in(self.temp).unwrap().keep().join("store");
+        let mut ingest = program();
+        ingest.current_dir(self.folder).arg("ingest").args(&inputs).arg("--store").arg(&store);
+        ingest.args(["-q", "--commit-every", "1", "--intent"]);
+        ingest.arg(step.intent.as_ref().map_or(self.temp.join("none.toml"), PathBuf::from));
+        let conditions = step.args.iter().skip_while(|arg| *arg != "--condition");
+        let output = ingest.args(conditions.take(2)).output().unwrap();
+        self.ingested(&output);
+        vec![store.display().to_string()]
+    }
+
+    fn ingested(&self, output: &std::process::Output) {
+        assert!([0, 3].contains(&code(output)), "{}: {}", self.folder.display(), stderr(output));
+    }
+
     fn step(&mut self, step: &Step) {
         let out = self.temp.join(step.out.as_deref().unwrap_or("out"));
         let name = step.command.as_deref().unwrap_or("generate");
         let before = if out.is_dir() { tree(&out) } else { Vec::new() };
         let stood = statements(&out);
+        let free = self.temp.join("none.toml");
+        std::fs::write(&free, "").unwrap();
         let mut command = program();
         command.current_dir(self.folder).args(name.split(' '));
-        command.args(step.inputs.iter().map(|input| self.input(input)));
+        command.args(self.inputs(step, name));
         if matches!(name, "generate" | "drift") {
             command.arg("--out").arg(&out);
         }
-        let free = self.temp.join("none.toml");
-        std::fs::write(&free, "").unwrap();
         if name != "intent check" {
             let intent = step.intent.as_ref().map_or(free, PathBuf::from);
             command.arg("--intent").arg(intent);
@@ -244,13 +267,14 @@ fn tables(count: usize) -> String {
 }
 
 /// What is wrong in one folder, and the rules it is about.
-fn case(folder: &Path) -> (Vec<u8>, String) {
+fn case(folder: &Path, stored: bool) -> (Vec<u8>, String) {
     let name = folder.file_name().unwrap().display();
     let case = std::fs::read_to_string(folder.join("case.toml")).unwrap();
     let case: Case = toml::from_str(&case).unwrap_or_else(|why| panic!("{name}: {why}"));
     assert!(!case.about.is_empty() && !case.run.is_empty(), "{name}");
     let temp = tempfile::tempdir().unwrap();
-    let mut runner = Runner { folder, temp: temp.path(), principal: &case.principal, wrong: Vec::new() };
+    let mut runner =
+        Runner { stored, folder, temp: temp.path(), principal: &case.principal, wrong: Vec::new() };
     let mut wrong = String::new();
     for (at, step) in case.run.iter().enumerate() {
         runner.step(step);
@@ -261,9 +285,18 @@ fn case(folder: &Path) -> (Vec<u8>, String) {
     (case.rules, wrong)
 }
 
-/// Runs every folder, or that of `RULE`; what is wrong in any of them is one message.
 #[test]
 fn every_rule_has_a_case_that_holds() {
+    rules(false);
+}
+
+#[test]
+fn every_case_holds_for_stores_of_its_logs() {
+    rules(true);
+}
+
+/// Runs every folder, or that of `RULE`; what is wrong in any of them is one message.
+fn rules(stored: bool) {
     let all = root().join("fixtures/rules").read_dir().unwrap();
     let only = std::env::var("RULE").unwrap_or_default();
     let mut folders: Vec<PathBuf> = all.map(|entry| entry.unwrap().path()).collect();
@@ -272,7 +305,9 @@ fn every_rule_has_a_case_that_holds() {
     let done: Vec<(Vec<u8>, String)> = std::thread::scope(|scope| {
         let parts = folders.chunks(folders.len().div_ceil(4));
         let threads: Vec<_> = parts
-            .map(|part| scope.spawn(|| part.iter().map(|folder| case(folder)).collect::<Vec<_>>()))
+            .map(|part| {
+                scope.spawn(move || part.iter().map(|folder| case(folder, stored)).collect::<Vec<_>>())
+            })
             .collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     });

@@ -17,7 +17,8 @@ const MAY: [(&str, &[&str]); 17] = [
     // A source may leave out what the filters will, and objects say when they were written.
     ("source", &["model", "config"]),
     ("decode", &["model", "wire", "cloud"]),
-    ("aggregate", &["model", "config", "intent", "cloud"]),
+    // The store keeps hashes of records, and tells by them whether another version means the same.
+    ("aggregate", &["model", "config", "intent", "wire", "cloud"]),
     ("resolve", &["model", "cloud", "aggregate"]),
     ("coverage", &["model", "cloud", "aggregate"]),
     ("previous", &["model"]),
@@ -108,6 +109,16 @@ fn rooms_import_only_what_stands_above_them() {
         for used in imports(&text).iter().filter(|used| *used != room && declared.contains(&used.as_str())) {
             assert!(allowed.contains(&used.as_str()), "{file}: `{room}` must not use `{used}`");
         }
+    }
+}
+
+#[test]
+fn tables_on_disk_are_the_business_of_the_store_alone() {
+    for (file, text) in sources() {
+        assert!(
+            !code(&text).contains("polars") || file.starts_with("aggregate/store/"),
+            "{file} uses Polars"
+        );
     }
 }
 
