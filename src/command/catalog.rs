@@ -23,6 +23,18 @@ enum Command {
         format: Option<Format>,
     },
     Update(update::Args),
+    /// Show which permissions an enforcement version of Google's access boundaries blocks that an earlier one does not
+    Enforcement {
+        /// The earlier version; 0: none
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        from: u32,
+        /// The later version [default: the newest that is known]
+        #[arg(long, value_name = "N")]
+        to: Option<u32>,
+        /// Table (the count by version) or JSON lines (each permission)
+        #[arg(long)]
+        format: Option<Format>,
+    },
 }
 
 impl Args {
@@ -37,7 +49,45 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     match &args.command {
         Command::Info { format } => info(*format),
         Command::Update(args) => update::run(args),
+        Command::Enforcement { from, to, format } => enforcement(*from, *to, *format),
     }
+}
+
+/// What versions of access boundaries block, by the names that IAM gives.
+fn enforcement(from: u32, to: Option<u32>, format: Option<Format>) -> Result<Exit, Failure> {
+    let limits = &catalog::gcp().limits;
+    let versions = limits.versions();
+    let newest = versions.last().copied().unwrap_or(0);
+    let to = to.unwrap_or(newest);
+    if to > newest || from > to {
+        return Err(format!("--from {from} --to {to}: the versions that are known are 1 to {newest}").into());
+    }
+    let all = catalog::gcp().all().filter_map(|one| Some((limits.blocked_since(&one)?, one)));
+    let mut new: Vec<(u32, String)> = all.filter(|(since, _)| from < *since && *since <= to).collect();
+    new.sort();
+    let text = match output::format(format) {
+        Format::Json => {
+            let rows = new.iter().map(|(since, one)| json!({ "permission": one, "since": since }));
+            table::lines(&rows.collect::<Vec<_>>())
+        }
+        Format::Table => {
+            let listed = |version: u32| {
+                let all = catalog::gcp().all();
+                all.filter(|one| limits.listed_since(one).is_some_and(|since| since <= version)).count()
+            };
+            let rows: Vec<Vec<String>> = versions
+                .iter()
+                .filter(|version| from < **version && **version <= to)
+                .map(|version| {
+                    let newly = new.iter().filter(|(since, _)| since == version).count();
+                    vec![version.to_string(), listed(*version).to_string(), newly.to_string()]
+                })
+                .collect();
+            table::table(&["version", "permissions on its list", "newly blocked"], &rows) + "\n"
+        }
+    };
+    output::print(&text)?;
+    Ok(Exit::Done)
 }
 
 /// Where the table of AWS services comes from, in words.

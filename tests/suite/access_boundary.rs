@@ -244,3 +244,19 @@ fn drift_knows_the_boundary_that_stands() {
     let text = String::from_utf8_lossy(&got.stdout).into_owned();
     assert!(code(&got) == 5 && text.contains("would-change") && text.contains("boundary.json"), "{text}");
 }
+
+#[test]
+fn what_one_version_blocks_more_than_another_can_be_listed() {
+    let got = run(&["catalog", "enforcement", "--from", "3", "--to", "4", "--format", "json"]);
+    let text = String::from_utf8(got.stdout).unwrap();
+    let new: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let has = |permission: &str| new.iter().any(|one| one["permission"] == permission);
+    assert!(new.len() > 2000 && new.iter().all(|one| one["since"] == 4));
+    assert!(has("secretmanager.versions.access") && !has("storage.objects.get") && !has("iam.roles.get"));
+    let table = run(&["catalog", "enforcement", "--format", "table"]);
+    let table = String::from_utf8(table.stdout).unwrap();
+    for count in ["695", "1912", "3617", "5799"] {
+        assert!(table.contains(count), "{table}");
+    }
+    assert_eq!(code(&run(&["catalog", "enforcement", "--from", "4", "--to", "9"])), 1);
+}
