@@ -228,7 +228,7 @@ impl Draft<'_> {
             }
             // The key is in every request for these; only an evaluator that does not know it needs the exception.
             let mut statement = allow(row.id.clone(), row.actions.clone(), vec!["*".to_owned()]);
-            statement.conditions = deny::condition("ArnLike", &row.key, values.into_iter().collect());
+            statement.conditions = deny::condition("ArnLikeIfExists", &row.key, values.into_iter().collect());
             statements.push(statement);
             done.extend(row.actions.iter().map(String::as_str));
         }
