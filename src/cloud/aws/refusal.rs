@@ -31,7 +31,9 @@ pub(super) fn refused(record: &Record<'_>, uses: &[Use<'_>]) -> Vec<Refused> {
             others.into_iter().flat_map(|action| told(record, &message, action, uses)).collect()
         }
         None => {
-            let needed = uses.iter().filter(|used| matches!(used.basis, Basis::Event | Basis::Trust));
+            let needed = uses
+                .iter()
+                .filter(|used| matches!(used.basis, Basis::Event | Basis::Trust | Basis::Inferred));
             needed.map(|used| from_use(used, blank(record, &message))).collect()
         }
     }
