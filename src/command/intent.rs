@@ -45,16 +45,12 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 pub(super) fn load(path: &Path) -> Result<Intent, Failure> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|e| format!("`{name}`: cannot be read: {e}"))?;
-    let problems = match intent::parse(&name, &text) {
-        Ok(intent) => {
-            let problems = decided::problems(&intent);
-            if problems.is_empty() {
-                return Ok(intent);
-            }
-            problems
-        }
-        Err(problems) => problems,
-    };
+    let (intent, mut problems) = intent::parse(&name, &text);
+    problems.extend(decided::problems(&intent));
+    if problems.is_empty() {
+        return Ok(intent);
+    }
+    problems.sort_by_key(|problem| problem.line);
     let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
     Err(lines.join("\n").into())
 }

@@ -25,6 +25,9 @@ pub(super) struct Shape {
     /// Folder of a former run: what it granted stays, where it stood [default: the folder written to]
     #[arg(long, value_name = "DIR")]
     previous: Option<PathBuf>,
+    /// Group statements anew, where former runs left each where it stood
+    #[arg(long)]
+    regroup: bool,
     /// Drop grants that were not used for more than DAYS
     #[arg(long, value_name = "DAYS", num_args = 0..=1, require_equals = true, default_missing_value = "400",
           value_parser = clap::value_parser!(i32).range(1..))]
@@ -71,10 +74,14 @@ impl Shape {
         packing.inline |= self.inline;
         // A partial log must not take anything away.
         let prune = self.prune.filter(|_| usage.tally.unreadable.is_empty());
+        let mut memory = self.memory(out)?;
+        if self.regroup {
+            memory.forget_places();
+        }
         Ok(Planning {
             minimums: input.minimums()?,
             intent,
-            memory: self.memory(out)?,
+            memory,
             shaping: Shaping { exact: self.exact, stacks: self.stack.clone() },
             packing,
             prune,

@@ -1,5 +1,6 @@
 //! The intent file as people write it: TOML in, checked entries out, problems with their line.
 
+use super::entry::{Entries, Wrong};
 use super::{BreakGlass, Ci, Exclude, Intent, Keep, Loosen, Meta, Never, Prefix, boundary};
 use crate::model::pattern::Pattern;
 use crate::model::time::{Day, Timestamp};
@@ -20,22 +21,9 @@ pub struct Problem {
     pub text: String,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct File {
-    keep: Vec<Spanned<GrantEntry>>,
-    never: Vec<Spanned<GrantEntry>>,
-    exclude: Vec<Spanned<ExcludeEntry>>,
-    break_glass: Vec<Spanned<PrincipalEntry>>,
-    prefix: Vec<Spanned<PrefixEntry>>,
-    ci: Vec<Spanned<PrincipalEntry>>,
-    loosen: Vec<Spanned<LoosenEntry>>,
-    access_boundary: Vec<Spanned<boundary::Entry>>,
-}
-
 /// One value or a list of them.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "write a text, or a list of texts")]
 pub(super) enum Many {
     One(String),
     List(Vec<String>),
@@ -52,7 +40,7 @@ impl Many {
 
 /// A time as TOML's own type or as text.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "write a day as 2027-03-31")]
 pub(super) enum When {
     Time(toml::value::Datetime),
     Text(String),
@@ -129,27 +117,35 @@ struct LoosenEntry {
     expires: Option<When>,
 }
 
-/// Reads an intent file; all problems at once.
-///
-/// # Errors
-/// Everything that is wrong, each with its line.
-pub fn parse(name: &str, text: &str) -> Result<Intent, Vec<Problem>> {
-    let file: File = toml::from_str(text).map_err(|error| {
-        let line = error.span().map_or(1, |span| line_of(text, span.start));
-        vec![Problem { file: name.to_owned(), line, text: error.message().trim().replace('\n', " ") }]
-    })?;
+/// Reads an intent file: the entries that can be read, and everything that is wrong, each with its line.
+#[must_use]
+pub fn parse(name: &str, text: &str) -> (Intent, Vec<Problem>) {
     let mut reader = Reader { name, text, problems: Vec::new() };
-    let intent = Intent {
-        keep: file.keep.into_iter().filter_map(|e| reader.keep(e)).collect(),
-        never: file.never.into_iter().filter_map(|e| reader.never(e)).collect(),
-        exclude: file.exclude.into_iter().filter_map(|e| reader.exclude(e)).collect(),
-        break_glass: reader.principals(file.break_glass, |meta, principal| BreakGlass { meta, principal }),
-        prefix: file.prefix.into_iter().filter_map(|e| reader.prefix(e)).collect(),
-        ci: reader.principals(file.ci, |meta, principal| Ci { meta, principal }),
-        loosen: file.loosen.into_iter().filter_map(|e| reader.loosen(e)).collect(),
-        access_boundary: file.access_boundary.into_iter().map(|e| boundary::read(&mut reader, e)).collect(),
+    let mut file = match Entries::parse(text) {
+        Ok(file) => file,
+        Err(wrong) => {
+            reader.tell(wrong);
+            return (Intent::default(), reader.problems);
+        }
     };
-    if reader.problems.is_empty() { Ok(intent) } else { Err(reader.problems) }
+    let intent = Intent {
+        keep: file.take("keep").into_iter().filter_map(|e| reader.keep(e)).collect(),
+        never: file.take("never").into_iter().filter_map(|e| reader.never(e)).collect(),
+        exclude: file.take("exclude").into_iter().filter_map(|e| reader.exclude(e)).collect(),
+        break_glass: reader
+            .principals(file.take("break_glass"), |meta, principal| BreakGlass { meta, principal }),
+        prefix: file.take("prefix").into_iter().filter_map(|e| reader.prefix(e)).collect(),
+        ci: reader.principals(file.take("ci"), |meta, principal| Ci { meta, principal }),
+        loosen: file.take("loosen").into_iter().filter_map(|e| reader.loosen(e)).collect(),
+        access_boundary: file
+            .take("access_boundary")
+            .into_iter()
+            .map(|e| boundary::read(&mut reader, e))
+            .collect(),
+    };
+    reader.tell(file.finish());
+    reader.problems.sort_by_key(|problem| problem.line);
+    (intent, reader.problems)
 }
 
 fn line_of(text: &str, at: usize) -> usize {
@@ -167,6 +163,12 @@ type Said = (Option<String>, Option<String>, Option<When>);
 impl Reader<'_> {
     fn wrong(&mut self, line: usize, text: String) {
         self.problems.push(Problem { file: self.name.to_owned(), line, text });
+    }
+
+    fn tell(&mut self, all: Vec<Wrong>) {
+        for (at, text) in all {
+            self.wrong(line_of(self.text, at), text);
+        }
     }
 
     pub(super) fn meta(&mut self, at: usize, (owner, reason, expires): Said) -> Meta {
@@ -243,6 +245,11 @@ impl Reader<'_> {
         let meta = self.meta(at, (e.owner, e.reason, e.expires));
         let principal = self.optional(meta.line, "principal", e.principal).ok()?;
         let actions = self.actions(meta.line, e.action);
+        if e.resource.is_none() && actions.iter().any(|action| is_any(action)) {
+            let text = "[[never]] of every action would leave nothing: name services (`iam:*`) or a `resource`; \
+                        principals that are to get no document go under [[break_glass]]";
+            self.wrong(meta.line, text.to_owned());
+        }
         let actions = actions.iter().map(|a| Pattern::parse(&a.to_ascii_lowercase())).collect();
         let resource = e.resource.map(|r| Pattern::parse(&r));
         Some(Never { meta, principal, actions, resource })
@@ -286,6 +293,11 @@ impl Reader<'_> {
         {
             self.wrong(line, "`since` is after `until`: no time lies between them".to_owned());
         }
+        let selectors = [&exclude.principal, &exclude.session, &exclude.user_agent];
+        let narrows = selectors.into_iter().flatten().any(|glob| !is_any(glob.glob().glob()));
+        if exclude.selects() && !narrows && !exclude.selects_otherwise() {
+            self.wrong(line, "[[exclude]] selects every event: say which".to_owned());
+        }
         if !exclude.selects() {
             let text = "[[exclude]] selects nothing: give session, access_key, principal, cidr, user_agent, since, until or events";
             self.wrong(line, text.to_owned());
@@ -303,6 +315,15 @@ impl Reader<'_> {
             let at = entry.span().start;
             let e = entry.into_inner();
             let meta = self.meta(at, (e.owner, e.reason, e.expires));
+            if is_any(&e.principal) {
+                self.wrong(
+                    meta.line,
+                    format!(
+                        "`principal` is `{}`, which is everybody: name those that are meant",
+                        e.principal
+                    ),
+                );
+            }
             if let Some(principal) = self.glob(meta.line, "principal", &e.principal) {
                 all.push(make(meta, principal));
             }
@@ -334,6 +355,11 @@ impl Reader<'_> {
     }
 }
 
+/// Whether a pattern leaves nothing out.
+fn is_any(pattern: &str) -> bool {
+    pattern.contains('*') && pattern.chars().all(|c| matches!(c, '*' | '?' | ':'))
+}
+
 fn network(text: &str) -> Option<IpNet> {
     text.parse::<IpNet>().ok().or_else(|| text.parse::<std::net::IpAddr>().ok().map(IpNet::from))
 }
@@ -343,8 +369,7 @@ mod tests {
     use super::*;
 
     fn problems(text: &str) -> Vec<(usize, String)> {
-        let all = parse("intent.toml", text).err().unwrap_or_default();
-        all.into_iter().map(|p| (p.line, p.text)).collect()
+        parse("intent.toml", text).1.into_iter().map(|p| (p.line, p.text)).collect()
     }
 
     #[test]
@@ -362,7 +387,8 @@ mod tests {
     fn entries_expire_after_their_last_day() {
         let text = "[[never]]\naction = 'iam:*'\nexpires = 2026-11-03\n[[ci]]\nprincipal = '*ci*'\n";
         let day = |text| Day::parse(text).unwrap();
-        let intent = parse("intent.toml", text).unwrap();
+        let (intent, wrong) = parse("intent.toml", text);
+        assert_eq!(wrong, []);
         assert!(intent.clone().on(day("2026-11-03")).1.is_empty());
         let (left, gone) = intent.on(day("2026-11-04"));
         assert_eq!(

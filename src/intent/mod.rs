@@ -5,6 +5,7 @@
 //! while reading ([`Intent::withholds`]), since none of these leave the decoder; all others are applied to the table.
 
 mod boundary;
+mod entry;
 mod file;
 mod select;
 

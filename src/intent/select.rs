@@ -13,9 +13,14 @@ impl Exclude {
     pub fn selects(&self) -> bool {
         self.principal.is_some()
             || self.session.is_some()
-            || self.access_key.is_some()
-            || !self.networks.is_empty()
             || self.user_agent.is_some()
+            || self.selects_otherwise()
+    }
+
+    /// Whether it selects by anything but patterns.
+    pub(super) fn selects_otherwise(&self) -> bool {
+        self.access_key.is_some()
+            || !self.networks.is_empty()
             || self.since.is_some()
             || self.until.is_some()
             || !self.events.is_empty()

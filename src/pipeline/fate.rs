@@ -3,7 +3,7 @@
 use super::former::covers;
 use super::plan::{Fate, Planning};
 use crate::cloud::{Cloud, Reach, Subject};
-use crate::model::document::{DocumentKind, Layout, Loosening};
+use crate::model::document::{Document, DocumentKind, Layout, Loosening};
 use crate::model::grant::{Grant, On};
 use crate::model::identity::{Disposition, Kind, PrincipalUse};
 use crate::model::pattern::Pattern;
@@ -61,6 +61,32 @@ pub(super) fn fate(
         Ok(verified) => Fate::Written(verified),
         Err(why) => Fate::Refused(why.to_string()),
     }
+}
+
+/// More statements than these are hard to read (semantics rule 17).
+const READABLE: usize = 15;
+
+/// Tells where policies have grown hard to read, and grouped anew would have fewer statements.
+pub(super) fn regrouped(
+    cloud: &dyn Cloud,
+    who: &Subject<'_>,
+    fate: &Fate,
+    grants: &[Grant],
+    layout: &[Layout],
+    planning: &Planning,
+) -> Option<String> {
+    let Fate::Written(verified) = fate else { return None };
+    let count = |documents: &[Document]| -> usize {
+        let policies = documents.iter().filter(|document| document.kind == DocumentKind::Policy);
+        policies.map(|document| document.statements.len()).sum()
+    };
+    let now = count(verified.documents());
+    if layout.is_empty() || now <= READABLE {
+        return None;
+    }
+    let anew = cloud.package(who, &needed(grants), &[], &planning.packing).ok()?;
+    let anew = Some(count(&anew)).filter(|anew| *anew < now)?;
+    Some(format!("has come to {now} statements over time: `--regroup` makes them {anew}"))
 }
 
 /// The grants without those that another covers: their evidence is kept, but they need no line.

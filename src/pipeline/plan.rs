@@ -1,6 +1,6 @@
 //! The usage table into one plan for each principal: its disposition, its verified documents, or why there are none.
 
-use super::fate::{fate, width};
+use super::fate::{fate, regrouped, width};
 use super::former::{fresh, still, unused};
 use super::held;
 use crate::aggregate::Usage;
@@ -95,6 +95,8 @@ pub struct Plan<'u> {
     pub fresh: Vec<usize>,
     /// Which of its grants are wider than anybody declares by now.
     pub undeclared: Vec<usize>,
+    /// What grouping its statements anew would bring, where they have grown hard to read.
+    pub regrouped: Option<String>,
     /// What a former run granted and this one does not, each with the reason.
     pub gone: Vec<(Grant, String)>,
     /// Grants of a former run that no longer stand.
@@ -249,6 +251,7 @@ fn one<'u>(named: Named<'_>, rows: Vec<&'u Row>, log: &Log<'_>, planning: &Plann
     let (mut loosenings, mut no_alternative) = (Vec::new(), None);
     let told = (&mut loosenings, &mut no_alternative);
     let fate = fate(cloud, &subject, disposition, &grants, &rows, (layout, &old), planning, told);
+    let regrouped = regrouped(cloud, &subject, &fate, &grants, layout, planning);
     let width = width(cloud, &fate, &who, &rows, others);
     let minimums = if intent.is_ci(&who.id) { who.clone().declared_ci() } else { who.clone() };
     let shortfalls = readiness::shortfalls(&minimums, &planning.minimums);
@@ -286,6 +289,7 @@ fn one<'u>(named: Named<'_>, rows: Vec<&'u Row>, log: &Log<'_>, planning: &Plann
         holds: Vec::new(),
         fresh,
         undeclared,
+        regrouped,
         gone,
         dropped,
     }

@@ -162,6 +162,11 @@ impl Memory {
         Ok(Self { principals: all.map(|r| ((r.who.cloud.to_owned(), r.who.id.clone()), r)).collect() })
     }
 
+    /// Leaves all grants remembered, but not in which statements they stood.
+    pub fn forget_places(&mut self) {
+        self.principals.values_mut().for_each(|one| one.layout.clear());
+    }
+
     /// What is remembered of a principal.
     #[must_use]
     pub fn of(&self, cloud: &str, id: &str) -> Option<&Remembered> {

@@ -1,7 +1,8 @@
 //! Where a principal's documents are at home, so that templates can refer to it instead of naming it.
 //!
 //! A partition or a region is a document's own where it is the only one that the principal's documents name; an account
-//! where it is the principal's. All else is text and stays as it is.
+//! where it is the principal's: in the fields of names, and as a word of its own within them (`logs-111122223333`). All
+//! else is text and stays as it is.
 
 use crate::cloud::{self, Cloud, Piece};
 use crate::model::document::{Document, DocumentKind};
@@ -69,7 +70,7 @@ impl Place {
         let pieces = self.cloud.map_or_else(|| vec![Piece::Text(text)], |cloud| cloud.pieces(text));
         let mut parts: Vec<Value> = Vec::new();
         let mut literal = String::new();
-        for piece in pieces {
+        for piece in pieces.into_iter().flat_map(|piece| self.words(piece)) {
             let Some(own) = self.own(piece) else {
                 literal.push_str(piece.text());
                 continue;
@@ -92,6 +93,28 @@ impl Place {
         self.parts(text).get("parts").cloned().unwrap_or_default()
     }
 
+    /// A text, cut where it names the principal's account or region.
+    fn words<'a>(&self, piece: Piece<'a>) -> Vec<Piece<'a>> {
+        let Piece::Text(mut rest) = piece else { return vec![piece] };
+        let mut all = Vec::new();
+        let names = [(&self.account, true), (&self.region, false)];
+        let names = names.iter().filter_map(|(name, is_account)| Some((name.as_deref()?, *is_account)));
+        let next = |text: &'a str| {
+            let found =
+                names.clone().filter_map(|(name, is_account)| Some((word(text, name)?, name, is_account)));
+            found.min_by_key(|(at, _, _)| *at)
+        };
+        while let Some((at, name, is_account)) = next(rest) {
+            let (before, after) = rest.split_at(at);
+            let (own, after) = after.split_at(name.len());
+            all.push(Piece::Text(before));
+            all.push(if is_account { Piece::Account(own) } else { Piece::Region(own) });
+            rest = after;
+        }
+        all.push(Piece::Text(rest));
+        all
+    }
+
     fn own(&self, piece: Piece<'_>) -> Option<&'static str> {
         let is = |own: &Option<String>, name: &str| own.as_deref() == Some(name);
         match piece {
@@ -109,6 +132,23 @@ fn texts(document: &Document) -> impl Iterator<Item = &str> {
         let values = statement.conditions.values().flat_map(|keys| keys.values().flatten());
         statement.resources.iter().chain(values).map(String::as_str)
     })
+}
+
+/// Where a text has the name as a word of its own: not next to a letter or digit, but of a percent escape.
+fn word(text: &str, name: &str) -> Option<usize> {
+    let ends = |before: &str| {
+        let mut last = before.bytes().rev();
+        let escape = matches!(
+            (last.next(), last.next(), last.next()),
+            (Some(low), Some(high), Some(b'%')) if low.is_ascii_hexdigit() && high.is_ascii_hexdigit()
+        );
+        escape || !before.ends_with(|c: char| c.is_alphanumeric())
+    };
+    let mut found = text.match_indices(name).map(|(at, _)| text.split_at(at));
+    let (before, _) = found.find(|(before, rest)| {
+        ends(before) && !rest.get(name.len()..).is_some_and(|after| after.starts_with(char::is_alphanumeric))
+    })?;
+    Some(before.len())
 }
 
 /// Whether a field is a name, not a pattern, an escape or nothing.
@@ -163,8 +203,18 @@ mod tests {
         let far = "arn:aws:sqs:eu-central-1:444455556666:111122223333";
         let place = Place::of("aws", "arn:aws:iam::111122223333:role/app", &[document(&[near, far, "*"])]);
         assert_eq!(shown(&place, near), "arn:<partition>:sqs:<region>:<account>:jobs");
-        assert_eq!(shown(&place, far), "arn:<partition>:sqs:<region>:444455556666:111122223333");
+        assert_eq!(shown(&place, far), "arn:<partition>:sqs:<region>:444455556666:<account>");
         assert_eq!(shown(&place, "arn:aws:s3:::b"), "arn:<partition>:s3:::b");
+        assert_eq!(
+            shown(&place, "arn:aws:s3:::cdk-assets-111122223333-eu-central-1/x"),
+            "arn:<partition>:s3:::cdk-assets-<account>-<region>/x"
+        );
+        assert_eq!(shown(&place, "a1111222233334-eu-central-1a"), "a1111222233334-eu-central-1a");
+        assert_eq!(shown(&place, "s3.eu-central-1.amazonaws.com"), "s3.<region>.amazonaws.com");
+        assert_eq!(
+            shown(&place, "/tags/arn%3Aaws%3Aapigateway%3Aeu-central-1%3A%3A"),
+            "/tags/arn%3Aaws%3Aapigateway%3A<region>%3A%3A"
+        );
         assert_eq!(shown(&place, "*"), "*");
         assert_eq!(place.parts("*")["own"], false);
     }

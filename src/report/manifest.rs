@@ -90,7 +90,9 @@ fn principal(plan: &Plan<'_>) -> Value {
         Fate::Refused(why) => ("refused", json!(why)),
     };
     let notes: Vec<&String> = match &plan.fate {
-        Fate::Written(verified) => verified.documents().iter().flat_map(|d| &d.notes).collect(),
+        Fate::Written(verified) => {
+            verified.documents().iter().flat_map(|d| &d.notes).chain(&plan.regrouped).collect()
+        }
         _ => Vec::new(),
     };
     let replayed = if let Fate::Written(verified) = &plan.fate { verified.replayed() } else { 0 };

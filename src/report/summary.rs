@@ -172,7 +172,8 @@ fn row(plan: &Plan<'_>, redactor: &Redactor) -> Vec<String> {
             let note =
                 if plan.reasons.is_empty() { "enough evidence".to_owned() } else { plan.reasons.join("; ") };
             let policies = verified.documents().iter().filter(|d| d.kind == DocumentKind::Policy).count();
-            (status(plan).to_owned(), policies.to_string(), note + &held)
+            let anew = plan.regrouped.as_ref().map(|text| format!("; {text}")).unwrap_or_default();
+            (status(plan).to_owned(), policies.to_string(), note + &held + &anew)
         }
         Fate::Nothing(why) if review > 0 => ("review".to_owned(), "0".to_owned(), why.clone()),
         Fate::Nothing(why) => (plan.disposition.as_str().to_owned(), "0".to_owned(), why.clone()),

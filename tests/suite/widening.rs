@@ -104,7 +104,7 @@ struct Shop {
 
 impl Shop {
     fn new(intent: &str) -> Self {
-        Self { intent: intent::parse("intent.toml", intent).unwrap(), shaping: Shaping::default() }
+        Self { intent: intent::parse("intent.toml", intent).0, shaping: Shaping::default() }
     }
 
     fn grants(

@@ -175,13 +175,14 @@ fn join(record: &Record<'_>, kind: Kind) -> Option<Join> {
     Some(if owner { Join::follows(shared, Skip::OtherAccountCopy) } else { Join::leads(shared) })
 }
 
-/// Whose a bucket of another account is: its name does not tell.
+/// Whose a bucket of another account than the caller's is: its name does not tell.
 fn owners(record: &Record<'_>, sink: &mut dyn Sink) {
     if record.host() != "s3" {
         return;
     }
+    let caller = record.user_identity.0.account_id.filled().unwrap_or(record.account());
     for listed in &record.resources.0 {
-        let owner = listed.account_id.filled().filter(|owner| *owner != record.account());
+        let owner = listed.account_id.filled().filter(|owner| *owner != caller);
         if let (Some(arn), Some(owner)) = (listed.arn.filled().filter(|arn| arn.contains(":::")), owner) {
             sink.holds(arn, &[owner.to_owned()], true);
         }
