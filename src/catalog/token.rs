@@ -225,6 +225,7 @@ mod tests {
             ("2026/11/03/[$LATEST]0123456789abcdef0123456789abcdef", "<log-stream>"),
             ("app-pr-123-web", "app-pr-<pull-request>-web"),
             ("backup-2026-11-03", "backup-<date>"),
+            ("churn-2026-11-03-03-01-11-377", "churn-<date>"),
             ("report-apr-2025", "report-apr-2025"),
             ("dump-1762245600.sql", "dump-<epoch>.sql"),
             ("web-20261103101112000100000001", "web-<terraform>"),

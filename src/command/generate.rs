@@ -149,7 +149,7 @@ impl Files<'_> {
                 }
             }
         }
-        let held = (!plan.review().is_empty()).then(|| manifest::review(plan));
+        let held = (plan.waits() > 0).then(|| manifest::review(plan));
         let written = matches!(plan.fate, Fate::Written(_));
         let lifecycle = written.then(|| lifecycle::lifecycle(plan)).flatten();
         for (target, value) in [("review", held), ("lifecycle", lifecycle)] {

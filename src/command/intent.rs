@@ -34,6 +34,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
             unsigned.push(format!("  {}: says no owner or no reason", meta.name(kind)));
         }
     }
+    for entry in intent.keep.iter().filter(|entry| entry.principal.is_none()) {
+        let (name, actions) = (entry.meta.name("keep"), entry.actions.join(", "));
+        unsigned
+            .push(format!("  {name}: grants {actions} to every principal; `principal` would say to whom"));
+    }
     output::print(&format!("{}: {} entries, all well formed\n", file.display(), entries.len()))?;
     for line in unsigned {
         output::message(&line);

@@ -85,6 +85,7 @@ impl Shape {
             shaping: Shaping { exact: self.exact, stacks: self.stack.clone() },
             packing,
             prune,
+            accept_review: self.accept_review,
             partial: !usage.tally.unreadable.is_empty(),
             boundaries: false,
             sets: false,

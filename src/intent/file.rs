@@ -340,7 +340,7 @@ impl Reader<'_> {
         if value.chars().filter(char::is_ascii_alphanumeric).count() < 2 {
             self.wrong(
                 meta.line,
-                format!("`value` is `{value}`: a prefix needs at least two letters or digits"),
+                format!("[[prefix]] is `{value}`: a prefix needs at least two letters or digits"),
             );
         }
         Some(Prefix { meta, principal, value })

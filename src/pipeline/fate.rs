@@ -27,7 +27,10 @@ pub(super) fn fate(
         return Fate::Nothing(why_not(disposition, who.kind).to_owned());
     }
     if grants.is_empty() {
-        return Fate::Nothing("no use that asks for a grant".to_owned());
+        let held = rows.iter().any(|row| row.exempt == Some("review") && row.outcome.grants());
+        let why =
+            if held { "all that asks for a grant waits for review" } else { "no use that asks for a grant" };
+        return Fate::Nothing(why.to_owned());
     }
     let grants = needed(grants);
     let mut documents = match cloud.package(who, &grants, layout, &planning.packing) {

@@ -1,16 +1,16 @@
 //! What a former run granted, against the log of this one.
 
+use crate::cloud::Cloud;
 use crate::model::grant::{Grant, On};
 use crate::model::pattern::Pattern;
 use crate::model::time::Day;
-use crate::model::usage::{Outcome, Row};
-use crate::previous::Remembered;
+use crate::model::usage::{Level, Outcome, Row};
 use crate::synthesize::{self, Ctx};
 
 /// Grants of a former run that still hold, and those that go, with the reason: not forbidden since, not learned from what is now excluded, not pruned.
 /// Pruning also takes those that are wider than anybody declares by now: what is in use is granted anew.
 pub(super) fn still(
-    old: &Remembered,
+    old: &[Grant],
     rows: &[&Row],
     ctx: &Ctx<'_>,
     prune: Option<i32>,
@@ -18,9 +18,11 @@ pub(super) fn still(
 ) -> (Vec<Grant>, Vec<(Grant, String)>) {
     let why = |grant: &Grant| {
         if prune.is_some() && synthesize::undeclared(grant, ctx) {
-            return Some("wider than any [[prefix]] or [[loosen]] entry says by now".to_owned());
+            return Some(
+                "wider than any [[prefix]] or [[loosen]] entry says by now, or `--exact` asks".to_owned(),
+            );
         }
-        if let Some(never) = ctx.intent.forbids(&old.who.id, &grant.action, grant.on.pattern()) {
+        if let Some(never) = ctx.intent.forbids(ctx.who, &grant.action, grant.on.pattern()) {
             return Some(format!("forbidden by {}", never.meta.name("never")));
         }
         let asked = rows.iter().any(|row| synthesize::asks(row) && covers(grant, row));
@@ -40,13 +42,28 @@ pub(super) fn still(
         }
     };
     let (mut holds, mut gone) = (Vec::new(), Vec::new());
-    for grant in &old.grants {
+    for grant in old {
         match why(grant) {
             None => holds.push(grant.clone()),
             Some(why) => gone.push((grant.clone(), why)),
         }
     }
     (holds, gone)
+}
+
+/// What a former run held back: what has been let go since, by a flag or by another session of the same action, and what
+/// still waits. What the log names no resource for waits for a person whatever comes.
+pub(super) fn freed(
+    held: Vec<Grant>,
+    rows: &[&Row],
+    cloud: &dyn Cloud,
+    accepted: bool,
+) -> (Vec<Grant>, Vec<Grant>) {
+    held.into_iter().partition(|held| {
+        let sensitive = cloud.sensitive(&held.action) && held.evidence.level != Level::Unseen;
+        let again = |row: &&Row| row.action == held.action && synthesize::asks(row);
+        sensitive && (accepted || rows.iter().any(again))
+    })
 }
 
 /// Whether a grant is one for all of the row's use.

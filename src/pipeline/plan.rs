@@ -1,7 +1,7 @@
 //! The usage table into one plan for each principal: its disposition, its verified documents, or why there are none.
 
 use super::fate::{fate, regrouped, width};
-use super::former::{fresh, still, unused};
+use super::former::{freed, fresh, still, unused};
 use super::held;
 use crate::aggregate::Usage;
 use crate::cloud::{self, CLOUDS, Cloud, Subject};
@@ -35,6 +35,8 @@ pub struct Planning {
     pub packing: Packing,
     /// Grants unused for more than so many days go.
     pub prune: Option<i32>,
+    /// Whether what waits for a person is granted.
+    pub accept_review: bool,
     /// Whether a part of the log could not be read.
     pub partial: bool,
     /// Whether limits of reach are made.
@@ -95,6 +97,10 @@ pub struct Plan<'u> {
     pub fresh: Vec<usize>,
     /// Which of its grants are wider than anybody declares by now.
     pub undeclared: Vec<usize>,
+    /// What the log shows but is held back, as it would be granted.
+    pub held: Vec<Grant>,
+    /// What a former run held back, and nobody has decided on.
+    pub waiting: Vec<Grant>,
     /// What grouping its statements anew would bring, where they have grown hard to read.
     pub regrouped: Option<String>,
     /// What a former run granted and this one does not, each with the reason.
@@ -107,8 +113,13 @@ impl Plan<'_> {
     /// Rows held back for a person to decide.
     #[must_use]
     pub fn review(&self) -> Vec<&Row> {
-        let held = |row: &&&Row| row.exempt == Some("review") && row.outcome.grants();
-        self.rows.iter().filter(held).copied().collect()
+        self.rows.iter().copied().filter(|row| is_held(row)).collect()
+    }
+
+    /// Uses that wait for a person, of this log and of former ones.
+    #[must_use]
+    pub fn waits(&self) -> usize {
+        self.review().len() + self.waiting.len()
     }
 
     /// Uses withheld from learning.
@@ -224,6 +235,11 @@ fn named<'m>(usage: &Usage, planning: &'m Planning) -> Vec<Named<'m>> {
 }
 
 /// The whole log, as one principal's plan needs it.
+/// Whether a row waits for a person.
+fn is_held(row: &Row) -> bool {
+    row.exempt == Some("review") && row.outcome.grants()
+}
+
 #[derive(Clone, Copy)]
 struct Log<'l> {
     world: &'l World<'l>,
@@ -241,11 +257,18 @@ fn one<'u>(named: Named<'_>, rows: Vec<&'u Row>, log: &Log<'_>, planning: &Plann
     } else {
         cloud.dispose(&who.id, who.kind)
     };
-    let ctx = Ctx { cloud, who: &who.id, intent, world, memory: &[], shaping: &planning.shaping };
-    let (old, gone) = memory.map(|old| still(old, &rows, &ctx, planning.prune, newest)).unwrap_or_default();
+    let ctx = Ctx { cloud, who: &who.id, intent, world, memory: &[], freed: &[], shaping: &planning.shaping };
+    let still = |old: &[Grant]| still(old, &rows, &ctx, planning.prune, newest);
+    let (old, gone) = memory.map(|memory| still(&memory.grants)).unwrap_or_default();
     let dropped = gone.len();
-    let ctx = Ctx { memory: &old, ..ctx };
+    // What a former run held back, and what was let go since: by a flag, or by another session.
+    let waiting = memory.map(|memory| still(&memory.review).0).unwrap_or_default();
+    let (freed, mut waiting) = freed(waiting, &rows, cloud, planning.accept_review);
+    let ctx = Ctx { memory: &old, freed: &freed, ..ctx };
     let grants = if disposition.documented() { synthesize::synthesize(&rows, &ctx) } else { Vec::new() };
+    let held: Vec<&Row> = rows.iter().copied().filter(|row| is_held(row)).collect();
+    let held = synthesize::held(&held, &ctx);
+    waiting.retain(|one| !grants.iter().chain(&held).any(|grant| grant.covers(one)));
     let layout = memory.map_or(&[][..], |old| &old.layout);
     let subject = Subject { principal: &who.id, kind: who.kind, slug: &slug };
     let (mut loosenings, mut no_alternative) = (Vec::new(), None);
@@ -289,6 +312,8 @@ fn one<'u>(named: Named<'_>, rows: Vec<&'u Row>, log: &Log<'_>, planning: &Plann
         holds: Vec::new(),
         fresh,
         undeclared,
+        held,
+        waiting,
         regrouped,
         gone,
         dropped,

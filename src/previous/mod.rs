@@ -31,6 +31,8 @@ pub struct Remembered {
     pub sensitive: BTreeMap<String, BTreeSet<u64>>,
     /// What it was granted.
     pub grants: Vec<Grant>,
+    /// What was held back for a person.
+    pub review: Vec<Grant>,
     /// Where that stood.
     pub layout: Vec<Layout>,
     /// Whether uses of it may never have been logged.
@@ -48,6 +50,8 @@ pub struct Kept<'p> {
     pub sensitive: BTreeMap<String, BTreeSet<u64>>,
     /// What it is granted.
     pub grants: Vec<Grant>,
+    /// What waits for a person.
+    pub review: Vec<Grant>,
     /// Where that stands.
     pub layout: Vec<Layout>,
     /// Whether uses of it may never have been logged.
@@ -105,6 +109,8 @@ struct PrincipalFile {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     doubted: bool,
     grants: Vec<GrantFile>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    review: Vec<GrantFile>,
     documents: Vec<DocumentFile>,
 }
 
@@ -220,6 +226,7 @@ pub fn file<'p>(principals: impl Iterator<Item = Kept<'p>>) -> MemoryFile {
         sensitive: kept.sensitive,
         doubted: kept.doubted,
         grants: kept.grants.iter().filter(|grant| !grant.only_kept()).map(grant_file).collect(),
+        review: kept.review.iter().map(grant_file).collect(),
         documents: kept.layout.into_iter().map(document_file).collect(),
     });
     MemoryFile { version: VERSION, principals: principals.collect() }
@@ -284,6 +291,7 @@ fn remembered(file: PrincipalFile, clouds: &[&'static str]) -> Option<Remembered
         slug: file.slug,
         sensitive: file.sensitive,
         grants: file.grants.into_iter().map(grant).collect(),
+        review: file.review.into_iter().map(grant).collect(),
         layout: layout.collect(),
         doubted: file.doubted,
     })

@@ -38,7 +38,7 @@ pub fn rows(plan: &Plan<'_>, usage: &Usage, worlds: &Worlds<'_>) -> Vec<Value> {
     for grant in plan.undeclared.iter().filter_map(|at| plan.grants.get(*at)) {
         all.push(json!({ "principal": plan.who.id, "drift": "could-lose", "action": grant.action,
                          "resource": resource(grant), "last": grant.evidence.seen.last,
-                         "why": "wider than any [[prefix]] or [[loosen]] entry says by now: --prune takes it back" }));
+                         "why": "wider than any [[prefix]] or [[loosen]] entry says by now, or `--exact` asks: --prune takes it back" }));
     }
     for (grant, stranger) in strangers(plan, worlds) {
         all.push(json!({ "principal": plan.who.id, "drift": "could-lose", "action": grant.action,

@@ -110,7 +110,7 @@ fn principal(plan: &Plan<'_>) -> Value {
     let mut value = json!({ "principal": who.id, "cloud": who.cloud, "kind": who.kind.as_str(),
             "disposition": plan.disposition.as_str(), "status": status(plan), "reasons": plan.reasons,
             "withheld": plan.withheld(), "account": who.home, "documents": outcome, "why": why, "notes": notes,
-            "replayed": replayed, "review": plan.review().len(), "events": who.events, "sessions": who.sessions(),
+            "replayed": replayed, "review": plan.waits(), "events": who.events, "sessions": who.sessions(),
             "days": who.days(), "first": who.span.0.to_string(), "last": who.span.1.to_string(), "shared": shared,
             "width": { "probes": width.probes, "allowed": width.allowed, "examples": examples },
             "ageing": ageing, "loosenings": loosenings });
@@ -161,9 +161,11 @@ pub fn memory(usage: &Usage, plans: &[Plan<'_>], planning: &Planning) -> MemoryF
         }
         let layout = stands.map_or_else(|| plan.layout(), |old| old.layout.clone());
         let sensitive = planning.memory.sensitive(plan.who.cloud, &plan.who.id, &usage.sensitive);
-        Kept { who: &plan.who, slug: &plan.slug, sensitive, grants, layout, doubted: plan.doubted }
+        let review = plan.held.iter().chain(&plan.waiting).cloned().collect();
+        Kept { who: &plan.who, slug: &plan.slug, sensitive, grants, review, layout, doubted: plan.doubted }
     });
-    let worth = |kept: &Kept<'_>| !kept.grants.is_empty() || !kept.sensitive.is_empty();
+    let worth =
+        |kept: &Kept<'_>| !(kept.grants.is_empty() && kept.sensitive.is_empty() && kept.review.is_empty());
     previous::file(all.filter(worth))
 }
 
@@ -266,16 +268,19 @@ pub fn text(manifest: &Value, memory: Option<&MemoryFile>) -> String {
 /// The review file of one principal: what the log shows but no document should hold unseen.
 #[must_use]
 pub fn review(plan: &Plan<'_>) -> Value {
-    let held: Vec<Value> = plan
-        .review()
-        .into_iter()
-        .map(|row| {
-            json!({ "action": row.action, "resource": row.target.text, "count": row.seen.count,
-                    "first": row.seen.first.to_string(), "last": row.seen.last.to_string(),
-                    "event": row.seen.sample.1,
-                    "why": super::evidence::held_back(row) })
-        })
-        .collect();
+    let held = plan.review().into_iter().map(|row| {
+        json!({ "action": row.action, "resource": row.target.text, "count": row.seen.count,
+                "first": row.seen.first.to_string(), "last": row.seen.last.to_string(),
+                "event": row.seen.sample.1,
+                "why": super::evidence::held_back(row) })
+    });
+    let waiting = plan.waiting.iter().map(|grant| {
+        let seen = &grant.evidence.seen;
+        json!({ "action": grant.action, "resource": grant.on.to_string(),
+                "first": seen.first.to_string(), "last": seen.last.to_string(), "event": seen.sample.1,
+                "why": "held back in a former run, and nobody has decided on it since" })
+    });
+    let held: Vec<Value> = held.chain(waiting).collect();
     json!({ "about": "Not to be applied as it is: decide on each of these, and add what is right by hand.",
             "principal": plan.who.id, "held": held })
 }

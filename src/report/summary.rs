@@ -164,7 +164,7 @@ fn rank(plan: &Plan<'_>) -> (u8, std::cmp::Reverse<u64>) {
 }
 
 fn row(plan: &Plan<'_>, redactor: &Redactor) -> Vec<String> {
-    let review = plan.review().len();
+    let review = plan.waits();
     let (state, files, what) = match &plan.fate {
         Fate::Written(verified) => {
             let held =
@@ -183,7 +183,7 @@ fn row(plan: &Plan<'_>, redactor: &Redactor) -> Vec<String> {
         .who
         .id
         .split_once(':')
-        .filter(|(_, id)| id.contains('@'))
+        .filter(|(kind, id)| *kind != "arn" && id.contains('@'))
         .map_or(plan.name.as_str(), |(_, id)| id);
     let id = redactor.id(&plan.who.id);
     let name = if redactor.is_on() { id.rsplit(['/', ':']).next().unwrap_or(&id) } else { name };

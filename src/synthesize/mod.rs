@@ -6,6 +6,7 @@
 
 mod conditions;
 mod created;
+mod freed;
 mod keep;
 mod keys;
 mod loosen;
@@ -40,6 +41,8 @@ pub struct Ctx<'a> {
     pub world: &'a World<'a>,
     /// What was granted before.
     pub memory: &'a [Grant],
+    /// What was held back before, and is not any more.
+    pub freed: &'a [Grant],
     /// How names are treated.
     pub shaping: &'a Shaping,
 }
@@ -67,9 +70,10 @@ pub struct Draft<'r> {
 pub type Pass = fn(&mut Draft<'_>, &Ctx<'_>);
 
 /// All passes, in order.
-pub const PASSES: [(&str, Pass); 11] = [
+pub const PASSES: [(&str, Pass); 12] = [
     ("seed", seed::seed),
     ("conditions", conditions::conditions),
+    ("freed", freed::freed),
     ("created", created::created),
     ("keep", keep::keep),
     ("prefix", prefix::prefix),
@@ -87,10 +91,13 @@ pub fn asks(row: &Row) -> bool {
     row.outcome.grants() && row.exempt.is_none()
 }
 
-/// Whether a person's word widened the grant, and the intent file does not say it any more.
+/// Whether a person's word widened the grant and the intent file does not say it any more, or names are to stay as they were
+/// seen and it is wider.
 #[must_use]
 pub fn undeclared(grant: &Grant, ctx: &Ctx<'_>) -> bool {
-    prefix::undeclared(grant, ctx) || loosen::undeclared(grant, ctx)
+    let made = |pass: &str| matches!(pass, "tokens" | "keys");
+    let opened = ctx.shaping.exact && grant.widened.iter().any(|w| made(&w.pass));
+    opened || prefix::undeclared(grant, ctx) || loosen::undeclared(grant, ctx)
 }
 
 /// The grants of a principal.
@@ -99,12 +106,24 @@ pub fn synthesize(rows: &[&Row], ctx: &Ctx<'_>) -> Vec<Grant> {
     run(&PASSES, rows, ctx)
 }
 
+/// The grants that rows would make which wait for a person.
+#[must_use]
+pub fn held<'r>(rows: &[&'r Row], ctx: &Ctx<'r>) -> Vec<Grant> {
+    let mut draft =
+        Draft { rows: rows.to_vec(), withheld: Vec::new(), own: BTreeSet::new(), grants: Vec::new() };
+    seed::seed(&mut draft, ctx);
+    conditions::conditions(&mut draft, ctx);
+    draft.grants
+}
+
 /// The grants that the rows alone make: nothing widened, nothing remembered, nothing decided.
 #[must_use]
 pub fn exact(rows: &[&Row], cloud: &dyn Cloud) -> Vec<Grant> {
     let (intent, world) = (Intent::default(), World::default());
     let shaping = Shaping { exact: true, ..Shaping::default() };
-    synthesize(rows, &Ctx { cloud, who: "", intent: &intent, world: &world, memory: &[], shaping: &shaping })
+    let (memory, freed) = (&[][..], &[][..]);
+    let ctx = Ctx { cloud, who: "", intent: &intent, world: &world, memory, freed, shaping: &shaping };
+    synthesize(rows, &ctx)
 }
 
 /// The grants that some of the passes make: the tests hold every prefix of [`PASSES`] to the law of replay.
@@ -115,7 +134,7 @@ pub fn run<'r>(passes: &[(&str, Pass)], rows: &[&'r Row], ctx: &Ctx<'r>) -> Vec<
     let mut draft = Draft {
         own: used
             .map(|row| row.target.text.as_ref())
-            .chain(ctx.memory.iter().filter_map(names))
+            .chain(ctx.memory.iter().chain(ctx.freed).filter_map(names))
             .chain(ctx.world.elsewhere(ctx.who))
             .collect(),
         withheld: rows.iter().copied().filter(|row| row.outcome == Outcome::Withheld).collect(),

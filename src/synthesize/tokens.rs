@@ -10,6 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The machine-made parts of each name that can be used; asked once for each.
 type Parts = BTreeMap<String, Vec<Token>>;
 
+/// Stands at the end of a name for whatever follows.
+const OPEN: char = '\u{1}';
+
 /// What names have in common: their text, with the recogniser's id in place of each machine-made part.
 type Shape = Vec<String>;
 
@@ -34,7 +37,7 @@ pub(super) fn tokens(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
     let mut made_new: BTreeSet<(String, Pattern)> = BTreeSet::new();
     let mut grants: Vec<Grant> = new.into_iter().chain(standing).collect();
     for (at, grant) in grants.iter_mut().enumerate() {
-        let Some(name) = literal(grant) else { continue };
+        let Some(name) = literal(grant, ctx) else { continue };
         let exact = ctx.cloud.stays_exact(&name);
         let Some(tokens) = parts.get(&name) else { continue };
         let Some(family) = kin.get(&shape(&name, tokens)) else { continue };
@@ -53,12 +56,16 @@ pub(super) fn tokens(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
     draft.join();
 }
 
-/// The name a grant is for, where it is for one name.
-fn literal(grant: &Grant) -> Option<String> {
-    match &grant.on {
-        On::Resource(pattern) if pattern.is_exact() => Some(pattern.head().to_owned()),
-        _ => None,
+/// The name a grant is for, where it is for one name; [`OPEN`] ends it where the log tells only how it begins.
+fn literal(grant: &Grant, ctx: &Ctx<'_>) -> Option<String> {
+    let On::Resource(pattern) = &grant.on else { return None };
+    let head = pattern.head();
+    if pattern.is_exact() {
+        return Some(head.to_owned());
     }
+    let begins = *pattern == Pattern::of([Part::Text(head.to_owned()), Part::Any]);
+    let told = grant.widened.iter().all(|w| matches!(&*w.pass, "seed" | "created"));
+    (begins && told && ctx.cloud.object(head).is_none()).then(|| format!("{head}{OPEN}"))
 }
 
 /// Type patterns on which this principal creates.
@@ -84,7 +91,8 @@ fn usable(name: &str, exact: bool, ctx: &Ctx<'_>) -> Vec<Token> {
 /// All names by shape, those of former runs too. A part that needs more samples than there are stays as it is.
 fn kin(draft: &Draft<'_>, ctx: &Ctx<'_>) -> (BTreeMap<Shape, Kin>, Parts) {
     let (mut all, mut parts): (BTreeMap<Shape, Kin>, Parts) = Default::default();
-    for name in draft.grants.iter().chain(ctx.memory).filter_map(literal).collect::<BTreeSet<String>>() {
+    let named = draft.grants.iter().chain(ctx.memory).filter_map(|grant| literal(grant, ctx));
+    for name in named.collect::<BTreeSet<String>>() {
         let tokens = usable(&name, ctx.cloud.stays_exact(&name), ctx);
         if tokens.is_empty() {
             continue;
@@ -97,7 +105,65 @@ fn kin(draft: &Draft<'_>, ctx: &Ctx<'_>) -> (BTreeMap<Shape, Kin>, Parts) {
         kin.names.insert(name.clone());
         parts.insert(name, tokens);
     }
+    samples(&mut all, &parts, ctx);
     (all, parts)
+}
+
+/// What stood at the machine-made parts of names that a former run opened in part: `app-pr-7-Table-*` is a sample of a pull
+/// request's number, though no name any more.
+fn samples(all: &mut BTreeMap<Shape, Kin>, parts: &Parts, ctx: &Ctx<'_>) {
+    let opened: Vec<String> = ctx
+        .memory
+        .iter()
+        .filter_map(|grant| grant.on.pattern().filter(|pattern| !pattern.is_exact()))
+        .map(ToString::to_string)
+        .filter(|text| !text.contains("${"))
+        .collect();
+    for (shape, kin) in all.iter_mut().filter(|(shape, _)| shape.len() > 3) {
+        let Some(name) = kin.names.first().cloned() else { continue };
+        let Some(tokens) = parts.get(&name) else { continue };
+        for text in &opened {
+            let Some(values) = values(text, shape) else { continue };
+            // The values must be what the recognisers take them for.
+            let mut filled = String::new();
+            let mut at = 0;
+            for (token, value) in tokens.iter().zip(&values) {
+                let (start, end) = token.span;
+                filled.push_str(name.get(at..start).unwrap_or(""));
+                filled.push_str(value.unwrap_or(name.get(start..end).unwrap_or("")));
+                at = end;
+            }
+            filled.push_str(name.get(at..).unwrap_or(""));
+            let own = usable(&filled, ctx.cloud.stays_exact(&filled), ctx);
+            if self::shape(&filled, &own) == *shape {
+                for (value, values) in values.iter().zip(&mut kin.values) {
+                    values.extend(value.map(str::to_owned));
+                }
+            }
+        }
+    }
+}
+
+/// What a pattern has in place of the machine-made parts of names of that shape; none for a wildcard. Nothing where it is
+/// no pattern over such names, or opens all of the parts.
+fn values<'t>(pattern: &'t str, shape: &Shape) -> Option<Vec<Option<&'t str>>> {
+    let mut texts = shape.iter().step_by(2).map(|text| text.trim_end_matches(OPEN));
+    let mut rest = pattern.strip_prefix(texts.next()?)?;
+    let mut all = Vec::new();
+    let last = texts.len().checked_sub(1)?;
+    for (at, text) in texts.enumerate() {
+        let (value, after) = if at == last {
+            let open = shape.last().is_some_and(|text| text.ends_with(OPEN));
+            let end = if open { rest.strip_suffix('*')? } else { rest };
+            (end.strip_suffix(text)?, "")
+        } else {
+            rest.split_once(text)?
+        };
+        let wild = !value.is_empty() && value.chars().all(|c| matches!(c, '*' | '?'));
+        all.push((!wild).then_some(value));
+        rest = after;
+    }
+    (all.iter().any(Option::is_some) && all.iter().any(Option::is_none)).then_some(all)
 }
 
 fn shape(name: &str, tokens: &[Token]) -> Shape {
@@ -141,9 +207,11 @@ fn pattern(
     let words: Vec<&str> = words.into_iter().collect();
     let count = kin.names.len();
     let names = if count == 1 { "1 name".to_owned() } else { format!("{count} names") };
-    let example = kin.names.first().map_or("", String::as_str);
-    let reason =
-        format!("{} in {names}, as in {example}; no other name of the log fits", words.join(" and "));
+    let example = kin.names.first().map_or("", String::as_str).replace(OPEN, "*");
+    let reason = format!(
+        "{} in {names}, as in {example}; nothing else that a use in the log names fits",
+        words.join(" and ")
+    );
     Some((chosen, reason))
 }
 
@@ -162,6 +230,8 @@ fn written(name: &str, tokens: &[Token], fixed: bool) -> Pattern {
         }
         at = end;
     }
-    parts.push(text(at, name.len()));
+    let end = name.trim_end_matches(OPEN).len();
+    parts.push(text(at, end));
+    parts.extend((end < name.len()).then_some(Part::Any));
     Pattern::of(parts)
 }

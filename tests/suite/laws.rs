@@ -251,7 +251,7 @@ fn every_pass_keeps_the_law_of_replay_and_does_something() {
     use leastgrant::synthesize::{Ctx, PASSES, World, run};
     let mut changed = std::collections::BTreeSet::new();
     // These need an intent file or a former run; `widening.rs` shows that they matter.
-    let elsewhere = ["keep", "prefix", "loosen", "remember"];
+    let elsewhere = ["freed", "keep", "prefix", "loosen", "remember"];
     for scenario in SCENARIOS {
         let usage = read(&[fixture(&format!("{scenario}/logs"))], 2);
         let intent = leastgrant::intent::Intent::default();
@@ -263,7 +263,15 @@ fn every_pass_keeps_the_law_of_replay_and_does_something() {
             let subject = Subject { principal: &plan.who.id, kind: plan.who.kind, slug: &plan.slug };
             let world = World::new(usage.rows.iter().filter(|row| row.cloud == plan.who.cloud), cloud);
             let who = plan.who.id.as_str();
-            let ctx = Ctx { cloud, who, intent: &intent, world: &world, memory: &[], shaping: &shaping };
+            let ctx = Ctx {
+                cloud,
+                who,
+                intent: &intent,
+                world: &world,
+                memory: &[],
+                freed: &[],
+                shaping: &shaping,
+            };
             for upto in 1..=PASSES.len() {
                 let grants = run(&PASSES[..upto], &plan.rows, &ctx);
                 let documents = cloud.package(&subject, &grants, &[], &Packing::default()).unwrap();

@@ -41,6 +41,8 @@ struct Step {
     statements_at_most: Option<usize>,
     /// The names of all statements, in order.
     sids: Vec<String>,
+    /// File → texts that it holds.
+    must_hold: BTreeMap<String, Vec<String>>,
     /// Texts that no file of the folder holds.
     must_not_hold: Vec<String>,
     /// The names of statements stay.
@@ -182,6 +184,12 @@ impl Runner<'_> {
         let one = all.iter().all(|(path, _)| all.first().is_some_and(|(first, _)| first == path));
         let fits = step.statements_at_most.is_none_or(|most| one && all.len() <= most);
         self.check(fits, &format!("{} statements", all.len()));
+        for (path, wanted) in &step.must_hold {
+            let text = std::fs::read_to_string(out.join(path)).unwrap_or_default();
+            for wanted in wanted.iter().filter(|wanted| !text.contains(wanted.as_str())) {
+                self.check(false, &format!("{path} does not hold `{wanted}`: {text}"));
+            }
+        }
         for (path, text) in tree(out) {
             for hidden in step.must_not_hold.iter().filter(|hidden| text.contains(hidden.as_str())) {
                 self.check(false, &format!("{path} holds `{hidden}`"));

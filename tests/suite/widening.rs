@@ -31,12 +31,12 @@ struct Use {
 }
 
 fn uses(most: usize) -> impl Strategy<Value = Vec<Use>> {
-    let one = (prop::bool::weighted(0.2), 0usize..9, 0usize..12, 0usize..4, prop::bool::weighted(0.1))
+    let one = (prop::bool::weighted(0.2), 0usize..9, 0usize..14, 0usize..4, prop::bool::weighted(0.1))
         .prop_map(|(other, what, name, night, withheld)| Use { other, what, name, night, withheld });
     prop::collection::vec(one, 1..most)
 }
 
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 14] = [
     "ledger",
     "orders",
     "orders-eu",
@@ -49,6 +49,8 @@ const NAMES: [&str; 12] = [
     "6f1ed002ab5595859014ebf0951522d9",
     "pr-17",
     "pr-18",
+    "shop-pr-17-Table-1N2P3Q4R5S6T",
+    "shop-pr-18-Table-9P8Q7R6S5T4U",
 ];
 
 fn record(one: &Use) -> Value {
@@ -121,7 +123,11 @@ impl Shop {
         }
         let cloud = cloud::by_id("aws").unwrap();
         let (intent, shaping) = (&self.intent, &self.shaping);
-        synthesize::run(passes, &rows, &Ctx { cloud, who: APP, intent, world: &world, memory, shaping })
+        synthesize::run(
+            passes,
+            &rows,
+            &Ctx { cloud, who: APP, intent, world: &world, memory, freed: &[], shaping },
+        )
     }
 }
 

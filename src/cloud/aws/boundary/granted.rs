@@ -20,10 +20,16 @@ impl<'a> Granted<'a> {
     pub(super) fn of(documents: &'a [Document]) -> Vec<Self> {
         let mut all = Vec::new();
         for statement in documents.iter().flat_map(|d| &d.statements).filter(|s| s.effect == "Allow") {
+            // What no action is known for, as a function's version, was used all the same.
+            let stray = |resource: &&String| !statement.actions.iter().any(|a| may_apply(a, resource));
+            let strays: BTreeSet<&String> = statement.resources.iter().filter(stray).collect();
             for action in &statement.actions {
                 let service = super::prefix(action);
                 // Actions of several types may share a statement: each means something only on its own.
-                let meant = statement.resources.iter().filter(|resource| may_apply(action, resource));
+                let own = |resource: &String| {
+                    strays.contains(resource) && resource.split(':').nth(2) == Some(service)
+                };
+                let meant = statement.resources.iter().filter(|r| may_apply(action, r) || own(r));
                 all.extend(meant.map(|resource| Self {
                     action,
                     service,
