@@ -37,6 +37,18 @@ impl Bystanders {
         }
     }
 
+    /// Takes a name that nobody is known to use.
+    pub(super) fn stands(&mut self, cloud: &'static str, name: &str) {
+        let (name, principal) = (name.to_owned(), String::new());
+        self.names.insert(Bystander { cloud, name, principal, used: false });
+    }
+
+    /// Names that nobody is known to use, with their clouds.
+    pub(super) fn standing(&self) -> BTreeSet<(&'static str, &str)> {
+        let unused = self.names.iter().filter(|one| one.principal.is_empty());
+        unused.map(|one| (one.cloud, one.name.as_str())).collect()
+    }
+
     /// Takes the name of a row outside the window; joined names stand for what they begin with.
     pub(super) fn cut(&mut self, row: Cut<'_>) {
         let joined = row.level == Level::Partial && row.rule.ends_with(COLLAPSED);

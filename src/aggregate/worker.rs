@@ -173,6 +173,10 @@ impl Sink for Worker<'_> {
     fn holds(&mut self, key: &str, values: &[String], sure: bool) {
         self.0.holdings.add(key, values, sure);
     }
+
+    fn stands(&mut self, cloud: &'static str, name: &str) {
+        self.0.bystanders.stands(cloud, name);
+    }
 }
 
 impl Shard {

@@ -77,4 +77,6 @@ pub trait Sink {
     /// [hole](crate::model::usage::Target::hole). None: it holds nothing. What is not `sure` is passed over where it leads
     /// nowhere.
     fn holds(&mut self, key: &str, values: &[String], sure: bool);
+    /// Learns that something of that name stands, whoever uses it.
+    fn stands(&mut self, _cloud: &'static str, _name: &str) {}
 }

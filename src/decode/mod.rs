@@ -175,4 +175,7 @@ impl Sink for Counted<'_> {
     fn holds(&mut self, key: &str, values: &[String], sure: bool) {
         self.sink.holds(key, values, sure);
     }
+    fn stands(&mut self, cloud: &'static str, name: &str) {
+        self.sink.stands(cloud, name);
+    }
 }

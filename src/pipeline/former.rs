@@ -62,7 +62,8 @@ pub(super) fn freed(
     held.into_iter().partition(|held| {
         let sensitive = cloud.sensitive(&held.action) && held.evidence.level != Level::Unseen;
         let again = |row: &&Row| row.action == held.action && synthesize::asks(row);
-        sensitive && (accepted || rows.iter().any(again))
+        let givable = cloud.ungivable(&held.action, &held.scope).is_empty();
+        sensitive && givable && (accepted || rows.iter().any(again))
     })
 }
 

@@ -30,6 +30,7 @@ pub(super) mod kind {
     pub(in crate::aggregate::store) const REFUSED_FAMILY: &str = "refused-family";
     pub(in crate::aggregate::store) const FAMILY: &str = "family";
     pub(in crate::aggregate::store) const HOLDS: &str = "holds";
+    pub(in crate::aggregate::store) const STANDS: &str = "stands";
     pub(in crate::aggregate::store) const SIGHTED: &str = "sighted";
     pub(in crate::aggregate::store) const CALLED: &str = "called";
     pub(in crate::aggregate::store) const DECLARED: &str = "declared";
@@ -203,6 +204,9 @@ fn whole(shard: &Shard, facts: &mut Facts<'_, '_>) {
             let number = u64::from(answer.sure);
             facts.push(&Fact { kind: kind::HOLDS, a: holder, b: &names, number, ..Fact::default() });
         }
+    }
+    for (cloud, name) in shard.bystanders.standing() {
+        facts.push(&Fact { kind: kind::STANDS, a: cloud, b: name, ..Fact::default() });
     }
     for declaration in &shard.observer.declared {
         let cell = declared::cell(declaration);

@@ -128,6 +128,10 @@ impl<'s> Loader<'s> {
                 let names: Vec<String> = serde_json::from_str(b).map_err(|_| foreign("list of names", b))?;
                 shard.holdings.add(a, &names, cells.number() != 0);
             }
+            kind::STANDS => {
+                let cloud = text::cloud(a).ok_or_else(|| foreign("cloud", a))?;
+                shard.bystanders.stands(cloud, b);
+            }
             kind::DECLARED => {
                 let cloud = text::cloud(a).ok_or_else(|| foreign("cloud", a))?;
                 let declared = declared::of_cell(cloud, b).ok_or_else(|| foreign("declaration", b))?;

@@ -243,6 +243,10 @@ impl Sink for Recorder {
     fn holds(&mut self, key: &str, values: &[String], sure: bool) {
         Worker(&mut self.whole).holds(key, values, sure);
     }
+
+    fn stands(&mut self, cloud: &'static str, name: &str) {
+        Worker(&mut self.whole).stands(cloud, name);
+    }
 }
 
 impl Part {

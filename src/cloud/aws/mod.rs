@@ -7,6 +7,7 @@ mod denial;
 mod coverage;
 mod evaluate;
 mod identity;
+mod ids;
 mod infer;
 mod layout;
 mod loosen;

@@ -2,7 +2,7 @@
 
 use super::map::{self, Mapped};
 use super::record::Record;
-use super::{condition, coverage, identity, passed, refusal};
+use super::{condition, coverage, identity, ids, passed, refusal};
 use crate::cloud::Sink;
 use crate::model::denial::Refused;
 use crate::model::identity::{Actor, Kind, Vouched};
@@ -64,6 +64,7 @@ pub(super) fn taken(record: &Record<'_>, content: &dyn Fn() -> u64, sink: &mut d
     links(record, sink);
     passed::tell(record, sink);
     owners(record, sink);
+    ids::tell(record, sink);
     let at = at.unwrap_or(Timestamp::UNKNOWN);
     let actor = match identity::identify(record) {
         Ok(actor) => actor,

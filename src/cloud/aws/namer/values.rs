@@ -1,6 +1,6 @@
 //! Where the value of one placeholder may stand: a hand-written fill, a parameter called like it, an id of its form.
 
-use super::super::passed;
+use super::super::{ids, passed};
 use super::Namer;
 use crate::catalog;
 use crate::catalog::overlay::Fill;
@@ -167,19 +167,7 @@ impl Namer<'_, '_> {
         if self.service.prefix != "ec2" {
             return Vec::new();
         }
-        let ids = &catalog::aws().ids;
-        let kind = |value: &str| {
-            // Every prefix ends in a dash: most values have no id behind their last one.
-            let (_, last) = value.rsplit_once('-')?;
-            if !(8..=17).contains(&last.len()) || !last.bytes().all(|b| b.is_ascii_hexdigit()) {
-                return None;
-            }
-            let id = ids.iter().find(|id| value.starts_with(&id.prefix))?;
-            let rest = value.strip_prefix(id.prefix.as_str())?;
-            let made = (8..=17).contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_hexdigit());
-            made.then_some(id.resource_type.as_str())
-        };
-        let fits = leaves.naming().filter(|leaf| kind(&leaf.value) == Some(self.resource.name));
+        let fits = leaves.naming().filter(|leaf| ids::kind(&leaf.value) == Some(self.resource.name));
         let values: BTreeSet<String> = fits.map(|leaf| leaf.value.to_string()).collect();
         values.into_iter().map(|v| (v, String::new())).collect()
     }
