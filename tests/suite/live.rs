@@ -273,6 +273,59 @@ fn what_fails_on_the_way_from_s3_is_tried_again() {
 }
 
 #[test]
+fn a_long_object_is_decoded_while_it_is_fetched() {
+    let Some(servers) = servers() else { return };
+    let (root, inputs) = crate::long::folder();
+    let of = |mut command: Command, input: &str| {
+        let output = command.args(["principals", "--format", "json", input]).output().unwrap();
+        (code(&output), String::from_utf8(output.stdout.clone()).unwrap(), stderr(&output))
+    };
+    let (_, wanted, _) = of(program(), &inputs[0]);
+    let bytes = std::fs::read(&inputs[1]).unwrap();
+    send(&servers.s3, "PUT", "/long", b"");
+    send(&servers.s3, "PUT", "/long/lines.json", &bytes);
+    send(
+        &servers.gcs,
+        "POST",
+        "/storage/v1/b?project=example",
+        json!({ "name": "long" }).to_string().as_bytes(),
+    );
+    send(&servers.gcs, "POST", "/upload/storage/v1/b/long/o?uploadType=media&name=lines.json", &bytes);
+    let is_object =
+        |request: &Request| request.target.contains("lines.json") && !request.target.contains("prefix=");
+    for (name, server, variable, input) in [
+        ("s3", &servers.s3, "AWS_ENDPOINT_URL_S3", "s3://long/lines.json"),
+        ("gs", &servers.gcs, "STORAGE_EMULATOR_HOST", "gs://long"),
+    ] {
+        // Cut in the middle, and again: it goes on where it was.
+        let cut = between(server, move |request, times| {
+            (is_object(request) && times < 3).then(|| Answer { cut: true, ..Answer::default() })
+        });
+        let (exit, got, said) = of(live(&[(variable, &cut.address)]), input);
+        assert_eq!((exit, &got), (0, &wanted), "{said}");
+        assert!(cut.asked().iter().filter(|target| target.contains("lines.json")).count() >= 3);
+        // Cut for good: it is said, and a store keeps nothing of it.
+        let failed = between(server, move |request, times| match (is_object(request), times) {
+            (true, 1) => Some(Answer { cut: true, ..Answer::default() }),
+            (true, _) => Some(Answer::json(403, &json!({"error": {"code": 403, "message": "denied"}}))),
+            _ => None,
+        });
+        let (exit, got, said) = of(live(&[(variable, &failed.address)]), input);
+        assert!(exit == 1 && got.is_empty() && said.contains("denied"), "{exit} {said}");
+        let store = root.path().join(name).display().to_string();
+        let ingest = |address: &str| {
+            let mut command = live(&[(variable, address)]);
+            command.args(["ingest", input, "--store", &store, "--commit-every", "4"]).output().unwrap()
+        };
+        let output = ingest(&failed.address);
+        assert_eq!(code(&output), 1, "{}", stderr(&output));
+        let output = ingest(server);
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        assert_eq!(of(program(), &store).1, wanted);
+    }
+}
+
+#[test]
 fn what_s3_refuses_is_named_and_counts_as_partial() {
     let Some(servers) = servers() else { return };
     s3_bucket(&servers.s3, "closed", "", &fixture(SAM));
