@@ -346,7 +346,15 @@ fn synthesise(by: &dyn Cloud, plans: &[Plan<'_>]) -> Counts {
     let grants: usize = documented
         .map(|plan| {
             let who = plan.who.id.as_str();
-            let ctx = Ctx { cloud: by, who, intent: &intent, world: &world, memory: &[], freed: &[], shaping: &shaping };
+            let ctx = Ctx {
+                cloud: by,
+                who,
+                intent: &intent,
+                world: &world,
+                memory: &[],
+                freed: &[],
+                shaping: &shaping,
+            };
             black_box(synthesize::synthesize(black_box(&plan.rows), &ctx)).len()
         })
         .sum();
