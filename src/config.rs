@@ -1,6 +1,6 @@
 //! Settings as the stages see them: no command-line types below here.
 
-use crate::model::time::Day;
+use crate::model::time::{Day, Timestamp};
 use globset::GlobSet;
 
 /// Name of the file that tells that a folder is a store.
@@ -36,6 +36,40 @@ impl Edge {
             Self::On(day) => day,
             Self::Back(days) => Day(newest.0.saturating_sub(days)),
         }
+    }
+}
+
+/// One end of a window as it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// The end.
+    pub edge: Edge,
+    text: String,
+}
+
+impl Bound {
+    /// Reads what [`Edge::parse`] does.
+    ///
+    /// # Errors
+    /// Says what was expected.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        Ok(Self { edge: Edge::parse(text)?, text: text.to_owned() })
+    }
+
+    /// What is to be said where it lies within a day: windows are whole days.
+    #[must_use]
+    pub fn rounded(&self, flag: &str, first: bool) -> Option<String> {
+        let at = Timestamp::parse(&self.text)?;
+        let (start, day) = (at.day().start(), at.day());
+        let second = (at.0 - start.0) / 1_000_000;
+        let whole = if first { at == start } else { second == 86_399 };
+        let what = if first { "from its beginning on" } else { "up to its end" };
+        (!whole).then(|| {
+            format!(
+                "`{flag} {}` lies within a day, and windows are whole days (UTC): {day} counts {what}",
+                self.text
+            )
+        })
     }
 }
 

@@ -10,7 +10,8 @@
 //! ```
 //!
 //! - **source**: objects with an identity, and lazily their bytes: files, and where the features `aws` and `gcp` are built,
-//!   buckets and APIs, which one thread lists and fetches ahead of the threads that decode.
+//!   buckets and APIs, which one thread lists and fetches ahead of the threads that decode. What is too long to be held is a
+//!   stream, which **decode** cuts into pieces of whole records for all threads.
 //! - **model**: the vocabulary, plain data. A fact has three lives: borrowed from the log ([`model::usage::Use`]),
 //!   interned in a shard ([`aggregate::Shard`]), owned and sorted ([`model::usage::Row`], [`model::grant::Grant`]).
 //! - **intent**: what people decided, in a file of its own. What needs an event's source or key is applied while reading.

@@ -31,6 +31,17 @@ pub(super) enum Who {
     User(User),
 }
 
+/// What a record came to that was not read.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Again {
+    /// Its like is not known.
+    Unknown,
+    /// To nothing.
+    Skipped(Skip, Option<Sym>),
+    /// To uses of a principal in a session.
+    Used(Sym, u64),
+}
+
 /// A principal as its readings have it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct User {
@@ -164,6 +175,11 @@ impl Shard {
         self.lines.is_none() && self.rules.intent.exclude.is_empty()
     }
 
+    /// Forgets what only serves reading: there is nothing more to read.
+    pub fn forget_likes(&mut self) {
+        self.memo = Memo::default();
+    }
+
     /// Remembers what a reading comes to.
     pub(super) fn remember(&mut self, reading: &Reading<'_>, principal: Sym, keys: &[Key]) {
         if self.memo.watch.is_none() {
@@ -188,21 +204,37 @@ impl Shard {
         event: Option<&str>,
         leads: Option<u64>,
     ) {
-        let Some(Entry::Call(call)) = self.memo.calls.get(&like.call) else { return };
-        let Some(who) = self.memo.actors.get(&like.actor).copied() else { return };
-        let call = Arc::clone(call);
         let at = at.unwrap_or(Timestamp::UNKNOWN);
+        if let Again::Skipped(why, what) = self.again(like, at, event, leads) {
+            self.skipped(at, why, what);
+        }
+    }
+
+    /// Counts a skipped record.
+    pub(super) fn skipped(&mut self, at: Timestamp, why: Skip, what: Option<Sym>) {
+        self.tally.skip(Some(at.day()), why, 1);
+        if let Some(what) = what {
+            *self.unmapped.entry(what).or_default() += 1;
+        }
+    }
+
+    /// Takes the uses of a record like one that is remembered; says what else it came to.
+    pub(super) fn again(
+        &mut self,
+        like: &Like,
+        at: Timestamp,
+        event: Option<&str>,
+        leads: Option<u64>,
+    ) -> Again {
+        let Some(Entry::Call(call)) = self.memo.calls.get(&like.call) else { return Again::Unknown };
+        let Some(who) = self.memo.actors.get(&like.actor).copied() else { return Again::Unknown };
+        let call = Arc::clone(call);
         let day = at.day();
         self.cloud = call.cloud;
         self.observer.again(call.sighted, day);
         match (who, &call.comes) {
-            (Who::Idle(why), _) => self.tally.skip(Some(day), why, 1),
-            (_, Comes::Skip(why, what)) => {
-                self.tally.skip(Some(day), *why, 1);
-                if let Some(what) = what {
-                    *self.unmapped.entry(*what).or_default() += 1;
-                }
-            }
+            (Who::Idle(why), _) => Again::Skipped(why, None),
+            (_, Comes::Skip(why, what)) => Again::Skipped(*why, *what),
             (Who::User(user), Comes::Uses(uses)) => {
                 if call.grants {
                     self.observer.used_by_known(user.observed);
@@ -211,8 +243,9 @@ impl Shard {
                 self.tally.used(Some(day));
                 self.session(user.principal, user.session, at);
                 self.repeat_uses(&user, uses, at, day, event.unwrap_or(""));
+                Again::Used(user.principal, user.session)
             }
-            _ => {}
+            _ => Again::Unknown,
         }
     }
 

@@ -154,9 +154,10 @@ impl Shard {
     }
 
     /// Rows by text; what differs only in its day or rule is one row.
-    fn sorted_rows(&self) -> Vec<Row> {
-        let mut all: BTreeMap<Row, Seen> = BTreeMap::new();
-        self.rows.iter().for_each(|(key, seen)| {
+    fn sorted_rows(&mut self) -> Vec<Row> {
+        let rows = std::mem::take(&mut self.rows);
+        let mut all: Vec<(Row, Seen)> = Vec::with_capacity(rows.len());
+        rows.into_iter().for_each(|(key, seen)| {
             let text = |sym| self.texts.text(sym).to_owned();
             let row = Row {
                 cloud: key.cloud,
@@ -177,7 +178,15 @@ impl Shard {
                     sample: (Timestamp::UNKNOWN, String::new()),
                 },
             };
-            all.entry(row).and_modify(|known| known.merge(seen)).or_insert_with(|| seen.clone());
+            all.push((row, seen));
+        });
+        all.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        all.dedup_by(|(row, seen), (before, known)| {
+            let same = row == before;
+            if same {
+                known.merge(seen);
+            }
+            same
         });
         all.into_iter().map(|(row, seen)| Row { seen, ..row }).collect()
     }

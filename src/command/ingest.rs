@@ -64,6 +64,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         stop: progress::interruptible()?,
         requester_pays: input.requester_pays,
     };
+    if !input.quiet {
+        input.rounded().iter().for_each(|note| output::message(&note.text));
+    }
     let shown = progress::Shown::new(&meter, input.quiet);
     let name = args.store.display().to_string();
     let ingested = pipeline::ingest(&ingest, &|| {

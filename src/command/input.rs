@@ -5,9 +5,10 @@
 use super::{Exit, Failure, output, progress};
 use crate::aggregate::{Rules, Usage};
 use crate::cloud;
-use crate::config::{Edge, Filter, Minimums};
+use crate::config::{Bound, Edge, Filter, Minimums};
 use crate::intent::Intent;
 use crate::model::document::Packing;
+use crate::model::note::{Code, Note};
 use crate::pipeline::{self, Reader};
 use crate::report::redact::Redactor;
 use crate::report::summary;
@@ -36,11 +37,11 @@ pub(super) struct Input {
     #[arg(long, value_name = "GLOB")]
     pub(super) principal: Vec<String>,
     /// From this day on: 2026-11-03, an RFC 3339 time, or 90d (counted back from the newest record)
-    #[arg(long, value_name = "TIME", value_parser = Edge::parse)]
-    since: Option<Edge>,
+    #[arg(long, value_name = "TIME", value_parser = Bound::parse)]
+    since: Option<Bound>,
     /// Up to this day, in the same forms
-    #[arg(long, value_name = "TIME", value_parser = Edge::parse)]
-    until: Option<Edge>,
+    #[arg(long, value_name = "TIME", value_parser = Bound::parse)]
+    until: Option<Bound>,
     /// Only records of this account or project (repeatable)
     #[arg(long, value_name = "ID")]
     account: Vec<String>,
@@ -218,13 +219,21 @@ impl Input {
         given.into_iter().find(|(_, is)| *is).map(|(flag, _)| flag)
     }
 
+    /// What is to be said of ends of the window that lie within a day.
+    pub(super) fn rounded(&self) -> Vec<Note> {
+        let since = self.since.as_ref().and_then(|bound| bound.rounded("--since", true));
+        let until = self.until.as_ref().and_then(|bound| bound.rounded("--until", false));
+        since.into_iter().chain(until).map(|text| Note { code: Code::WindowRounded, text }).collect()
+    }
+
     /// Worker threads that were asked for.
     pub(super) fn threads(&self) -> Result<Option<usize>, Failure> {
         Ok(self.threads.or(self.file()?.threads).map(usize::from))
     }
 
     pub(super) fn filter(&self, conditions: Vec<String>) -> Result<Filter, Failure> {
-        if let (Some(Edge::On(since)), Some(Edge::On(until))) = (self.since, self.until)
+        let [first, last] = [&self.since, &self.until].map(|bound| bound.as_ref().map(|bound| bound.edge));
+        if let (Some(Edge::On(since)), Some(Edge::On(until))) = (first, last)
             && until < since
         {
             return Err(format!("--until {until} is before --since {since}").into());
@@ -241,8 +250,8 @@ impl Input {
             accounts: self.account.clone(),
             regions: self.region.clone(),
             clouds: self.cloud.clone(),
-            since: self.since,
-            until: self.until,
+            since: first,
+            until: last,
             conditions,
         })
     }
@@ -284,13 +293,17 @@ impl Input {
             stop,
             requester_pays: self.requester_pays,
         };
+        if !self.quiet {
+            self.rounded().iter().for_each(|note| output::message(&note.text));
+        }
         let shown = progress::Shown::new(&meter, self.quiet);
         let read = pipeline::read(&reader);
         drop(shown);
         if !self.quiet {
             meter.notes().iter().for_each(|note| output::message(note));
         }
-        let (usage, intent) = read?;
+        let (mut usage, intent) = read?;
+        usage.notes.extend(self.rounded());
         if self.verbose {
             output::message(&summary::records(&usage.tally));
         }

@@ -1,5 +1,9 @@
 //! Text into readings: finds the records, hands each to the cloud whose dialect it speaks, and says how the file ended.
 
+mod split;
+
+pub use split::{Piece, Splitter};
+
 use crate::cloud::{Cloud, Known, Like, Sink};
 use crate::model::coverage::{Declaration, Sighting};
 use crate::model::identity::Vouched;
@@ -14,8 +18,24 @@ use std::cell::Cell;
 ///
 /// # Errors
 /// Why the file, or the rest of it, could not be read; records before that are in the sink.
-pub fn decode(text: &str, clouds: &[&'static dyn Cloud], sink: &mut dyn Sink) -> Result<(), String> {
-    let transcript = clouds.iter().find_map(|cloud| cloud.transcribe(text));
+pub fn decode(text: &str, clouds: &Clouds, sink: &mut dyn Sink) -> Result<(), String> {
+    let verdict = part(text, 0, clouds, sink);
+    if !verdict.known && clouds.iter().any(|cloud| cloud.describe_text(text, sink)) {
+        return Ok(());
+    }
+    verdict.tell(sink)
+}
+
+/// Decodes a piece of a long text into `sink`; what the pieces are together is told when all are decoded.
+pub fn piece(piece: &Piece, clouds: &Clouds, sink: &mut dyn Sink) -> Verdict {
+    part(&piece.text, piece.at, clouds, sink)
+}
+
+/// The clouds whose logs are looked for.
+pub type Clouds = [&'static dyn Cloud];
+
+fn part(text: &str, from: u64, clouds: &Clouds, sink: &mut dyn Sink) -> Verdict {
+    let transcript = if from == 0 { clouds.iter().find_map(|cloud| cloud.transcribe(text)) } else { None };
     let text = transcript.as_deref().unwrap_or(text);
     let mut file = File {
         clouds,
@@ -27,38 +47,101 @@ pub fn decode(text: &str, clouds: &[&'static dyn Cloud], sink: &mut dyn Sink) ->
         malformed: 0,
     };
     let end = frame::walk(text, &mut file);
-    let (known, taken) = (file.known.get(), file.taken);
-    if !known && end != End::Companion {
-        if clouds.iter().any(|cloud| cloud.describe_text(text, file.sink)) {
-            return Ok(());
+    let (known, broken) = match end {
+        End::Whole => (file.known.get(), None),
+        End::Companion => (true, None),
+        End::Broken(why, at) => (file.known.get(), Some((from + at as u64, why == Broken::Cut))),
+    };
+    let (taken, strangers, malformed) = (file.taken, file.strangers, file.malformed);
+    Verdict { known, blank: text.trim().is_empty(), taken, strangers, malformed, broken }
+}
+
+/// What a text, or a part of it, turned out to be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// Whether something of an audit log was seen, or what is delivered beside one.
+    known: bool,
+    blank: bool,
+    taken: u64,
+    strangers: u64,
+    malformed: u64,
+    /// The first place where it stops being JSON, and whether it just ends there.
+    broken: Option<(u64, bool)>,
+}
+
+impl Verdict {
+    /// Of a text of which nothing was read.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { blank: true, ..Self::default() }
+    }
+
+    /// Adds that of another part.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            known: self.known || other.known,
+            blank: self.blank && other.blank,
+            taken: self.taken + other.taken,
+            strangers: self.strangers + other.strangers,
+            malformed: self.malformed + other.malformed,
+            broken: self.broken.into_iter().chain(other.broken).min(),
         }
-        return Err(if text.trim().is_empty() {
-            "is empty: an empty log proves nothing, check the delivery".to_owned()
-        } else {
-            "is no audit log: neither CloudTrail records nor Cloud Audit Logs entries are in it".to_owned()
-        });
     }
-    if taken == 0 && file.strangers > 0 {
-        return Err(
-            "holds records, but none of CloudTrail or Cloud Audit Logs (other services also write `Records`)"
-                .to_owned(),
-        );
-    }
-    for _ in 0..file.strangers {
-        file.sink.skip(None, None, Skip::NotAnEvent, "");
-    }
-    for _ in 0..file.malformed {
-        file.sink.malformed(None);
-    }
-    match end {
-        End::Whole | End::Companion => Ok(()),
-        End::Broken(Broken::Cut, at) => Err(format!(
-            "ends inside a record, at byte {at}; the {taken} records before it were read: fetch the file again"
-        )),
-        End::Broken(Broken::Syntax, at) => {
-            Err(format!("stops being JSON at byte {at}; the {taken} records before it were read"))
+
+    /// Tells of the whole text what could not be told of a record.
+    ///
+    /// # Errors
+    /// Why the file, or the rest of it, could not be read.
+    pub fn tell(self, sink: &mut dyn Sink) -> Result<(), String> {
+        if !self.known {
+            return Err(if self.blank {
+                "is empty: an empty log proves nothing, check the delivery".to_owned()
+            } else {
+                "is no audit log: neither CloudTrail records nor Cloud Audit Logs entries are in it"
+                    .to_owned()
+            });
+        }
+        let taken = self.taken;
+        if taken == 0 && self.strangers > 0 {
+            return Err(
+                "holds records, but none of CloudTrail or Cloud Audit Logs (other services also write `Records`)"
+                    .to_owned(),
+            );
+        }
+        for _ in 0..self.strangers {
+            sink.skip(None, None, Skip::NotAnEvent, "");
+        }
+        for _ in 0..self.malformed {
+            sink.malformed(None);
+        }
+        match self.broken {
+            None => Ok(()),
+            Some((at, true)) => Err(format!(
+                "ends inside a record, at byte {at}; the {taken} records before it were read: fetch the file again"
+            )),
+            Some((at, false)) => {
+                Err(format!("stops being JSON at byte {at}; the {taken} records before it were read"))
+            }
         }
     }
+}
+
+/// What the presence of a key says, before anything is read.
+struct Shapes<'c>(&'c Clouds);
+
+impl Receiver for Shapes<'_> {
+    fn shape(&self, key: &str) -> Option<Shape> {
+        self.0.iter().find_map(|cloud| cloud.shape(key))
+    }
+    fn record(&mut self, _rest: &str) -> Result<usize, Broken> {
+        Err(Broken::Syntax)
+    }
+    fn description(&mut self, _rest: &str) -> Result<Option<usize>, Broken> {
+        Ok(None)
+    }
+    fn stranger(&mut self) {}
+    fn malformed(&mut self) {}
 }
 
 /// The walk over one file.

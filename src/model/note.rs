@@ -20,11 +20,14 @@ pub enum Code {
     Collapsed,
     /// Events that no rule maps.
     Unmapped,
+    /// An end of the window lies within a day, and the whole day was taken.
+    WindowRounded,
 }
 
 impl Code {
     /// All codes.
-    pub const ALL: [Self; 4] = [Self::IdReused, Self::RootUsed, Self::Collapsed, Self::Unmapped];
+    pub const ALL: [Self; 5] =
+        [Self::IdReused, Self::RootUsed, Self::Collapsed, Self::Unmapped, Self::WindowRounded];
 
     /// The word scripts rely on.
     #[must_use]
@@ -34,6 +37,7 @@ impl Code {
             Self::RootUsed => "root-used",
             Self::Collapsed => "collapsed",
             Self::Unmapped => "unmapped",
+            Self::WindowRounded => "window-rounded",
         }
     }
 }

@@ -9,6 +9,7 @@ mod ingest;
 mod plan;
 mod read;
 mod recall;
+mod work;
 
 pub use access::{Bounded, Limited, access_boundaries};
 pub use ingest::{Ingest, Ingested, ingest};

@@ -1,15 +1,16 @@
 //! Inputs into the usage table, files in parallel.
 
 use super::decide;
+use super::work::{Next, Part, Work};
 use crate::aggregate::dedup::Dedup;
 use crate::aggregate::store::{Store, StoreError};
 use crate::aggregate::{Rules, Shard, Usage, Worker};
-use crate::cloud::{CLOUDS, Cloud};
+use crate::cloud::CLOUDS;
 use crate::decode;
 use crate::intent::Intent;
 use crate::model::tally::Unreadable;
 use crate::resolve;
-use crate::source::{self, Arrival, Asked, Feed, Meter, SourceError};
+use crate::source::{self, Asked, Content, Feed, Meter, SourceError};
 use rayon::prelude::*;
 use std::path::Path;
 use std::sync::Arc;
@@ -124,18 +125,26 @@ fn all(feed: &Feed, reader: &Reader) -> Shard {
     let rules = Arc::new(reader.rules.clone());
     let dedup = Arc::new(Dedup::default());
     let fresh = || Shard::new(Arc::clone(&rules), Arc::clone(&dedup), reader.lines);
-    // One shard for each worker, which takes the next object when it is done with one.
-    let work = |_| {
+    let work = Work::new(feed);
+    // One shard for each worker, which takes the next object, or piece of a long one, when it is done with one.
+    let worker = |_| {
         let mut shard = fresh();
-        while let Some(arrival) = feed.next() {
-            let size = arrival.object.size;
-            one(arrival, &mut shard);
-            reader.meter.finish(size);
+        loop {
+            match work.object() {
+                Next::Object(object, content) => {
+                    one(object.uri, content, &mut shard);
+                    reader.meter.finish(object.size);
+                }
+                Next::Long => long(&work, &mut shard, &reader.meter),
+                Next::End => {
+                    shard.forget_likes();
+                    return shard;
+                }
+            }
         }
-        shard
     };
     let workers = rayon::current_num_threads().min(feed.parts().unwrap_or(usize::MAX));
-    let shards: Vec<Shard> = (0..workers).into_par_iter().with_max_len(1).map(work).collect();
+    let shards: Vec<Shard> = (0..workers).into_par_iter().with_max_len(1).map(worker).collect();
     let joined = shards.into_iter().reduce(|mut all, one| {
         all.merge(one);
         all
@@ -156,20 +165,38 @@ fn all(feed: &Feed, reader: &Reader) -> Shard {
     joined
 }
 
-fn one(arrival: Arrival, shard: &mut Shard) {
+fn one(path: String, content: Result<Content, String>, shard: &mut Shard) {
     shard.tally.files += 1;
-    let path = arrival.object.uri.clone();
-    let problem = match arrival.read() {
+    let problem = match content {
         Err(why) => Some(why),
         Ok(content) => {
             shard.tally.bytes += content.text.len() as u64;
-            let clouds: Vec<&'static dyn Cloud> = CLOUDS.to_vec();
-            let decoded = decode::decode(&content.text, &clouds, &mut Worker(shard)).err();
+            let decoded = decode::decode(&content.text, &CLOUDS, &mut Worker(shard)).err();
             source::recycle(content.text);
             content.problem.or(decoded)
         }
     };
     if let Some(why) = problem {
         shard.tally.unreadable.push(Unreadable { path, why });
+    }
+}
+
+/// Takes pieces of something long, with all others who do.
+fn long(work: &Work<'_>, shard: &mut Shard, meter: &Meter) {
+    let Some(long) = work.first() else { return };
+    while let Some(part) = work.part(&long) {
+        let ended = match part {
+            Part::Piece(piece) => {
+                shard.tally.bytes += piece.text.len() as u64;
+                long.decode(&piece, &mut Worker(shard))
+            }
+            Part::Ended(ended) => Some(ended),
+        };
+        let Some(ended) = ended else { continue };
+        shard.tally.files += 1;
+        if let Some(why) = ended.tell(&mut Worker(shard)) {
+            shard.tally.unreadable.push(Unreadable { path: long.object.uri.clone(), why });
+        }
+        meter.finish(long.object.size);
     }
 }

@@ -6,6 +6,7 @@ use super::redact::Redactor;
 use super::table::table;
 use crate::aggregate::Usage;
 use crate::model::document::DocumentKind;
+use crate::model::note::{Code, Note};
 use crate::model::tally::Tally;
 use crate::pipeline::{Bounded, Fate, Plan, Planning};
 use crate::render::escape::terminal;
@@ -52,10 +53,12 @@ pub fn summary(
         ));
     }
     more(&mut screen, usage.tally.unreadable.len(), "not read");
-    for note in usage.notes.iter().take(LISTED) {
+    // What was asked for that cannot be had was said before reading.
+    let notes: Vec<&Note> = usage.notes.iter().filter(|note| note.code != Code::WindowRounded).collect();
+    for note in notes.iter().take(LISTED) {
         screen.push(format!("  {}: {}", note.code.as_str(), terminal(&redactor.text(&note.text))));
     }
-    more(&mut screen, usage.notes.len(), "notes");
+    more(&mut screen, notes.len(), "notes");
     screen.extend(super::coverage::lines(usage).iter().map(|line| terminal(&redactor.text(line))));
     screen.extend(decisions(usage, plans, planning).iter().map(|line| redactor.text(line)));
     // Who is only remembered from a former run keeps its documents, and needs no line.

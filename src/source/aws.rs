@@ -105,6 +105,7 @@ fn meaning(code: &str, said: &str, status: Option<u16>, doing: Doing) -> Option<
         "NoSuchBucket" => {
             "there is no such bucket: look at its name, and at the account of these credentials"
         }
+        "PreconditionFailed" => "the object was replaced while it was read; run it again",
         "NoSuchKey" => "the object was removed after it was listed; run it again",
         "InvalidAccessKeyId" | "UnrecognizedClientException" | "InvalidClientTokenId" => {
             "AWS does not know these credentials: look at AWS_PROFILE and AWS_ACCESS_KEY_ID"

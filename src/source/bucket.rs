@@ -44,6 +44,57 @@ pub(super) struct Got {
     pub(super) version: Option<String>,
 }
 
+/// The bytes of an object, as they come.
+pub(super) struct Body {
+    from: Answer,
+    /// Bytes of the whole object, where the answer says so.
+    pub(super) size: Option<u64>,
+    pub(super) version: Option<String>,
+    /// Bytes at the beginning that were not asked for.
+    skip: u64,
+}
+
+/// Where they come from.
+pub(super) enum Answer {
+    #[cfg(feature = "aws")]
+    S3(aws_sdk_s3::primitives::ByteStream),
+    #[cfg(feature = "gcp")]
+    Gcs(reqwest::Response),
+}
+
+impl Body {
+    /// A body; `skip` of its bytes were not asked for.
+    pub(super) fn new(from: Answer, size: Option<u64>, version: Option<String>, skip: u64) -> Self {
+        Self { from, size, version, skip }
+    }
+
+    /// Goes on with the rest of the same bytes; size and version are those of the whole.
+    pub(super) fn go_on(&mut self, rest: Self) {
+        (self.from, self.skip) = (rest.from, rest.skip);
+    }
+
+    /// What comes next; none at the end.
+    pub(super) async fn part(&mut self) -> Result<Option<Vec<u8>>, String> {
+        loop {
+            let part = match &mut self.from {
+                #[cfg(feature = "aws")]
+                Answer::S3(body) => match body.next().await {
+                    None => None,
+                    Some(part) => Some(part.map_err(|error| error.to_string())?),
+                },
+                #[cfg(feature = "gcp")]
+                Answer::Gcs(body) => body.chunk().await.map_err(|error| error.without_url().to_string())?,
+            };
+            let Some(part) = part else { return Ok(None) };
+            let over = usize::try_from(self.skip).unwrap_or(usize::MAX).min(part.len());
+            self.skip -= over as u64;
+            if over < part.len() {
+                return Ok(Some(part.get(over..).unwrap_or_default().to_vec()));
+            }
+        }
+    }
+}
+
 /// A bucket that can be listed.
 pub(super) enum Bucket {
     /// Of Amazon S3, or what speaks like it.
@@ -72,6 +123,21 @@ impl Bucket {
             Self::S3(bucket) => bucket.get(listed).await,
             #[cfg(feature = "gcp")]
             Self::Gcs(bucket) => bucket.get(listed).await,
+        }
+    }
+
+    /// The bytes of an object from one on, as they come; of that version, where one is given.
+    pub(super) async fn begin(
+        &self,
+        listed: &Listed,
+        from: u64,
+        version: Option<&str>,
+    ) -> Result<Body, String> {
+        match self {
+            #[cfg(feature = "aws")]
+            Self::S3(bucket) => bucket.begin(listed, from, version).await,
+            #[cfg(feature = "gcp")]
+            Self::Gcs(bucket) => bucket.begin(listed, from).await,
         }
     }
 

@@ -101,7 +101,9 @@ impl Feed {
     /// How many threads can be kept busy; none when that is not known yet.
     #[must_use]
     pub fn parts(&self) -> Option<usize> {
-        self.live.is_none().then_some(self.files.len())
+        let long = self.files.first().is_some_and(|(object, _)| object.is_long())
+            || self.files.last().is_some_and(|(object, _)| object.is_long());
+        (self.live.is_none() && !long).then_some(self.files.len())
     }
 
     /// What could not be listed or fetched beside the objects that were handed over: address and reason. To be asked for

@@ -1,6 +1,6 @@
 //! Buckets of Cloud Storage, by its JSON API (<https://docs.cloud.google.com/storage/docs/json_api/v1/objects>).
 
-use super::bucket::{Got, Listed, Page, Query};
+use super::bucket::{Answer, Body, Got, Listed, Page, Query};
 use super::google;
 use crate::model::time::Timestamp;
 use google_cloud_auth::credentials::{CacheableResource, Credentials};
@@ -15,6 +15,9 @@ const HOST: &str = "https://storage.googleapis.com";
 const ATTEMPTS: u32 = 6;
 /// How long an answer may be silent.
 const SILENCE: Duration = Duration::from_secs(60);
+
+/// What reading an object needs.
+const GET: &str = "storage.objects.get on the objects";
 
 /// A bucket, and how it is asked.
 pub(super) struct Bucket {
@@ -118,13 +121,33 @@ impl Bucket {
 
     /// The bytes of an object, of the generation that was listed.
     pub(super) async fn get(&self, listed: &Listed) -> Result<Got, String> {
+        let bytes = self.ask(&self.media(listed)?, GET, Some(listed.size)).await?;
+        Ok(Got { bytes, version: listed.version.clone() })
+    }
+
+    /// The bytes of an object from one on, as they come.
+    pub(super) async fn begin(&self, listed: &Listed, from: u64) -> Result<Body, String> {
+        let url = self.media(listed)?;
+        let mut attempt = 1;
+        let answer = loop {
+            match self.send(&url, GET, from).await {
+                Ok(answer) => break answer,
+                Err(failed) => again(&mut attempt, failed).await?,
+            }
+        };
+        // Not every server knows ranges.
+        let skip = if answer.status().as_u16() == 206 { 0 } else { from };
+        Ok(Body::new(Answer::Gcs(answer), Some(listed.size), listed.version.clone(), skip))
+    }
+
+    /// Where the bytes of an object are, of the generation that was listed.
+    fn media(&self, listed: &Listed) -> Result<Url, String> {
         let mut url = self.url(Some(&listed.key))?;
         url.query_pairs_mut().append_pair("alt", "media");
         if let Some(generation) = &listed.version {
             url.query_pairs_mut().append_pair("generation", generation);
         }
-        let bytes = self.ask(&url, "storage.objects.get on the objects", Some(listed.size)).await?;
-        Ok(Got { bytes, version: listed.version.clone() })
+        Ok(url)
     }
 
     fn url(&self, key: Option<&str>) -> Result<Url, String> {
@@ -145,38 +168,60 @@ impl Bucket {
     async fn ask(&self, url: &Url, needs: &str, size: Option<u64>) -> Result<Vec<u8>, String> {
         let mut attempt = 1;
         loop {
-            match self.once(url, needs, size).await {
+            match self.whole(url, needs, size).await {
                 Ok(bytes) => return Ok(bytes),
-                Err((why, again)) if !again || attempt == ATTEMPTS => return Err(why),
-                Err(_) => tokio::time::sleep(Duration::from_millis(100 << attempt)).await,
+                Err(failed) => again(&mut attempt, failed).await?,
             }
-            attempt += 1;
         }
     }
 
-    async fn once(&self, url: &Url, needs: &str, size: Option<u64>) -> Result<Vec<u8>, (String, bool)> {
+    async fn whole(&self, url: &Url, needs: &str, size: Option<u64>) -> Result<Vec<u8>, (String, bool)> {
+        let answer = self.send(url, needs, 0).await?;
+        let bytes = answer.bytes().await.map_err(|error| cut(&google::chain(&error.without_url())))?;
+        if size.is_some_and(|size| size > bytes.len() as u64) {
+            return Err(cut("the object is longer than what came"));
+        }
+        Ok(bytes.to_vec())
+    }
+
+    /// Asks once, for the bytes from one on; refusals are errors, and whether asking again may help.
+    async fn send(&self, url: &Url, needs: &str, from: u64) -> Result<Response, (String, bool)> {
         let headers = match self.credentials.headers(Extensions::new()).await {
             Ok(CacheableResource::New { data, .. }) => data,
             Ok(CacheableResource::NotModified) => http::HeaderMap::new(),
             Err(error) => return Err((google::unauthenticated(&error), false)),
         };
         // Stored gzip comes as it is stored, not inflated by the server.
-        let request = self.client.get(url.clone()).headers(headers).header("accept-encoding", "gzip");
+        let mut request = self.client.get(url.clone()).headers(headers).header("accept-encoding", "gzip");
+        if from > 0 {
+            request = request.header("range", format!("bytes={from}-"));
+        }
         let silent = |error: reqwest::Error| {
             let why = google::chain(&error.without_url());
             (format!("no answer; look at the network and STORAGE_EMULATOR_HOST: {why}"), true)
         };
         let answer: Response = request.send().await.map_err(silent)?;
         let status = answer.status().as_u16();
-        let cut = |why: &str| (format!("the connection was cut several times: {why}"), true);
+        if matches!(status, 200 | 206) {
+            return Ok(answer);
+        }
         let bytes = answer.bytes().await.map_err(|error| cut(&google::chain(&error.without_url())))?;
-        if status != 200 {
-            let again = matches!(status, 408 | 429 | 500..);
-            return Err((google::refusal(status, &google::said(&bytes), needs), again));
-        }
-        if size.is_some_and(|size| size > bytes.len() as u64) {
-            return Err(cut("the object is longer than what came"));
-        }
-        Ok(bytes.to_vec())
+        let again = matches!(status, 408 | 429 | 500..);
+        Err((google::refusal(status, &google::said(&bytes), needs), again))
     }
+}
+
+/// An answer that broke off.
+fn cut(why: &str) -> (String, bool) {
+    (format!("the connection was cut several times: {why}"), true)
+}
+
+/// Waits before the next attempt, unless repeating would not change anything.
+async fn again(attempt: &mut u32, (why, again): (String, bool)) -> Result<(), String> {
+    if !again || *attempt == ATTEMPTS {
+        return Err(why);
+    }
+    tokio::time::sleep(Duration::from_millis(100 << *attempt)).await;
+    *attempt += 1;
+    Ok(())
 }

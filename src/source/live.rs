@@ -4,6 +4,7 @@
 use super::address::Address;
 use super::bucket::{Bucket, Got, Listed};
 use super::feed::Meter;
+use super::flow;
 use super::object::{Arrival, Body, Object};
 use super::walk::{Problem, Walk};
 use super::{Asked, SourceError};
@@ -22,7 +23,7 @@ use tokio::task::JoinSet;
 const AT_ONCE: usize = 32;
 /// Objects that may wait to be decoded.
 const WAITING: usize = 64;
-/// Bytes, as stored, that may be under way or waiting; a larger object comes alone.
+/// Bytes, as stored, that may be under way or waiting.
 const IN_FLIGHT: u32 = 64 << 20;
 /// Objects that are listed ahead.
 const AHEAD: usize = 256;
@@ -93,6 +94,19 @@ struct State {
 impl State {
     fn problem(&self, what: String, why: String) {
         self.problems.lock().unwrap_or_else(PoisonError::into_inner).push((what, why));
+    }
+
+    /// Counts what could be fetched; where nothing can be, the rest is not tried.
+    fn count<T>(&self, result: Result<T, String>) -> Result<T, String> {
+        if result.is_ok() {
+            self.fetched.fetch_add(1, Ordering::Relaxed);
+        } else {
+            let failed = self.failed.fetch_add(1, Ordering::Relaxed) + 1;
+            if failed >= HOPELESS && self.fetched.load(Ordering::Relaxed) == 0 {
+                self.hopeless.store(true, Ordering::Relaxed);
+            }
+        }
+        result
     }
 }
 
@@ -271,10 +285,15 @@ async fn download(mut objects: Receiver<(Arc<Walk>, Listed)>, state: &Arc<State>
         while running.len() >= AT_ONCE {
             let _ = running.join_next().await;
         }
-        let bytes = u32::try_from(listed.size).unwrap_or(IN_FLIGHT).clamp(1, IN_FLIGHT);
+        let long = listed.size > super::inflate::AT_ONCE as u64;
+        let bytes = if long { flow::SHARE } else { listed.size };
+        let bytes = u32::try_from(bytes).unwrap_or(IN_FLIGHT).clamp(1, IN_FLIGHT);
         let permit = Arc::clone(&share).acquire_many_owned(bytes).await.ok();
         let (state, out) = (Arc::clone(state), out.clone());
         running.spawn(async move {
+            if long {
+                return pass_on(&walk, &listed, object, &state, &out).await;
+            }
             let arrival = fetch(&walk, &listed, object, permit, &state).await;
             // Nobody wants it any more when this fails.
             let _ = out.send(arrival).await;
@@ -290,21 +309,29 @@ async fn fetch(
     share: Option<OwnedSemaphorePermit>,
     state: &State,
 ) -> Arrival {
-    let result = match walk.bucket.get(listed).await {
-        Ok(Got { bytes, version }) => {
-            state.fetched.fetch_add(1, Ordering::Relaxed);
-            object.version = version.or(object.version);
-            Ok(bytes)
+    let result = state.count(walk.bucket.get(listed).await).map(|Got { bytes, version }| {
+        object.version = version.or(object.version.take());
+        bytes
+    });
+    Arrival { object, body: Body::Fetched(Fetched { result, _share: share }) }
+}
+
+/// Hands over an object that is too long to be held, while it is fetched.
+async fn pass_on(walk: &Walk, listed: &Listed, mut object: Object, state: &State, out: &Sender<Arrival>) {
+    match state.count(walk.bucket.begin(listed, 0, None).await) {
+        Ok(body) => {
+            object.version = body.version.clone().or(object.version);
+            let (source, flow) = flow::flow();
+            if out.send(Arrival { object, body: Body::Flowing(flow) }).await.is_ok() {
+                source.pump(&walk.bucket, listed, body).await;
+            }
         }
         Err(why) => {
-            let failed = state.failed.fetch_add(1, Ordering::Relaxed) + 1;
-            if failed >= HOPELESS && state.fetched.load(Ordering::Relaxed) == 0 {
-                state.hopeless.store(true, Ordering::Relaxed);
-            }
-            Err(why)
+            let body = Body::Fetched(Fetched { result: Err(why), _share: None });
+            // Nobody wants it any more when this fails.
+            let _ = out.send(Arrival { object, body }).await;
         }
-    };
-    Arrival { object, body: Body::Fetched(Fetched { result, _share: share }) }
+    }
 }
 
 /// Hands over the pages of an API.

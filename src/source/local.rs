@@ -37,6 +37,16 @@ impl File {
         }
     }
 
+    /// Its bytes, one after another.
+    pub(super) fn open(&self) -> Result<Box<dyn Read + Send>, String> {
+        match self {
+            Self::Path(path) => {
+                Ok(Box::new(std::fs::File::open(path).map_err(|e| format!("cannot be opened: {e}"))?))
+            }
+            Self::Stdin => Ok(Box::new(std::io::stdin())),
+        }
+    }
+
     /// Its bytes.
     pub(super) fn read(&self) -> Result<Vec<u8>, String> {
         let mut bytes = Vec::new();

@@ -8,6 +8,8 @@ mod aws;
 #[cfg(feature = "live")]
 mod bucket;
 mod feed;
+#[cfg(feature = "live")]
+mod flow;
 #[cfg(feature = "gcp")]
 mod gcs;
 #[cfg(feature = "gcp")]
@@ -33,7 +35,7 @@ mod walk;
 
 pub use address::Address;
 pub use feed::{Feed, Meter, open};
-pub use object::{Arrival, Object};
+pub use object::{Arrival, Object, Opened, Stream};
 
 use crate::config::Filter;
 use std::sync::Arc;

@@ -1,7 +1,10 @@
 //! What a source holds: objects with an identity, and lazily their bytes.
 
-use super::{Content, inflate, local::File};
+use super::inflate::{self, Inflated};
+use super::{Content, local::File};
 use crate::model::time::Timestamp;
+use std::io::Read;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// One thing that can be read: a file, an object of a bucket, a page of an API's answer.
 ///
@@ -20,6 +23,13 @@ pub struct Object {
     pub modified: Timestamp,
 }
 
+impl Object {
+    /// Whether it may be too long to be held: also what comes through a pipe, and has no size before its end.
+    pub(super) fn is_long(&self) -> bool {
+        self.size == 0 || self.size > inflate::AT_ONCE as u64
+    }
+}
+
 /// An object that is wanted, on its way to whoever decodes it.
 #[derive(Debug)]
 pub struct Arrival {
@@ -36,6 +46,41 @@ pub(super) enum Body {
     /// Fetched, with what its place in memory is counted by.
     #[cfg(feature = "live")]
     Fetched(super::live::Fetched),
+    /// On their way.
+    #[cfg(feature = "live")]
+    Flowing(super::flow::Flow),
+}
+
+/// What an object turns out to be.
+pub enum Opened {
+    /// A text.
+    Text(Content),
+    /// A text that is too long to be held.
+    Long(Stream),
+}
+
+/// A long text, inflated while it is read. It may begin with a byte order mark, and hold what is no UTF-8.
+pub struct Stream {
+    reader: Box<dyn Read + Send>,
+    /// Why it could not be fetched to its end.
+    failure: Failure,
+}
+
+/// Told to the one who reads where what is read is not to blame.
+pub(super) type Failure = Arc<Mutex<Option<String>>>;
+
+impl Stream {
+    /// Why it could not be fetched to its end, if that is why it ended.
+    #[must_use]
+    pub fn failure(&self) -> Option<String> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+        self.reader.read(to)
+    }
 }
 
 impl Arrival {
@@ -43,26 +88,40 @@ impl Arrival {
     ///
     /// # Errors
     /// Why there is none, and what to do.
-    pub fn read(self) -> Result<Content, String> {
+    pub fn open(self) -> Result<Opened, String> {
         #[cfg(feature = "live")]
         let _share;
-        let bytes = match self.body {
-            Body::Local(file) => file.read()?,
+        let mut failure = Failure::default();
+        let long = self.object.is_long();
+        let inflated = match self.body {
+            Body::Local(file) if long => inflate::open(file.open()?),
+            Body::Local(file) => inflate::inflate(file.read()?),
             #[cfg(feature = "live")]
             Body::Fetched(fetched) => {
                 let (result, share) = fetched.take();
                 _share = share;
-                result?
+                inflate::inflate(result?)
+            }
+            #[cfg(feature = "live")]
+            Body::Flowing(flow) => {
+                failure = flow.failure();
+                inflate::open(Box::new(flow))
             }
         };
-        if bytes.is_empty() {
+        if let Some(why) = failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            return Err(why);
+        }
+        let (bytes, problem) = match inflated {
+            Inflated::Whole(bytes, problem) => (bytes, problem),
+            Inflated::Long(reader) => return Ok(Opened::Long(Stream { reader, failure })),
+        };
+        if bytes.is_empty() && problem.is_none() {
             return Err("is empty: an empty log proves nothing, check the delivery".to_owned());
         }
-        let (bytes, problem) = inflate::inflate(bytes);
         if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
             return Err("is UTF-16 text: convert it to UTF-8 first".to_owned());
         }
-        Ok(Content { text: to_text(bytes), problem })
+        Ok(Opened::Text(Content { text: to_text(bytes), problem }))
     }
 }
 

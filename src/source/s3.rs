@@ -1,7 +1,7 @@
 //! Buckets of Amazon S3.
 
 use super::aws::{self, Doing};
-use super::bucket::{Got, Listed, Page, Query};
+use super::bucket::{Answer, Body, Got, Listed, Page, Query};
 use crate::model::time::Timestamp;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::RequestPayer;
@@ -78,6 +78,25 @@ impl Bucket {
             }
             attempt += 1;
         }
+    }
+
+    /// The bytes of an object from one on, as they come.
+    pub(super) async fn begin(
+        &self,
+        listed: &Listed,
+        from: u64,
+        version: Option<&str>,
+    ) -> Result<Body, String> {
+        let request = self.client.get_object().bucket(&self.name).key(&listed.key);
+        let request = request
+            .set_request_payer(self.pays.clone())
+            .set_if_match(version.map(str::to_owned))
+            .set_range((from > 0).then(|| format!("bytes={from}-")));
+        let answer = request.send().await.map_err(|error| aws::why(&error, Doing::Get))?;
+        // Not every server knows ranges.
+        let skip = if answer.content_range.is_none() { from } else { 0 };
+        let size = answer.content_length.and_then(|length| u64::try_from(length).ok());
+        Ok(Body::new(Answer::S3(answer.body), size, answer.e_tag, skip))
     }
 
     /// One attempt; the client itself has retried what was refused, but not bytes that were cut.

@@ -124,6 +124,20 @@ pub fn walk(text: &str, receiver: &mut impl Receiver) -> End {
     }
 }
 
+/// Where the elements of the list of records begin that `text` is, or is a wrapper around; and in how many brackets.
+pub fn list(text: &str, receiver: &impl Receiver) -> Option<(usize, usize)> {
+    let at = space(text);
+    let rest = from(text, at);
+    match rest.chars().next()? {
+        '[' => Some((at + 1, 1)),
+        '{' => match shape_of(rest, receiver).ok()? {
+            (Some(Shape::Wrapper), list) => Some((at + list + 1, 2)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 enum Step {
     Past(usize),
     Broken(Broken, usize),

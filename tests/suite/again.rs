@@ -1,6 +1,6 @@
 //! Records that are repeated, or read member by member, come to what parsing each of them as a whole comes to.
 
-use crate::support::{corpus, root};
+use crate::support::{code, corpus, root, run, stderr};
 use leastgrant::aggregate::dedup::Dedup;
 use leastgrant::aggregate::{Rules, Shard, Worker};
 use leastgrant::cloud::CLOUDS;
@@ -48,10 +48,9 @@ fn below(folder: &Path) -> Vec<Value> {
 
 static FIXTURES: LazyLock<Vec<Value>> = LazyLock::new(|| below(&root().join("fixtures/events")));
 
-/// What a log of these records comes to; `whole` adds a member that says nothing, and makes each be parsed as a whole.
-fn facts(all: &[Value], whole: bool, filter: &Filter) -> String {
-    let text: String = all
-        .iter()
+/// A log of these records; `whole` adds a member that says nothing, and makes each be parsed as a whole.
+fn text_of(all: &[Value], whole: bool) -> String {
+    all.iter()
         .map(|record| {
             let mut record = record.clone();
             if let Some(map) = record.as_object_mut().filter(|_| whole) {
@@ -59,7 +58,12 @@ fn facts(all: &[Value], whole: bool, filter: &Filter) -> String {
             }
             format!("{record}\n")
         })
-        .collect();
+        .collect()
+}
+
+/// What such a log comes to.
+fn facts(all: &[Value], whole: bool, filter: &Filter) -> String {
+    let text = text_of(all, whole);
     let rules = Rules { filter: filter.clone(), ..Rules::default() };
     let mut shard = Shard::new(Arc::new(rules), Arc::new(Dedup::default()), false);
     let end = leastgrant::decode::decode(&text, &CLOUDS, &mut Worker(&mut shard)).is_ok();
@@ -76,6 +80,24 @@ fn facts(all: &[Value], whole: bool, filter: &Filter) -> String {
         usage.bystanders,
         usage.holdings
     )
+}
+
+/// The tables of a store of these records, but for the bytes of the logs.
+fn stored(all: &[Value], whole: bool) -> Vec<Value> {
+    let root = tempfile::tempdir().unwrap();
+    let (logs, store) = (root.path().join("logs.json"), root.path().join("store"));
+    std::fs::write(&logs, text_of(all, whole)).unwrap();
+    let ingest = ["ingest", logs.to_str().unwrap(), "--store", store.to_str().unwrap(), "-q"];
+    let output = run(&ingest);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let index = std::fs::read_to_string(store.join("leastgrant-store.json")).unwrap();
+    let index: Value = serde_json::from_str(&index).unwrap();
+    let [segment] = index["segments"].as_array().unwrap().as_slice() else { panic!("{index}") };
+    ["rows", "records", "days"]
+        .iter()
+        .map(|of| segment[of].clone())
+        .chain([segment["facts"]["lines"].clone()])
+        .collect()
 }
 
 /// The records three times, under other ids and at other times: then all that can be repeated is.
@@ -107,6 +129,12 @@ fn fixtures_come_to_the_same() {
         ["aws:CalledVia", "aws:RequestedRegion", "aws:ResourceAccount", "aws:SourceVpce", "kms:ViaService"];
     check(&all, &Filter { conditions: conditions.map(str::to_owned).to_vec(), ..Filter::default() });
     check(&all, &Filter { regions: vec!["eu-central-1".to_owned()], ..Filter::default() });
+}
+
+#[test]
+fn stores_of_them_are_the_same() {
+    let all = thrice(&FIXTURES);
+    assert_eq!(stored(&all, false), stored(&all, true));
 }
 
 #[test]

@@ -273,6 +273,116 @@ fn what_fails_on_the_way_from_s3_is_tried_again() {
 }
 
 #[test]
+fn a_requester_pays_where_that_is_asked_for() {
+    let Some(servers) = servers() else { return };
+    s3_bucket(&servers.s3, "pays", "", &fixture(SAM));
+    let pays = between(&servers.s3, |request, _| {
+        assert!(request.target.starts_with("/pays"), "path style: {}", request.target);
+        let header = request.headers.get("x-amz-request-payer").map(String::as_str);
+        (header != Some("requester")).then(|| s3_error(403, "AccessDenied", "Access Denied"))
+    });
+    let s3 = || live(&[("AWS_ENDPOINT_URL_S3", &pays.address)]);
+    let (output, got) = generate(s3(), &["s3://pays"]);
+    assert_eq!((code(&output), got.len()), (1, 0));
+    assert!(
+        stderr(&output).contains("where the requester pays, give `--requester-pays`"),
+        "{}",
+        stderr(&output)
+    );
+    let (output, got) = generate(s3(), &["s3://pays", "--requester-pays"]);
+    assert_same(&output, &got, &on_disk(&[&fixture(SAM)]));
+
+    gcs_bucket(&servers.gcs, "paid", "", &fixture(DATA));
+    let paid = between(&servers.gcs, |request, _| {
+        let why = "Bucket is a requester pays bucket but no user project provided.";
+        (!request.target.contains("userProject=example-payer"))
+            .then(|| Answer::json(400, &json!({"error": {"code": 400, "message": why}})))
+    });
+    let gcs = || live(&[("STORAGE_EMULATOR_HOST", &paid.address)]);
+    let (output, got) = generate(gcs(), &["gs://paid"]);
+    assert_eq!((code(&output), got.len()), (1, 0));
+    assert!(stderr(&output).contains("GOOGLE_CLOUD_PROJECT"), "{}", stderr(&output));
+    let mut payer = gcs();
+    payer.env("GOOGLE_CLOUD_PROJECT", "example-payer");
+    let (output, got) = generate(payer, &["gs://paid", "--requester-pays"]);
+    assert_same(&output, &got, &on_disk(&[&fixture(DATA)]));
+}
+
+#[test]
+fn a_bucket_of_another_region_is_read_where_it_is() {
+    let Some(servers) = servers() else { return };
+    s3_bucket(&servers.s3, "moved", "", &fixture(SAM));
+    for (status, error) in [(301, "PermanentRedirect"), (400, "AuthorizationHeaderMalformed")] {
+        let elsewhere = between(&servers.s3, move |request, _| {
+            let signed = request.headers.get("authorization").map_or("", String::as_str);
+            let here = signed.contains("/eu-west-1/s3/aws4_request");
+            (!here).then(|| {
+                let mut answer = s3_error(status, error, "The bucket is in this region: eu-west-1.");
+                answer.headers.push(("x-amz-bucket-region".to_owned(), "eu-west-1".to_owned()));
+                answer
+            })
+        });
+        let mut command = live(&[("AWS_ENDPOINT_URL_S3", &elsewhere.address)]);
+        command.env("AWS_REGION", "us-east-1");
+        let (output, got) = generate(command, &["s3://moved"]);
+        assert_same(&output, &got, &on_disk(&[&fixture(SAM)]));
+    }
+}
+
+#[test]
+fn a_long_object_is_decoded_while_it_is_fetched() {
+    let Some(servers) = servers() else { return };
+    let (root, inputs) = crate::long::folder();
+    let of = |mut command: Command, input: &str| {
+        let output = command.args(["principals", "--format", "json", input]).output().unwrap();
+        (code(&output), String::from_utf8(output.stdout.clone()).unwrap(), stderr(&output))
+    };
+    let (_, wanted, _) = of(program(), &inputs[0]);
+    let bytes = std::fs::read(&inputs[1]).unwrap();
+    send(&servers.s3, "PUT", "/long", b"");
+    send(&servers.s3, "PUT", "/long/lines.json", &bytes);
+    send(
+        &servers.gcs,
+        "POST",
+        "/storage/v1/b?project=example",
+        json!({ "name": "long" }).to_string().as_bytes(),
+    );
+    send(&servers.gcs, "POST", "/upload/storage/v1/b/long/o?uploadType=media&name=lines.json", &bytes);
+    let is_object =
+        |request: &Request| request.target.contains("lines.json") && !request.target.contains("prefix=");
+    for (name, server, variable, input) in [
+        ("s3", &servers.s3, "AWS_ENDPOINT_URL_S3", "s3://long/lines.json"),
+        ("gs", &servers.gcs, "STORAGE_EMULATOR_HOST", "gs://long"),
+    ] {
+        // Cut in the middle, and again: it goes on where it was.
+        let cut = between(server, move |request, times| {
+            (is_object(request) && times < 3).then(|| Answer { cut: true, ..Answer::default() })
+        });
+        let (exit, got, said) = of(live(&[(variable, &cut.address)]), input);
+        assert_eq!((exit, &got), (0, &wanted), "{said}");
+        assert!(cut.asked().iter().filter(|target| target.contains("lines.json")).count() >= 3);
+        // Cut for good: it is said, and a store keeps nothing of it.
+        let failed = between(server, move |request, times| match (is_object(request), times) {
+            (true, 1) => Some(Answer { cut: true, ..Answer::default() }),
+            (true, _) => Some(Answer::json(403, &json!({"error": {"code": 403, "message": "denied"}}))),
+            _ => None,
+        });
+        let (exit, got, said) = of(live(&[(variable, &failed.address)]), input);
+        assert!(exit == 1 && got.is_empty() && said.contains("denied"), "{exit} {said}");
+        let store = root.path().join(name).display().to_string();
+        let ingest = |address: &str| {
+            let mut command = live(&[(variable, address)]);
+            command.args(["ingest", input, "--store", &store, "--commit-every", "4"]).output().unwrap()
+        };
+        let output = ingest(&failed.address);
+        assert_eq!(code(&output), 1, "{}", stderr(&output));
+        let output = ingest(server);
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        assert_eq!(of(program(), &store).1, wanted);
+    }
+}
+
+#[test]
 fn what_s3_refuses_is_named_and_counts_as_partial() {
     let Some(servers) = servers() else { return };
     s3_bucket(&servers.s3, "closed", "", &fixture(SAM));

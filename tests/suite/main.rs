@@ -29,6 +29,7 @@ mod laws;
 mod lifecycle;
 mod limits;
 mod live;
+mod long;
 mod nights;
 mod places;
 mod passed;

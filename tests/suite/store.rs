@@ -569,6 +569,27 @@ fn uses_of_a_store_are_counted_by_day() {
 }
 
 #[test]
+fn a_window_within_a_day_says_that_the_day_counts() {
+    let bench = Bench::new();
+    let logs = bench.logs(6, 30);
+    bench.ingested(&[&logs], "store", &["-q"]);
+    for input in [&logs, &bench.text("store")] {
+        let said = |more: &[&str]| stderr(&run(&[&["principals", input], more].concat()));
+        let inside = said(&["--since", "2026-11-03T10:30:00Z", "--until", "2026-11-05T10:30:00Z"]);
+        assert!(inside.contains("`--since 2026-11-03T10:30:00Z` lies within a day"), "{inside}");
+        assert!(inside.contains("2026-11-05 counts up to its end"), "{inside}");
+        let whole = ["--since", "2026-11-03T00:00:00Z", "--until", "2026-11-05T23:59:59Z"];
+        assert_eq!(said(&whole), "");
+        assert_eq!(said(&["-q", "--since", "2026-11-03T10:30:00Z"]), "");
+        let (_, files) = bench.generated(&[input], &["--since", "2026-11-03T10:30:00Z"]);
+        let manifest = &files.iter().find(|(path, _)| path == "manifest.json").unwrap().1;
+        assert!(manifest.contains("window-rounded"), "{manifest}");
+        let days = |since: &str| run(&["principals", input, "--format", "json", "--since", since]).stdout;
+        assert_eq!(days("2026-11-03T10:30:00Z"), days("2026-11-03"));
+    }
+}
+
+#[test]
 fn forgotten_days_do_not_come_back() {
     let bench = Bench::new();
     let logs = bench.logs(6, 30);

@@ -15,11 +15,14 @@ use std::path::Path;
 const LOCK: &str = "lock";
 
 /// What one step of an ingest read.
+#[derive(Default)]
 pub struct Batch {
     /// The workers.
     pub recorders: Vec<Recorder>,
     /// The objects.
     pub objects: Vec<Read>,
+    /// The number of the first segment of an object that has several.
+    pub group: Option<u64>,
 }
 
 /// Whether what was read counts at once, or replaces what it was read again for.
@@ -134,6 +137,31 @@ impl Store {
         self.index.segments.iter().filter(|one| one.catalogs != now).map(|one| one.id).collect()
     }
 
+    /// The number of the next segment.
+    #[must_use]
+    pub fn next_number(&self) -> u64 {
+        self.index.next
+    }
+
+    /// Takes back what was read of an object that could not be read to its end.
+    pub fn drop_group(&mut self, group: u64) {
+        let stays = |segment: &Segment| segment.group != Some(group);
+        self.index.segments.retain(stays);
+        self.index.staged.retain(stays);
+    }
+
+    /// The segments in sets that can only be read again together: they hold parts of one object.
+    #[must_use]
+    pub fn together(&self, ids: &BTreeSet<u64>) -> BTreeSet<BTreeSet<u64>> {
+        let of = |id: &u64| {
+            let group =
+                self.index.segments.iter().find(|segment| segment.id == *id).and_then(|one| one.group);
+            let same = |segment: &&Segment| segment.id == *id || group.is_some() && segment.group == group;
+            self.index.segments.iter().filter(same).map(|segment| segment.id).collect()
+        };
+        ids.iter().map(of).collect()
+    }
+
     /// Begins to read the segments again; what was read again before is kept where they are still the same.
     pub fn replace(&mut self, ids: &BTreeSet<u64>, intent: &Intent) {
         let wanted = index::applied(intent);
@@ -233,7 +261,8 @@ impl Store {
         if let Some(damage) = known.damage() {
             return Err(StoreError::Damaged(damage));
         }
-        if batch.objects.is_empty() {
+        let group = batch.group;
+        if batch.objects.is_empty() && group.is_none() {
             return Ok(());
         }
         // Each worker's memory is given back as soon as its tables stand.
@@ -251,7 +280,7 @@ impl Store {
             objects: Some(objects::table(batch.objects)?),
         };
         let segment =
-            Segment { excludes: index::applied(intent), catalogs: catalogs(), ..Segment::default() };
+            Segment { group, excludes: index::applied(intent), catalogs: catalogs(), ..Segment::default() };
         let segment = self.write(segment, tables)?;
         match how {
             Sealed::Added => self.index.segments.push(segment),

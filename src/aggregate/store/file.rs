@@ -90,8 +90,8 @@ pub(super) fn check(root: &Path, entry: &Entry) -> Result<(), Damage> {
     }
 }
 
-/// Reads a table; with `columns`, only those.
-pub(super) fn read(root: &Path, entry: &Entry, columns: Option<&[&str]>) -> Result<DataFrame, Damage> {
+/// The bytes of a file, which are those that were written.
+fn bytes(root: &Path, entry: &Entry) -> Result<Vec<u8>, Damage> {
     check(root, entry)?;
     let path = root.join(&entry.path);
     let damage = |why: String| Damage { path: path.display().to_string(), why };
@@ -99,6 +99,19 @@ pub(super) fn read(root: &Path, entry: &Entry, columns: Option<&[&str]>) -> Resu
     if digest(&bytes) != entry.sha256 {
         return Err(damage("is not what was written: it was changed or replaced".to_owned()));
     }
+    Ok(bytes)
+}
+
+/// What is wrong with a file, whatever its size.
+pub(super) fn whole(root: &Path, entry: &Entry) -> Result<(), Damage> {
+    bytes(root, entry).map(drop)
+}
+
+/// Reads a table; with `columns`, only those.
+pub(super) fn read(root: &Path, entry: &Entry, columns: Option<&[&str]>) -> Result<DataFrame, Damage> {
+    let bytes = bytes(root, entry)?;
+    let path = root.join(&entry.path);
+    let damage = |why: String| Damage { path: path.display().to_string(), why };
     let columns = columns.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
     let reader = ParquetReader::new(Cursor::new(bytes)).with_columns(columns);
     reader.finish().map_err(|why| damage(format!("is no Parquet file of this store: {why}")))

@@ -52,6 +52,9 @@ pub(super) struct Index {
 pub(super) struct Segment {
     /// Its number, never used twice.
     pub(super) id: u64,
+    /// The number of the first of all that hold parts of the same object, where several do: they stand and fall together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) group: Option<u64>,
     /// First and last day of its records; none where no record says.
     pub(super) days: Option<(i32, i32)>,
     /// Whether some record does not say when it was written.

@@ -17,6 +17,7 @@ use crate::model::tally::{Skip, Unreadable};
 use crate::model::time::Day;
 use crate::model::usage::{Bystander, Level, Seen};
 use polars::prelude::*;
+use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Takes the facts of a store, then its rows.
@@ -28,6 +29,8 @@ pub(super) struct Loader<'s> {
     excludes: BTreeMap<String, Vec<usize>>,
     /// The newest day of readings that wait.
     pub(super) waits: Option<Day>,
+    /// Rows, before the families of their names are whole.
+    pub(super) rows: FxHashMap<Key, Seen>,
 }
 
 /// Columns of a fact, in the order of [`FACT_TEXTS`].
@@ -64,7 +67,7 @@ impl<'s> Loader<'s> {
         for (at, entry) in shard.rules.intent.exclude.iter().enumerate() {
             excludes.entry(index::selects(entry)).or_default().push(at);
         }
-        Self { shard, unasked, excludes, waits: None }
+        Self { shard, unasked, excludes, waits: None, rows: FxHashMap::default() }
     }
 
     /// Takes all facts, of whatever segments.

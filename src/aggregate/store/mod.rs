@@ -222,9 +222,12 @@ impl Store {
         let mut damaged = Vec::new();
         let (mut rows, mut facts, mut ids) = (Vec::new(), Vec::new(), Vec::new());
         for segment in &self.index.segments {
-            match self.tables(segment) {
-                Ok((its_rows, its_facts)) => {
-                    rows.push(its_rows);
+            // Rows are the most: only those of one segment are in memory, and only once all of it is known to be whole.
+            let its_facts = file::whole(&self.root, &segment.rows)
+                .and_then(|()| file::read(&self.root, &segment.facts, None));
+            match its_facts {
+                Ok(its_facts) => {
+                    rows.push(&segment.rows);
                     facts.push(its_facts);
                 }
                 Err(damage) => {
@@ -250,17 +253,20 @@ impl Store {
         if let Some(facts) = table::stack(facts)? {
             loader.facts(facts)?;
         }
-        if let Some(rows) = table::stack(rows)? {
-            loader.rows(rows, lines)?;
+        if lines {
+            // Each day's lines are joined over all segments.
+            let read = rows.into_iter().map(|rows| file::read(&self.root, rows, None));
+            let read: Vec<DataFrame> = read.collect::<Result<_, _>>().map_err(StoreError::Damaged)?;
+            table::stack(read)?.map_or(Ok(()), |all| loader.rows(all, lines))?;
+        } else {
+            for rows in rows {
+                let rows = file::read(&self.root, rows, None).map_err(StoreError::Damaged)?;
+                loader.rows(rows, lines)?;
+            }
         }
+        loader.settle();
         shard.tally.unreadable.sort();
         Ok((shard, !damaged.is_empty()))
-    }
-
-    fn tables(&self, segment: &Segment) -> Result<(DataFrame, DataFrame), Damage> {
-        let rows = file::read(&self.root, &segment.rows, None)?;
-        let facts = file::read(&self.root, &segment.facts, None)?;
-        Ok((rows, facts))
     }
 
     /// Whether the store was made so that it can answer.

@@ -43,7 +43,13 @@ impl Identity {
     /// The version of what has none of its own: its content.
     #[must_use]
     pub fn content(text: &str) -> String {
-        format!("{CONTENT}{:016x}", fingerprint::hash(text))
+        Self::of_content(fingerprint::hash(text))
+    }
+
+    /// The same, by the hash of the content.
+    #[must_use]
+    pub fn of_content(hash: u64) -> String {
+        format!("{CONTENT}{hash:016x}")
     }
 
     /// Of an object.

@@ -2,9 +2,10 @@
 //! filter can be applied to the store as to the log.
 
 use super::super::intern::Sym;
+use super::super::memo::Again;
 use super::super::{Rules, Shard, Worker, dedup};
 use super::known::Known;
-use crate::cloud::Sink;
+use crate::cloud::{self, Like, Sink, Wide};
 use crate::model::coverage::{Declaration, Sighting};
 use crate::model::identity::Vouched;
 use crate::model::tally::{Skip, Unreadable};
@@ -12,6 +13,29 @@ use crate::model::time::{Day, Timestamp};
 use crate::model::usage::Reading;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
+
+/// Calls whose place is remembered; then all are forgotten.
+const CALLS: usize = 1 << 17;
+
+/// Where calls are remembered.
+#[derive(Clone, Copy, Debug)]
+enum Where {
+    /// More of the record decides.
+    Ask(u64),
+    /// In that part.
+    Part(usize),
+}
+
+/// The record that is to be remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Watched {
+    /// None.
+    No,
+    /// One whose place is not known yet.
+    Placeless,
+    /// One of that part.
+    Part(usize),
+}
 
 /// What is learned of one account and region.
 #[derive(Debug)]
@@ -40,6 +64,16 @@ pub struct Span {
 }
 
 impl Span {
+    /// Days of both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let days = self.days.into_iter().chain(other.days);
+        Self {
+            days: days.reduce(|all, one| (all.0.min(one.0), all.1.max(one.1))),
+            undated: self.undated || other.undated,
+        }
+    }
+
     fn add(&mut self, day: Day) {
         let Some(day) = day.known() else {
             self.undated = true;
@@ -60,6 +94,8 @@ pub struct Recorder {
     by_place: FxHashMap<String, usize>,
     last: usize,
     name: String,
+    calls: FxHashMap<Wide, Where>,
+    watched: Watched,
     /// Day, id and content of the records that are new.
     pub(super) events: Vec<(Day, u64, u64)>,
     ready: Option<Day>,
@@ -80,6 +116,8 @@ impl Recorder {
             by_place: FxHashMap::default(),
             last: 0,
             name: String::new(),
+            calls: FxHashMap::default(),
+            watched: Watched::No,
             events: Vec::new(),
             ready: None,
             span: Span::default(),
@@ -93,6 +131,12 @@ impl Recorder {
         self.span = Span::default();
         self.counts_copies = counts_copies;
         self.whole.tally.files += 1;
+        self.whole.tally.bytes += bytes;
+    }
+
+    /// Goes on with an object that is too long to be held.
+    pub fn go_on(&mut self, counts_copies: bool, bytes: u64) {
+        self.counts_copies = counts_copies;
         self.whole.tally.bytes += bytes;
     }
 
@@ -147,7 +191,25 @@ impl Recorder {
         self.parts.get_mut(self.last)
     }
 
-    fn known(&mut self, day: Day) {
+    /// Says that the record at hand cannot be repeated.
+    fn void(&mut self) {
+        if let Watched::Part(at) = self.watched
+            && let Some(part) = self.parts.get_mut(at)
+        {
+            part.shard.memo.void();
+        }
+        self.watched = Watched::No;
+    }
+
+    /// Makes sure that the record at hand is all of one part, if it is to be remembered.
+    fn at_part(&mut self) {
+        match self.watched {
+            Watched::Part(at) if at != self.last => self.void(),
+            _ => {}
+        }
+    }
+
+    fn prepare(&mut self, day: Day) {
         if self.ready != Some(day) {
             self.known.prepare(day);
             self.ready = Some(day);
@@ -156,6 +218,51 @@ impl Recorder {
 }
 
 impl Sink for Recorder {
+    fn known(&self, like: &Like) -> cloud::Known {
+        match self.calls.get(&like.call) {
+            Some(Where::Ask(parts)) => cloud::Known::Ask(*parts),
+            Some(Where::Part(at)) => {
+                self.parts.get(*at).map_or(cloud::Known::No, |part| part.shard.memo.known(like))
+            }
+            None => cloud::Known::No,
+        }
+    }
+
+    fn repeat(&mut self, like: &Like, at: Option<Timestamp>, event: Option<&str>, leads: Option<u64>) {
+        let Some(Where::Part(of)) = self.calls.get(&like.call) else { return };
+        let Some(part) = self.parts.get_mut(*of) else { return };
+        let at = at.unwrap_or(Timestamp::UNKNOWN);
+        let day = at.day();
+        match part.shard.again(like, at, event, leads) {
+            Again::Unknown => {}
+            Again::Skipped(why, what) => self.whole.skipped(at, why, what),
+            Again::Used(who, session) => {
+                part.leads.extend(leads.map(|key| (who, day, key)));
+                *part.used.entry((who, day)).or_default() += 1;
+                part.session(who, session, at);
+            }
+        }
+    }
+
+    fn watch(&mut self) {
+        self.watched = if self.whole.remembers() { Watched::Placeless } else { Watched::No };
+    }
+
+    fn learn(&mut self, actor: Wide, call: Wide, idle: bool) {
+        let Watched::Part(at) = std::mem::replace(&mut self.watched, Watched::No) else { return };
+        if self.calls.len() >= CALLS {
+            self.calls.clear();
+        }
+        if let Some(part) = self.parts.get_mut(at) {
+            part.shard.memo.learn(actor, call, idle);
+            self.calls.insert(call, Where::Part(at));
+        }
+    }
+
+    fn ask(&mut self, call: Wide, parts: u64) {
+        self.calls.insert(call, Where::Ask(parts));
+    }
+
     fn is_new(
         &mut self,
         id: Option<u64>,
@@ -166,7 +273,7 @@ impl Sink for Recorder {
         let day = at.unwrap_or(Timestamp::UNKNOWN).day();
         self.span.add(day);
         let Some(id) = id else { return true };
-        self.known(day);
+        self.prepare(day);
         let content = content();
         if self.known.dedup.add(id, content) == dedup::Found::Copy {
             self.whole.tally.duplicate += u64::from(self.counts_copies);
@@ -177,18 +284,29 @@ impl Sink for Recorder {
     }
 
     fn sighting(&mut self, cloud: &'static str, seen: &Sighting<'_>) {
-        if let Some(part) = self.part(cloud, seen.account, seen.region) {
-            Worker(&mut part.shard).sighting(cloud, seen);
+        let watched = self.watched == Watched::Placeless;
+        let Some(part) = self.part(cloud, seen.account, seen.region) else { return };
+        if watched {
+            part.shard.memo.watch();
+        }
+        Worker(&mut part.shard).sighting(cloud, seen);
+        if watched {
+            self.watched = Watched::Part(self.last);
         }
     }
 
     fn declare(&mut self, declaration: Declaration) {
+        self.void();
         Worker(&mut self.whole).declare(declaration);
     }
 
     fn reading(&mut self, cloud: &'static str, reading: &Reading<'_>) {
         let day = reading.at.day();
-        let Some(part) = self.part(cloud, &reading.account, &reading.region) else { return };
+        if self.part(cloud, &reading.account, &reading.region).is_none() {
+            return;
+        }
+        self.at_part();
+        let Some(part) = self.parts.get_mut(self.last) else { return };
         let before = part.shard.withheld.clone();
         Worker(&mut part.shard).reading(cloud, reading);
         let who = part.shard.texts.sym(&reading.actor.principal);
@@ -197,20 +315,25 @@ impl Sink for Recorder {
         part.leads.extend(join.leads.into_iter().flatten().map(|key| (who, day, key)));
         if join.follows.is_none() {
             *part.used.entry((who, day)).or_default() += 1;
-            part.session(who, reading, learned);
+            if learned {
+                part.session(who, reading.actor.session, reading.at);
+            }
         }
     }
 
     fn beside(&mut self, cloud: &'static str, reading: &Reading<'_>) {
+        self.void();
         let Some(part) = self.part(cloud, &reading.account, &reading.region) else { return };
         let before = part.shard.withheld.clone();
         Worker(&mut part.shard).beside(cloud, reading);
         let who = part.shard.texts.sym(&reading.actor.principal);
-        let learned = !part.withheld(who, reading.at.day(), &before);
-        part.session(who, reading, learned);
+        if !part.withheld(who, reading.at.day(), &before) {
+            part.session(who, reading.actor.session, reading.at);
+        }
     }
 
     fn refused(&mut self, cloud: &'static str, reading: &Reading<'_>) {
+        self.void();
         if let Some(part) = self.part(cloud, &reading.account, &reading.region) {
             Worker(&mut part.shard).refused(cloud, reading);
         }
@@ -218,9 +341,16 @@ impl Sink for Recorder {
 
     fn skip(&mut self, at: Option<Timestamp>, event: Option<&str>, why: Skip, detail: &str) {
         Worker(&mut self.whole).skip(at, event, why, detail);
+        if let Watched::Part(of) = self.watched
+            && let Some(part) = self.parts.get_mut(of)
+        {
+            let what = (why == Skip::Unmapped).then(|| self.whole.texts.sym(detail));
+            part.shard.memo.skipped(why, what);
+        }
     }
 
     fn unknown(&mut self, what: &str) {
+        self.void();
         Worker(&mut self.whole).unknown(what);
     }
 
@@ -229,6 +359,7 @@ impl Sink for Recorder {
     }
 
     fn malformed(&mut self, event: Option<&str>) {
+        self.void();
         Worker(&mut self.whole).malformed(event);
     }
 
@@ -250,13 +381,10 @@ impl Sink for Recorder {
 }
 
 impl Part {
-    /// Counts a record for its session, unless it is not to be learned from.
-    fn session(&mut self, who: Sym, reading: &Reading<'_>, learned: bool) {
-        if learned {
-            let (session, at) = (reading.actor.session, reading.at);
-            let span = self.sessions.entry((who, session, at.day())).or_insert((at, at));
-            *span = (span.0.min(at), span.1.later(at));
-        }
+    /// Counts a record for its session.
+    fn session(&mut self, who: Sym, session: u64, at: Timestamp) {
+        let span = self.sessions.entry((who, session, at.day())).or_insert((at, at));
+        *span = (span.0.min(at), span.1.later(at));
     }
 
     /// Notes of whom the entries of `[[exclude]]` that took the record took it, if any did.

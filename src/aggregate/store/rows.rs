@@ -11,7 +11,7 @@ use crate::model::usage::{Level, Seen};
 use polars::prelude::*;
 
 impl Loader<'_> {
-    /// Takes the rows of all segments. Those of a window's days are joined whatever their day, so that a year of nights costs
+    /// Takes rows, after all facts. Those of a window's days are joined whatever their day, so that a year of nights costs
     /// what its different uses cost; with `lines`, each day also stays a line.
     pub(super) fn rows(&mut self, all: DataFrame, lines: bool) -> Result<(), StoreError> {
         let newest = self.shard.tally.newest().max(self.waits).unwrap_or_default();
@@ -30,20 +30,24 @@ impl Loader<'_> {
         }
         let all = all.lazy().group_by(by).agg(kept).collect()?;
         let cells = Lines::of(&all, &texts)?;
-        let mut rows = Vec::with_capacity(all.height());
         for cells in cells.iter() {
-            if let Some(row) = self.row(&cells, &filter)? {
-                rows.push(row);
+            if let Some((key, seen)) = self.row(&cells, &filter)? {
+                if let Some(lines) = &mut self.shard.lines {
+                    lines.push(Line::of_day(&key, &self.shard.texts, &seen));
+                }
+                self.rows.entry(key).and_modify(|known| known.merge(&seen)).or_insert(seen);
             }
-        }
-        for (key, seen) in rows {
-            if let Some(lines) = &mut self.shard.lines {
-                lines.push(Line::of_day(&key, &self.shard.texts, &seen));
-            }
-            let key = self.shard.collapsed(key);
-            self.shard.rows.entry(key).and_modify(|known| known.merge(&seen)).or_insert(seen);
         }
         Ok(())
+    }
+
+    /// Names every row, now that its family knows all its names.
+    pub(super) fn settle(self) {
+        let shard = self.shard;
+        self.rows.into_iter().for_each(|(key, seen)| {
+            let key = shard.collapsed(key);
+            shard.rows.entry(key).and_modify(|known| known.merge(&seen)).or_insert(seen);
+        });
     }
 
     /// One row, whose name its family knows now; none for what the filter leaves out.
@@ -73,7 +77,10 @@ impl Loader<'_> {
             return Ok(None);
         }
         let who = self.shard.texts.sym(principal);
-        let row = self.key(cloud, who, &key, text::day(cells.day()));
+        // Without a window, all days are one.
+        let apart = filter.has_window() || self.shard.lines.is_some();
+        let day = if apart { text::day(cells.day()) } else { Day::UNKNOWN };
+        let row = self.key(cloud, who, &key, day);
         if key.level == Level::Named
             && let Some(name) = key.target.strip_prefix(&key.family).filter(|_| !key.family.is_empty())
         {

@@ -10,14 +10,33 @@ use std::collections::BTreeMap;
 
 /// The folder of the tables.
 pub(super) const SEGMENTS: &str = "segments";
-/// More segments than these are joined.
+/// More short segments than these are joined.
 const MANY: usize = 24;
-/// So many of the smallest at a time.
+/// So many of the shortest at a time.
 const JOINED: usize = 12;
+/// Lines of all its tables that a segment has at least which is joined with others only on request: so many are held in
+/// memory.
+const LONG: u64 = 100_000;
 
 impl Store {
     /// Writes a segment, without the days that are forgotten.
-    pub(super) fn write(&mut self, segment: Segment, tables: Tables) -> Result<Segment, StoreError> {
+    pub(super) fn write(&mut self, segment: Segment, mut tables: Tables) -> Result<Segment, StoreError> {
+        self.write_each(segment, |_, table| {
+            Ok(match table {
+                Table::Rows => tables.rows.take(),
+                Table::Facts => tables.facts.take(),
+                Table::Events => tables.events.take(),
+                Table::Objects => tables.objects.take(),
+            })
+        })
+    }
+
+    /// Writes a segment table by table, so that one at a time is in memory.
+    fn write_each(
+        &mut self,
+        segment: Segment,
+        mut of: impl FnMut(&Self, Table) -> Frame,
+    ) -> Result<Segment, StoreError> {
         let id = self.index.next;
         self.index.next += 1;
         let floor = self.index.forgotten;
@@ -26,38 +45,40 @@ impl Store {
             let frame = frame.map_or_else(|| table::Builder::new(texts).finish(), Ok)?;
             table::settled(from(frame, floor)?, texts)
         };
-        let mut rows = settle(tables.rows, &ROW_TEXTS)?;
-        let mut facts = settle(tables.facts, &FACT_TEXTS)?;
-        let mut events = from(tables.events.map_or_else(|| known::table(Vec::new()), Ok)?, floor)?;
-        events = events.lazy().sort([DAY, "id"], SortMultipleOptions::default()).collect()?;
-        let mut objects = tables.objects.map_or_else(|| objects::table(Vec::new()), Ok)?;
-        let spans = [table::span(&rows)?, table::span(&facts)?, table::span(&events)?];
+        let (mut spans, mut undated) = (Vec::new(), false);
+        let mut write = |name: &str, mut frame: DataFrame, dated: bool| {
+            if name != "objects" {
+                spans.push(table::span(&frame)?);
+            }
+            undated |= dated && frame.column(DAY)?.null_count() > 0;
+            Ok::<_, StoreError>((frame.height() as u64, file::write(&self.root, &path(name), &mut frame)?))
+        };
+        let (_, rows) = write("rows", settle(of(self, Table::Rows)?, &ROW_TEXTS)?, true)?;
+        let (_, facts) = write("facts", settle(of(self, Table::Facts)?, &FACT_TEXTS)?, false)?;
+        let events = of(self, Table::Events)?.map_or_else(|| known::table(Vec::new()), Ok)?;
+        let events =
+            from(events, floor)?.lazy().sort([DAY, "id"], SortMultipleOptions::default()).collect()?;
+        let (records, events) = write("events", events, true)?;
+        let objects = of(self, Table::Objects)?.map_or_else(|| objects::table(Vec::new()), Ok)?;
+        let (_, objects) = write("objects", objects, false)?;
         let days = spans.into_iter().flatten().reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
-        let undated = events.column(DAY)?.null_count() > 0 || rows.column(DAY)?.null_count() > 0;
-        Ok(Segment {
-            id,
-            days,
-            undated,
-            records: events.height() as u64,
-            rows: file::write(&self.root, &path("rows"), &mut rows)?,
-            facts: file::write(&self.root, &path("facts"), &mut facts)?,
-            events: file::write(&self.root, &path("events"), &mut events)?,
-            objects: file::write(&self.root, &path("objects"), &mut objects)?,
-            ..segment
-        })
+        Ok(Segment { id, days, undated, records, rows, facts, events, objects, ..segment })
     }
 
-    fn read(&self, segments: &[Segment]) -> Result<Tables, StoreError> {
-        let all = |pick: fn(&Segment) -> &file::Entry| {
-            let read = segments.iter().map(|one| file::read(&self.root, pick(one), None));
-            let frames: Vec<DataFrame> = read.collect::<Result<_, _>>().map_err(StoreError::Damaged)?;
-            table::stack(frames)
-        };
-        Ok(Tables {
-            rows: all(|one| &one.rows)?,
-            facts: all(|one| &one.facts)?,
-            events: all(|one| &one.events)?,
-            objects: all(|one| &one.objects)?,
+    /// What some segments hold together.
+    fn joined(&self, segments: &[Segment], pick: fn(&Segment) -> &file::Entry) -> Frame {
+        let read = segments.iter().map(|one| file::read(&self.root, pick(one), None));
+        let frames: Vec<DataFrame> = read.collect::<Result<_, _>>().map_err(StoreError::Damaged)?;
+        table::stack(frames)
+    }
+
+    /// Writes what some segments hold as one.
+    fn join(&mut self, segment: Segment, segments: &[Segment]) -> Result<Segment, StoreError> {
+        self.write_each(segment, |store, table| match table {
+            Table::Rows => store.joined(segments, |one| &one.rows),
+            Table::Facts => store.joined(segments, |one| &one.facts),
+            Table::Events => store.joined(segments, |one| &one.events),
+            Table::Objects => store.joined(segments, |one| &one.objects),
         })
     }
 
@@ -73,22 +94,26 @@ impl Store {
             // What is being read again keeps its number until it is replaced.
             let replaced = &self.index.replaced;
             for segment in self.index.segments.iter().filter(|one| !replaced.contains(&one.id)) {
-                let rules = (segment.excludes.clone(), segment.catalogs.clone());
+                let rules = (segment.group, segment.excludes.clone(), segment.catalogs.clone());
                 alike.entry(rules).or_default().push(segment.clone());
             }
+            if !whole {
+                alike.values_mut().for_each(|group| group.retain(|one| lines(one) < LONG));
+            }
             let enough = if whole { 1 } else { MANY };
-            let Some(((excludes, catalogs), mut group)) =
+            let Some(((of, excludes, catalogs), mut group)) =
                 alike.into_iter().find(|(_, group)| group.len() > enough)
             else {
                 return Ok(changed);
             };
             if !whole {
-                group.sort_by_key(|segment| (segment.rows.bytes + segment.events.bytes, segment.id));
+                group.sort_by_key(|segment| (lines(segment), segment.id));
                 group.truncate(JOINED);
             }
-            let tables = self.read(&group)?;
-            let joined = self.write(Segment { excludes, catalogs, ..Segment::default() }, tables)?;
             self.index.segments.retain(|segment| !group.contains(segment));
+            let of = of.filter(|of| self.index.segments.iter().any(|one| one.group == Some(*of)));
+            let joined = Segment { group: of, excludes, catalogs, ..Segment::default() };
+            let joined = self.join(joined, &group)?;
             self.index.segments.push(joined);
             changed = true;
         }
@@ -106,16 +131,33 @@ impl Store {
             .partition(|segment| segment.days.is_some_and(|(first, _)| first < before.0));
         self.index.segments = stays;
         for segment in gone {
-            let tables = self.read(std::slice::from_ref(&segment))?;
-            let segment = self.write(segment, tables)?;
-            self.index.segments.push(segment);
+            let cut = self.join(segment.clone(), std::slice::from_ref(&segment))?;
+            self.index.segments.push(cut);
         }
         self.commit()
     }
 }
 
-/// What segments are made by: `[[exclude]]` entries and catalogs. Only those made by the same can be joined.
-type Rules = (Vec<index::Applied>, BTreeMap<String, String>);
+/// What segments are made by: parts of which object, if of one only, `[[exclude]]` entries and catalogs. Only those made by
+/// the same can be joined.
+type Rules = (Option<u64>, Vec<index::Applied>, BTreeMap<String, String>);
+
+/// A table, if there is anything for it.
+type Frame = Result<Option<DataFrame>, StoreError>;
+
+/// Which of the tables of a segment.
+#[derive(Clone, Copy)]
+enum Table {
+    Rows,
+    Facts,
+    Events,
+    Objects,
+}
+
+/// Lines of all its tables.
+fn lines(segment: &Segment) -> u64 {
+    segment.files().iter().map(|entry| entry.lines).sum()
+}
 
 /// The four tables of a segment.
 pub(super) struct Tables {

@@ -28,8 +28,9 @@ impl Run<'_> {
     pub(super) fn reread(&mut self, again: &BTreeSet<u64>, listing: &Listing) -> Result<(), ReadError> {
         let damaged = self.store.damaged(self.ingest.rebuild);
         let mut wanting = Wanting::default();
-        for id in again {
-            self.want(*id, listing, damaged.contains_key(id), &mut wanting);
+        for segments in self.store.together(again) {
+            let any = segments.iter().any(|id| damaged.contains_key(id));
+            self.want(&segments, listing, any, &mut wanting);
         }
         let Wanting { segments, names, unlisted } = wanting;
         if segments.is_empty() {
@@ -60,9 +61,9 @@ impl Run<'_> {
         Ok(self.store.commit()?)
     }
 
-    fn want(&mut self, id: u64, listing: &Listing, damaged: bool, wanting: &mut Wanting) {
-        let Some(objects) = self.store.objects_of(id) else {
-            wanting.segments.insert(id);
+    fn want(&mut self, ids: &BTreeSet<u64>, listing: &Listing, damaged: bool, wanting: &mut Wanting) {
+        let Some(objects) = self.objects_of(ids) else {
+            wanting.segments.extend(ids);
             wanting.unlisted = true;
             return;
         };
@@ -83,7 +84,13 @@ impl Run<'_> {
             }
         }
         wanting.names.extend(objects.iter().map(|one| one.identity.name));
-        wanting.segments.insert(id);
+        wanting.segments.extend(ids);
+    }
+
+    /// The objects of some segments; none where one of the lists is damaged.
+    fn objects_of(&self, ids: &BTreeSet<u64>) -> Option<Vec<Listed>> {
+        let lists: Option<Vec<Vec<Listed>>> = ids.iter().map(|id| self.store.objects_of(*id)).collect();
+        Some(lists?.concat())
     }
 
     /// Reads what holds another version of an object again; where the rest of it is gone, the new version beside it.
@@ -93,11 +100,11 @@ impl Run<'_> {
         let changed: Vec<(u64, Identity)> =
             listing.changed.iter().filter_map(|one| Some((held.segment(*one)?, *one))).collect();
         let segments: BTreeSet<u64> = changed.iter().map(|(segment, _)| *segment).collect();
-        let whole = |id: &u64| {
-            let objects = self.store.objects_of(*id)?;
-            objects.iter().all(|one| there(one, listing)).then_some(*id)
+        let whole = |ids: &BTreeSet<u64>| {
+            self.objects_of(ids).is_some_and(|objects| objects.iter().all(|one| there(one, listing)))
         };
-        let rebuilt: BTreeSet<u64> = segments.iter().filter_map(whole).collect();
+        let rebuilt: BTreeSet<u64> =
+            self.store.together(&segments).into_iter().filter(whole).flatten().collect();
         if !rebuilt.is_empty() {
             self.reread(&rebuilt, listing)?;
         }

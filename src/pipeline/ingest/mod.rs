@@ -2,6 +2,7 @@
 
 mod again;
 mod listing;
+mod long;
 mod step;
 
 use super::read::ReadError;

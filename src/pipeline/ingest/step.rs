@@ -3,11 +3,12 @@
 use super::Run;
 use super::listing::{Listing, Shared, Wanted, place};
 use crate::aggregate::store::{Batch, Identity, Known, Objects, Read, Recorder, Sealed};
-use crate::cloud::{CLOUDS, Cloud};
+use crate::cloud::CLOUDS;
 use crate::decode;
 use crate::model::tally::Unreadable;
 use crate::pipeline::ReadError;
-use crate::source::{self, Arrival, Feed};
+use crate::pipeline::work::{Next, Work};
+use crate::source::{self, Content, Feed, Object};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Bytes as stored after which a step is written: what a killed run has to read again at most.
 const STEP_BYTES: u64 = 32 << 20;
 /// Records that are kept in memory to know their copies; more are looked up on disk again.
-const REMEMBERED: usize = 8_000_000;
+pub(super) const REMEMBERED: usize = 8_000_000;
 
 /// How the reason begins why an input's objects are not known.
 const UNLISTED: &str = "not listed to its end: ";
@@ -29,11 +30,30 @@ pub(super) struct Pass {
 }
 
 /// What a step read, beside what it learned.
-struct Step {
-    batch: Batch,
-    failed: usize,
+#[derive(Default)]
+pub(super) struct Step {
+    pub(super) batch: Batch,
+    pub(super) failed: usize,
     /// Whether there is no more to read.
-    ended: bool,
+    pub(super) ended: bool,
+}
+
+/// How much a step has read.
+#[derive(Default)]
+pub(super) struct Full {
+    bytes: AtomicU64,
+    objects: AtomicU64,
+}
+
+impl Full {
+    pub(super) fn add(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.objects.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn is(&self, bytes: u64, objects: u64) -> bool {
+        self.bytes.load(Ordering::Relaxed) >= bytes || self.objects.load(Ordering::Relaxed) >= objects
+    }
 }
 
 impl Run<'_> {
@@ -52,9 +72,15 @@ impl Run<'_> {
         let (mut remembered, mut failed) = (0, 0);
         let places: Vec<String> = self.ingest.inputs.iter().map(|input| place(input)).collect();
         let all = places.join(", ");
+        let work = Work::new(&feed);
         loop {
-            let workers = self.step(&feed, objects, &known)?;
-            let step = self.taken(workers);
+            let step = if work.is_long() {
+                self.long((&work, &feed), objects, &mut known, (without, how))?
+            } else {
+                let full = Full::default();
+                let workers = self.threads(&feed, || self.step(&work, objects, &known, &full))?;
+                self.taken(workers)
+            };
             failed += step.failed;
             self.out.stopped = feed.stopped();
             remembered += step.batch.recorders.iter().map(Recorder::records).sum::<usize>();
@@ -67,11 +93,15 @@ impl Run<'_> {
                 failed += self.unlisted(&feed, &places);
                 break;
             }
+            if !self.dirty && !self.out.stopped {
+                continue;
+            }
             // Whoever reads the store before the next run must not take it for the whole.
             let why = "its ingest was interrupted: run it again to read the rest".to_owned();
             self.store.missing().insert(all.clone(), why);
             self.store.compact(false)?;
             self.store.commit()?;
+            self.dirty = false;
             if self.out.stopped {
                 break;
             }
@@ -99,34 +129,44 @@ impl Run<'_> {
         problems.len()
     }
 
-    /// One step: as many objects as fit into it, on all threads.
-    fn step(&self, feed: &Feed, objects: &Objects, known: &Arc<Known>) -> Result<Vec<Worker>, ReadError> {
-        let (bytes, count) = (AtomicU64::new(0), AtomicU64::new(0));
-        let full = || {
-            bytes.load(Ordering::Relaxed) >= STEP_BYTES || count.load(Ordering::Relaxed) >= self.ingest.step
-        };
-        let work = || {
-            let mut worker = Worker::new(Recorder::new(Arc::clone(&self.rules), Arc::clone(known)));
-            while !full() {
-                let Some(arrival) = feed.next() else {
+    /// One step: as many objects as fit into it.
+    fn step(&self, work: &Work<'_>, objects: &Objects, known: &Arc<Known>, full: &Full) -> Worker {
+        let mut worker = Worker::new(self.recorder(known));
+        while !full.is(STEP_BYTES, self.ingest.step) {
+            match work.object() {
+                Next::Object(object, content) => {
+                    let size = object.size;
+                    full.add(size);
+                    worker.take(object, content, objects);
+                    self.ingest.meter.finish(size);
+                }
+                Next::Long => break,
+                Next::End => {
                     worker.ended = true;
                     break;
-                };
-                let size = arrival.object.size;
-                bytes.fetch_add(size, Ordering::Relaxed);
-                count.fetch_add(1, Ordering::Relaxed);
-                worker.take(arrival, objects);
-                self.ingest.meter.finish(size);
+                }
             }
-            worker
-        };
+        }
+        worker
+    }
+
+    pub(super) fn recorder(&self, known: &Arc<Known>) -> Recorder {
+        Recorder::new(Arc::clone(&self.rules), Arc::clone(known))
+    }
+
+    /// Does the same on all threads.
+    pub(super) fn threads<T: Send>(
+        &self,
+        feed: &Feed,
+        work: impl Fn() -> T + Sync,
+    ) -> Result<Vec<T>, ReadError> {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let threads = self.ingest.threads.unwrap_or_else(cores);
         let workers = threads.min(feed.parts().unwrap_or(usize::MAX)).max(1);
         // Threads of their own: one of a pool may take up another job while it waits for the tables of known records, and
         // that job would wait for the same tables.
         std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+            let threads: Vec<_> = (0..workers).map(|_| scope.spawn(&work)).collect();
             let done = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
             done.collect::<Result<_, _>>().map_err(|_| ReadError::Threads("one of them failed".to_owned()))
         })
@@ -134,7 +174,7 @@ impl Run<'_> {
 
     /// What the workers read.
     fn taken(&mut self, workers: Vec<Worker>) -> Step {
-        let batch = Batch { recorders: Vec::new(), objects: Vec::new() };
+        let batch = Batch::default();
         let mut step = Step { batch, failed: 0, ended: false };
         for worker in workers {
             step.ended |= worker.ended;
@@ -173,9 +213,8 @@ impl Worker {
         Self { recorder, read: Vec::new(), failed: Vec::new(), ended: false }
     }
 
-    fn take(&mut self, arrival: Arrival, known: &Objects) {
-        let object = arrival.object.clone();
-        let content = match arrival.read() {
+    fn take(&mut self, object: Object, content: Result<Content, String>, known: &Objects) {
+        let content = match content {
             Ok(content) => content,
             Err(why) => return self.failed.push((object.uri, why)),
         };
@@ -188,8 +227,7 @@ impl Worker {
         }
         let counts_copies = object.version.is_some() || uri == "-";
         self.recorder.begin(counts_copies, content.text.len() as u64);
-        let clouds: Vec<&'static dyn Cloud> = CLOUDS.to_vec();
-        let decoded = decode::decode(&content.text, &clouds, &mut self.recorder).err();
+        let decoded = decode::decode(&content.text, &CLOUDS, &mut self.recorder).err();
         let span = self.recorder.end();
         source::recycle(content.text);
         if let Some(why) = content.problem.or(decoded) {
