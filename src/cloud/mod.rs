@@ -28,6 +28,10 @@ pub use sink::{Known, Like, Sink};
 pub trait Evaluator {
     /// Whether `action` on the resource (a name, or a pattern all of whose names are asked for) is allowed.
     fn allows(&self, row: &Row) -> bool;
+    /// Why a use that is not allowed may be allowed all the same: what the documents name and do not tell.
+    fn doubts(&self, _row: &Row) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// Everything one cloud adds.
@@ -122,6 +126,14 @@ pub trait Cloud: Sync {
     /// What is wrong with wanting such a limit, whatever the log shows; none where the cloud has no such thing.
     fn boundable(&self, _wanted: &Wanted) -> Option<Result<(), String>> {
         None
+    }
+    /// Whether some of the documents for [`Cloud::evaluator`] do not say where they hold.
+    fn unplaced(&self, _documents: &[String]) -> bool {
+        false
+    }
+    /// The same documents, with those that do not say it holding at that place.
+    fn placed(&self, documents: Vec<String>, _place: &str) -> Vec<String> {
+        documents
     }
     /// Documents for [`Cloud::evaluator`] out of files, each with its name without endings.
     ///

@@ -22,6 +22,7 @@ mod discretion;
 mod events;
 mod folder;
 mod google;
+mod google_check;
 mod google_names;
 mod hostile;
 mod http;

@@ -61,6 +61,8 @@ pub struct Role {
     pub stage: String,
     /// Its permissions, as places in the list of all.
     held: BTreeSet<u32>,
+    /// Whether it is one to give to somebody.
+    proposed: bool,
 }
 
 impl Role {
@@ -110,17 +112,17 @@ impl Roles {
                 (Some("R"), Some(name)) => {
                     let mut next = || columns.next().unwrap_or("").to_owned();
                     let (stage, title, held) = (next(), next(), next());
-                    let role = Role { name: name.to_owned(), title, stage, held: ranges(&held) };
-                    if !banned.iter().any(|rule| forbids(rule, &role)) {
-                        roles.push(role);
-                    }
+                    let held = ranges(&held);
+                    let mut role = Role { name: name.to_owned(), title, stage, held, proposed: true };
+                    role.proposed = !role.held.is_empty() && !banned.iter().any(|rule| forbids(rule, &role));
+                    roles.push(role);
                 }
                 _ => {}
             }
         }
         roles.sort_by(|a, b| a.rank().cmp(&b.rank()));
         let mut holders: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
-        for (at, role) in roles.iter().enumerate() {
+        for (at, role) in roles.iter().enumerate().filter(|(_, role)| role.proposed) {
             for permission in &role.held {
                 holders.entry(*permission).or_default().push(at);
             }
@@ -137,13 +139,13 @@ impl Roles {
     /// How many roles can be proposed.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.roles.len()
+        self.roles.iter().filter(|role| role.proposed).count()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.roles.is_empty()
+        self.len() == 0
     }
 
     fn id(&self, permission: &str) -> Option<u32> {
@@ -161,7 +163,7 @@ impl Roles {
         self.id(permission).is_some_and(|id| self.holders.contains_key(&id))
     }
 
-    /// The permissions of a role that can be proposed, by its name.
+    /// The permissions of a role, by its name, whether it can be proposed or not.
     #[must_use]
     pub fn permissions(&self, role: &str) -> Option<Vec<&str>> {
         let role = self.roles.iter().find(|one| one.name == role)?;
@@ -390,10 +392,15 @@ mod tests {
     }
 
     #[test]
-    fn roles_that_are_never_proposed_hold_nothing() {
+    fn roles_that_are_never_proposed_cover_nothing() {
         let roles = roles();
         assert_eq!(roles.len(), 8);
-        assert_eq!(roles.permissions("roles/owner"), None);
+        assert_eq!(
+            roles.permissions("roles/owner").unwrap(),
+            ["a.x.get", "a.x.list", "b.y.get"],
+            "but can be held"
+        );
+        assert_eq!(roles.permissions("roles/none"), None);
         assert_eq!(roles.permissions("roles/a.lister").unwrap(), ["a.x.list", "a.z.list"]);
         assert!(roles.hold("a.z.list") && !roles.hold("a.z.get"));
     }

@@ -150,6 +150,14 @@ impl Cloud for Gcp {
         readback::documents(files, &known)
     }
 
+    fn unplaced(&self, documents: &[String]) -> bool {
+        readback::unplaced(documents)
+    }
+
+    fn placed(&self, documents: Vec<String>, place: &str) -> Vec<String> {
+        readback::placed(documents, place)
+    }
+
     fn evaluator(&self, documents: &[String]) -> Result<Box<dyn Evaluator>, String> {
         Ok(Box::new(evaluate::Policies::parse(documents, FACTS)?))
     }
