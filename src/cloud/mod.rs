@@ -11,7 +11,7 @@ pub use piece::Piece;
 
 use crate::catalog::user::Provenance;
 use crate::model::access_boundary::{AccessBoundary, Shown, Wanted};
-use crate::model::coverage::{Access, Plane};
+use crate::model::coverage::{Access, Plane, Within};
 use crate::model::denial::{Advice, Denial};
 use crate::model::document::{Document, DoesNotFit, Layout, Packing};
 use crate::model::grant::{Grant, On};
@@ -64,6 +64,10 @@ pub trait Cloud: Sync {
     /// Whether such calls are always logged.
     fn always(&self, _service: &str, _plane: Plane, _access: Access) -> bool {
         false
+    }
+    /// Whether logging can be configured for the service: a log may name any, or none.
+    fn loggable(&self, service: &str) -> bool {
+        !service.is_empty()
     }
     /// How this cloud speaks of what it logs.
     fn logging(&self) -> &'static Logging;
@@ -127,13 +131,10 @@ pub trait Cloud: Sync {
     fn boundable(&self, _wanted: &Wanted) -> Option<Result<(), String>> {
         None
     }
-    /// Whether some of the documents for [`Cloud::evaluator`] do not say where they hold.
-    fn unplaced(&self, _documents: &[String]) -> bool {
-        false
-    }
-    /// The same documents, with those that do not say it holding at that place.
-    fn placed(&self, documents: Vec<String>, _place: &str) -> Vec<String> {
-        documents
+    /// Documents for [`Cloud::evaluator`], with those that do not say where they hold holding at that place; none where all
+    /// say it.
+    fn placed(&self, _documents: &[String], _place: &str) -> Option<Vec<String>> {
+        None
     }
     /// Documents for [`Cloud::evaluator`] out of files, each with its name without endings.
     ///
@@ -192,6 +193,16 @@ pub trait Cloud: Sync {
         _name: &'a str,
         _told: &dyn Fn(&'a str) -> Option<&'a str>,
     ) -> Option<(&'a str, &'static str)> {
+        None
+    }
+    /// Where a use can be granted and why no document carries it, by what is said of where things lie.
+    fn settle(&self, _row: &Row, _within: &Within) -> Option<Settled> {
+        None
+    }
+    /// The same for what was refused.
+    fn settle_denial(&self, _denial: &mut Denial, _within: &Within) {}
+    /// Whose the resource of a row is that is not ours to grant, and where that owner must allow it.
+    fn owner<'r>(&self, _row: &'r Row) -> Option<(&'r str, &'static str)> {
         None
     }
     /// Short names of resources whose full name is among the `known` ones, unmistakably.
@@ -274,6 +285,9 @@ pub trait Cloud: Sync {
     /// Access level of an action, in words.
     fn level(&self, action: &str) -> &'static str;
 }
+
+/// Where a use can be granted, and why no document carries it.
+pub type Settled = (String, Option<&'static str>);
 
 /// Weighs the documents for some grants, those at the given places on the given patterns.
 pub type Scales<'g> = Box<dyn FnMut(&BTreeMap<usize, Pattern>) -> usize + 'g>;

@@ -117,14 +117,13 @@ fn placed(
     asked: &[&Row],
     args: &Args,
 ) -> Result<Vec<String>, Failure> {
-    if !cloud.unplaced(&texts) {
-        return Ok(texts);
-    }
+    let Some(_) = cloud.placed(&texts, "") else { return Ok(texts) };
+    let placed = |place: &str| cloud.placed(&texts, place).unwrap_or_default();
     if let Some(on) = &args.on {
         let place = on.trim_start_matches("//cloudresourcemanager.googleapis.com/");
         let known = ["projects/", "folders/", "organizations/"].iter().any(|kind| place.starts_with(kind));
         return if known {
-            Ok(cloud.placed(texts, place))
+            Ok(placed(place))
         } else {
             Err(format!("--on is `{on}`: write projects/ID, folders/N or organizations/N").into())
         };
@@ -135,7 +134,7 @@ fn placed(
             if !args.input.quiet {
                 output::message(&format!("a policy does not say where it holds: taken to be that of {place}"));
             }
-            Ok(cloud.placed(texts, place))
+            Ok(placed(place))
         }
         _ => Err(format!(
             "a policy does not say where it holds, and what was used lies in {} places ({}): say it with --on, or give \

@@ -11,6 +11,7 @@ mod read;
 mod recall;
 
 pub use access::{Bounded, Limited, access_boundaries};
+pub use held::unplaced;
 pub use ingest::{Ingest, Ingested, ingest};
 pub use plan::{Fate, Plan, Planning, documented, plan};
 pub use read::{ReadError, Reader, read};

@@ -112,11 +112,19 @@ fn the_smallest_roles_stand_beside_the_custom_one_with_their_excess() {
     let want = json!({ "roles": ["roles/bigquery.jobUser", "roles/storage.objectViewer"], "excess": 2,
                        "excess_of_custom_roles": 0 });
     assert_eq!(manifest["principals"][0]["alternative"], want);
-    let bindings: Value = serde_json::from_str(&folder.file("predefined.json").unwrap()).unwrap();
-    assert!(
-        bindings[1]["condition"]["expression"].as_str().unwrap().contains("buckets/b/objects/a"),
-        "{bindings:#}"
+    let all = tree(&folder.0.path().join("out"));
+    let asked: Vec<Value> = all
+        .iter()
+        .filter(|(name, _)| name.contains("/predefined/") && name.ends_with(".binding.json"))
+        .map(|(_, text)| serde_json::from_str(text).unwrap())
+        .collect();
+    let viewer = asked.iter().find(|one| one.to_string().contains("objectViewer")).unwrap();
+    assert_eq!(
+        (asked.len(), &viewer["policy"]["version"], viewer["resource"].as_str()),
+        (2, &json!(3), Some("projects/example-dev"))
     );
+    let condition = viewer["policy"]["bindings"][0]["condition"]["expression"].as_str().unwrap();
+    assert!(condition.contains("buckets/b/objects/a"), "{viewer:#}");
     assert!(folder.file("predefined.tf").unwrap().contains("a custom role gives none"));
     let info = &lines(&run_in(&folder.0.path().join("data"), &["catalog", "info", "--format", "json"]))[0];
     assert_eq!(info["gcp"]["roles"]["proposed"], 5, "all but the basic one");
@@ -216,5 +224,24 @@ fn the_published_roles_cover_what_the_scenario_uses_and_never_with_banned_ones()
         for banned in ["roles/owner", "roles/editor", "erviceAgent", "legacy"] {
             assert!(!all.contains(banned), "{all}");
         }
+    }
+    // What leads to more access weighs more than anything that only looks.
+    for (permission, name, want) in [
+        (
+            "iam.serviceAccounts.get",
+            "projects/example-dev/serviceAccounts/a@example-dev.iam.gserviceaccount.com",
+            "roles/iam.serviceAccountViewer",
+        ),
+        ("resourcemanager.projects.get", "projects/example-dev", "roles/browser"),
+        (
+            "compute.subnetworks.use",
+            "projects/example-dev/regions/r/subnetworks/s",
+            "roles/compute.networkUser",
+        ),
+    ] {
+        let log = folder.put("one.json", &json!([entry(1, permission, name)]));
+        std::fs::remove_dir_all(folder.0.path().join("out")).unwrap();
+        let (_, said, manifest) = folder.generate(&log, &[]);
+        assert_eq!(manifest["principals"][0]["alternative"]["roles"], json!([want]), "{permission}: {said}");
     }
 }

@@ -17,13 +17,15 @@ pub(super) const HAND_WRITTEN: (&str, &str) = ("role.toml", RULES);
 /// The first line of an imported table of roles.
 pub const FORM: &str = "# leastgrant roles 1";
 
-/// What a permission beside those that are needed counts for: one that looks, one that changes, one that is sensitive.
+/// What a permission beside those that are needed counts for: one that looks, one that uses what there is, one that changes
+/// something, one that leads to more access.
 const LOOKS: usize = 1;
-const CHANGES: usize = 10;
-const SENSITIVE: usize = 100;
+const USES: usize = 5;
+const CHANGES: usize = 50;
+const SENSITIVE: usize = 1000;
 /// What each role counts for, and each that is not finished.
 const ROLE: usize = 2;
-const UNFINISHED: usize = 20;
+const UNFINISHED: usize = 100;
 
 /// Combinations of roles that are tried before it is enough to take one after the other.
 const TRIED: usize = 20_000;
@@ -59,6 +61,8 @@ pub struct Role {
     pub title: String,
     /// Launch stage.
     pub stage: String,
+    /// The service it is of: what its name begins with, or, where that names none, the one all its permissions are of.
+    service: String,
     /// Its permissions, as places in the list of all.
     held: BTreeSet<u32>,
     /// Whether it is one to give to somebody.
@@ -66,12 +70,6 @@ pub struct Role {
 }
 
 impl Role {
-    /// The service that its name begins with.
-    fn service(&self) -> &str {
-        let name = self.name.strip_prefix("roles/").unwrap_or(&self.name);
-        name.split('.').next().unwrap_or(name)
-    }
-
     /// What is preferred of two that hold the same: what is finished, then the shorter name.
     fn rank(&self) -> (usize, usize, &str) {
         let stage = ["GA", "BETA", "ALPHA"].iter().position(|stage| *stage == self.stage).unwrap_or(3);
@@ -112,8 +110,9 @@ impl Roles {
                 (Some("R"), Some(name)) => {
                     let mut next = || columns.next().unwrap_or("").to_owned();
                     let (stage, title, held) = (next(), next(), next());
-                    let held = ranges(&held);
-                    let mut role = Role { name: name.to_owned(), title, stage, held, proposed: true };
+                    let (name, held, service) = (name.to_owned(), ranges(&held), String::new());
+                    let mut role = Role { name, title, stage, service, held, proposed: true };
+                    role.service = of_service(&role, &names).to_owned();
                     role.proposed = !role.held.is_empty() && !banned.iter().any(|rule| forbids(rule, &role));
                     roles.push(role);
                 }
@@ -130,7 +129,8 @@ impl Roles {
         let gcp = super::gcp();
         let weight = |name: &String| match name {
             name if gcp.sensitive(name) => SENSITIVE,
-            name if gcp::reads(name) => LOOKS,
+            name if gcp::reads(name) || asks(name) => LOOKS,
+            name if uses(name) => USES,
             _ => CHANGES,
         };
         Self { weights: names.iter().map(weight).collect(), names, roles, holders }
@@ -216,7 +216,7 @@ impl Roles {
     fn roles_of<'s>(&'s self, id: u32, service: Option<&'s str>) -> impl Iterator<Item = usize> + 's {
         let all = self.holders.get(&id).into_iter().flatten().copied();
         all.filter(move |at| {
-            service.is_none_or(|service| self.roles.get(*at).is_some_and(|role| role.service() == service))
+            service.is_none_or(|service| self.roles.get(*at).is_some_and(|role| role.service == service))
         })
     }
 
@@ -296,6 +296,29 @@ impl Roles {
             }
         }
     }
+}
+
+/// Whether a permission only asks for an answer, though its verb is no reading one.
+fn asks(permission: &str) -> bool {
+    let verb = permission.rsplit('.').next().unwrap_or("");
+    ["analyze", "fetch", "test"].iter().any(|known| verb.starts_with(known))
+}
+
+/// Whether a permission only lets others' things be used: `compute.networks.useExternalIp`.
+fn uses(permission: &str) -> bool {
+    let verb = permission.rsplit('.').next().unwrap_or("");
+    verb == "access"
+        || verb.strip_prefix("use").is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_lowercase()))
+}
+
+fn of_service<'r>(role: &'r Role, names: &'r [String]) -> &'r str {
+    let name = role.name.strip_prefix("roles/").unwrap_or(&role.name);
+    if let Some((service, _)) = name.split_once('.') {
+        return service;
+    }
+    let names = role.held.iter().filter_map(|id| names.get(usize::try_from(*id).ok()?));
+    let services: BTreeSet<&str> = names.map(|name| service(name)).collect();
+    services.first().filter(|_| services.len() == 1).copied().unwrap_or(name)
 }
 
 fn service(permission: &str) -> &str {

@@ -52,10 +52,16 @@ impl Places {
         if place.starts_with("//") {
             return below(&row.target.text, place);
         }
-        let project = row.scope.split("/serviceAccounts/").next().unwrap_or("");
+        // A folder's scope may name its organization before it.
+        let folder = row.scope.split_once("/folders/").map(|(_, id)| format!("folders/{id}"));
+        let own = row.scope.split("/serviceAccounts/").next().unwrap_or("");
         place.is_empty()
             || below(&row.scope, place)
-            || self.0.get(project).is_some_and(|above| above.iter().any(|one| one == place))
+            || folder.as_deref() == Some(place)
+            || self
+                .0
+                .get(folder.as_deref().unwrap_or(own))
+                .is_some_and(|above| above.iter().any(|one| one == place))
     }
 }
 
@@ -120,7 +126,7 @@ impl Policies {
                 let each = projects.keys().map(|project| Ok((project.clone(), list(above, project)?)));
                 all.places.0.extend(each.collect::<Result<Vec<_>, String>>()?);
             } else {
-                all.allow.push(bound(&value)?);
+                all.allow.extend(bound(&value)?);
             }
         }
         Ok(all)
@@ -231,29 +237,35 @@ fn list(value: &Json, key: &str) -> Result<Vec<String>, String> {
     texts.collect::<Option<Vec<String>>>().ok_or_else(wrong)
 }
 
-fn bound(value: &Json) -> Result<Bound, String> {
-    let at = |path: &str| {
-        value.pointer(path).ok_or_else(|| format!("not a role with its binding: `{path}` is missing"))
-    };
-    let texts = |at: &str, key: &str| {
-        Ok::<BTreeSet<String>, String>(list(value.get(at).unwrap_or(value), key)?.into_iter().collect())
-    };
-    let (role, bound_role) = (at("/role/name")?, at("/binding/role")?);
-    if role != bound_role {
-        return Err(format!("the binding is for {bound_role}, the role is {role}"));
-    }
-    at("/binding/members")?;
-    let condition = value.pointer("/binding/condition").filter(|condition| !condition.is_null());
-    let expression = condition.map(|condition| {
-        let text = condition.get("expression").and_then(Json::as_str).ok_or("it has no `expression`")?;
-        Expression::parse(text)
-    });
+/// A role with the bindings that give it.
+fn bound(value: &Json) -> Result<Vec<Bound>, String> {
+    let missing = |what: &str| format!("not a role with its binding: `{what}` is missing");
+    let role = value.pointer("/role/name").and_then(Json::as_str).ok_or_else(|| missing("role.name"))?;
     let known = value.pointer("/role/includedPermissions").is_some();
-    Ok(Bound {
-        place: at("/binding/resource")?.as_str().unwrap_or("").to_owned(),
-        role: role.as_str().unwrap_or("").to_owned(),
-        members: texts("binding", "members")?,
-        permissions: known.then(|| texts("role", "includedPermissions")).transpose()?,
-        condition: expression,
-    })
+    let held = || list(value.get("role").unwrap_or(value), "includedPermissions");
+    let permissions: Option<BTreeSet<String>> =
+        known.then(held).transpose()?.map(|all| all.into_iter().collect());
+    let several = value.get("bindings").and_then(Json::as_array).map(Vec::as_slice);
+    let bindings = several.or_else(|| value.get("binding").map(std::slice::from_ref));
+    let one = |binding: &Json| {
+        let at = |key: &str| binding.get(key).ok_or_else(|| missing(&format!("binding.{key}")));
+        let bound_role = at("role")?.as_str().unwrap_or("");
+        if role != bound_role {
+            return Err(format!("the binding is for {bound_role}, the role is {role}"));
+        }
+        at("members")?;
+        let condition = binding.get("condition").filter(|condition| !condition.is_null());
+        let expression = condition.map(|condition| {
+            let text = condition.get("expression").and_then(Json::as_str).ok_or("it has no `expression`")?;
+            Expression::parse(text)
+        });
+        Ok(Bound {
+            place: at("resource")?.as_str().unwrap_or("").to_owned(),
+            role: role.to_owned(),
+            members: list(binding, "members")?.into_iter().collect(),
+            permissions: permissions.clone(),
+            condition: expression,
+        })
+    };
+    bindings.ok_or_else(|| missing("binding"))?.iter().map(one).collect()
 }

@@ -15,28 +15,22 @@ pub(super) fn documents(files: &[(String, String)], known: Known<'_>) -> Result<
     all.joined(known)
 }
 
-/// Whether one of the documents binds roles nobody knows where.
-pub(super) fn unplaced(documents: &[String]) -> bool {
-    documents.iter().any(|text| serde_json::from_str(text).is_ok_and(|value: Value| is_unplaced(&value)))
-}
-
-fn is_unplaced(value: &Value) -> bool {
-    value.pointer("/binding/resource").and_then(Value::as_str) == Some("")
-}
-
-/// The documents, with those that do not say where they bind bound there.
-pub(super) fn placed(documents: Vec<String>, place: &str) -> Vec<String> {
-    let one = |text: String| {
-        let Ok(mut value) = serde_json::from_str::<Value>(&text) else { return text };
-        if !is_unplaced(&value) {
-            return text;
+/// The documents, with those that do not say where they bind bound there; none where all say it.
+pub(super) fn placed(documents: &[String], place: &str) -> Option<Vec<String>> {
+    let mut any = false;
+    let one = |text: &String| {
+        let Ok(mut value) = serde_json::from_str::<Value>(text) else { return text.clone() };
+        match value.pointer_mut("/binding/resource").filter(|slot| slot.as_str() == Some("")) {
+            Some(slot) => {
+                *slot = json!(place);
+                any = true;
+                value.to_string()
+            }
+            None => text.clone(),
         }
-        if let Some(slot) = value.pointer_mut("/binding/resource") {
-            *slot = json!(place);
-        }
-        value.to_string()
     };
-    documents.into_iter().map(one).collect()
+    let all = documents.iter().map(one).collect();
+    any.then_some(all)
 }
 
 /// The permissions of predefined roles that need no file.
@@ -193,9 +187,9 @@ mod tests {
             let text = format!(r#"{{"etag":"x","bindings":[{{"role":"{role}","members":["allUsers"]}}]}}"#);
             documents(&[("p".to_owned(), text)], &|_| None).unwrap()
         };
-        assert!(unplaced(&of("roles/viewer.x")) && !unplaced(&of("projects/p/roles/x")));
-        let placed = placed(of("roles/viewer.x"), "projects/q");
-        assert!(!unplaced(&placed) && placed[0].contains(r#""resource":"projects/q""#), "{placed:?}");
+        assert_eq!(placed(&of("projects/p/roles/x"), "projects/q"), None);
+        let placed = placed(&of("roles/viewer.x"), "projects/q").unwrap();
+        assert!(placed[0].contains(r#""resource":"projects/q""#), "{placed:?}");
         let asked =
             r#"{"resource":"folders/7","policy":{"version":3,"bindings":[{"role":"roles/a","members":[]}]}}"#;
         assert!(
