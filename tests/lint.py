@@ -595,8 +595,9 @@ def check_bindings(out: Output) -> Result:
         document: Any = out.documents.get(path)
         try:
             role = "/roles/" + path.name[: -len(".binding.json")]
-            resource, bindings = document["resource"] + "/", document["bindings"]
-            good = set(document) == {"resource", "bindings"} and bindings != []
+            resource, bindings = document["resource"] + "/", document["policy"]["bindings"]
+            good = set(document) == {"resource", "policy"} and 1 <= len(bindings) <= 20
+            good = good and document["policy"]["version"] == 3
             good = good and all(set(b) - {"condition"} == {"role", "members"} and b["members"] for b in bindings)
             conditions = [b["condition"] for b in bindings if "condition" in b]
             good = good and all(set(c) == {"title", "expression"} and all(c.values()) for c in conditions)
@@ -606,7 +607,10 @@ def check_bindings(out: Output) -> Result:
             good = good and all(len(re.findall(r"&&|\|\||!(?!=)", c)) <= 12 for c in plain)
             custom = [b for b in bindings if not b["role"].startswith("roles/")]
             good = good and all(b["role"].endswith(role) for b in custom)
-            good = good and all(resource.startswith(b["role"][: -len(role)] + "/") for b in custom)
+            # A folder has no roles of its own: they are its organization's.
+            folder = r"organizations/\d+" if resource.startswith("folders/") else None
+            own = [b["role"][: -len(role)] for b in custom]
+            good = good and all(re.fullmatch(folder, o) if folder else resource.startswith(o + "/") for o in own)
             good = good and all(re.fullmatch(r"\w+:\S+", member) for b in bindings for member in b["members"])
         except (AttributeError, KeyError, TypeError):
             good = False
@@ -619,16 +623,15 @@ def google_messages() -> dict[str, Any]:
     """Google's message for each kind of file, by how its name ends."""
     need("google.cloud.iam_v3", "google-cloud-iam")
     from google.cloud import iam_admin_v1, iam_v2, iam_v3
-    from google.iam.v1 import policy_pb2
+    from google.iam.v1 import iam_policy_pb2, policy_pb2
 
     return {
         ".deny.json": iam_v2.types.Policy.pb(),
         ".boundary.json": iam_v3.types.PrincipalAccessBoundaryPolicy.pb(),
         ".rules.json": iam_v3.types.PrincipalAccessBoundaryPolicyRule.pb(),
         ".policy-binding.json": iam_v3.types.PolicyBinding.pb(),
-        ".binding.json": policy_pb2.Policy,
+        ".binding.json": iam_policy_pb2.SetIamPolicyRequest,
         "audit.json": policy_pb2.Policy,
-        "predefined.json": policy_pb2.Policy,
         ".yaml": iam_admin_v1.types.Role.pb(),
     }
 
@@ -641,10 +644,6 @@ def google_values(path: Path, out: Output) -> list[Any]:
 
         return [yaml.safe_load(path.read_text(encoding="utf-8"))]
     document = out.documents.get(path)
-    if path.name == "predefined.json":
-        return [{"version": 3, "bindings": [{k: v for k, v in one.items() if k != "resource"} for one in document]}]
-    if path.name.endswith(".binding.json"):
-        return [{"version": 3, "bindings": document["bindings"]}]
     return document if isinstance(document, list) else [document]
 
 

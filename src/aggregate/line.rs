@@ -18,7 +18,8 @@ pub struct Line {
     pub action: String,
     /// On what.
     pub target: Target<'static>,
-    principal: String,
+    /// Whose it is.
+    pub principal: String,
     cloud: &'static str,
     actor: Option<String>,
     /// Why no applied document carries it.

@@ -6,7 +6,8 @@ use super::limit::Limits;
 use super::method::MethodFile;
 use super::outcome::{OutcomeFile, Outcomes};
 use super::platform::{
-    GoogleIdentities, OrganizationFile, OrganizationOnly, SensitiveFile, SensitiveRule, glob,
+    GoogleIdentities, OrganizationFile, OrganizationOnly, PublicFile, PublicProjects, SensitiveFile,
+    SensitiveRule, glob,
 };
 use super::token::Tokens;
 use super::user::Provenance;
@@ -25,6 +26,7 @@ const TOKEN: &str = include_str!("data/gcp/token.toml");
 const COVERAGE: &str = include_str!("data/gcp/coverage.toml");
 
 const ORGANIZATION: &str = include_str!("data/gcp/organization.toml");
+const PUBLIC: &str = include_str!("data/gcp/public.toml");
 const DENIAL: &str = include_str!("data/gcp/denial.toml");
 
 /// Whether a custom role may hold a permission.
@@ -69,6 +71,7 @@ pub struct Gcp {
     pub identities: GoogleIdentities,
     organization: Vec<OrganizationOnly>,
     sensitive: Vec<SensitiveRule>,
+    public: Vec<PublicProjects>,
     /// Who refuses, and what can be done.
     pub denials: DenialFile,
     /// Parts of names that machines make, and what stays exact.
@@ -109,6 +112,7 @@ impl Gcp {
             identities: toml::from_str(IDENTITY).unwrap_or_default(),
             organization: toml::from_str::<OrganizationFile>(ORGANIZATION).unwrap_or_default().organization,
             sensitive: toml::from_str::<SensitiveFile>(ESCALATION).unwrap_or_default().sensitive,
+            public: toml::from_str::<PublicFile>(PUBLIC).unwrap_or_default().public,
             denials: toml::from_str(DENIAL).unwrap_or_default(),
             tokens: Tokens::new(toml::from_str(TOKEN).unwrap_or_default()),
             always: toml::from_str::<AlwaysFile>(COVERAGE).unwrap_or_default().always,
@@ -142,10 +146,31 @@ impl Gcp {
         })
     }
 
+    /// The permission as Google writes it, whatever its letter case.
+    #[must_use]
+    pub fn spelled(&self, permission: &str) -> Option<String> {
+        if self.support(permission).is_some() {
+            return Some(permission.to_owned());
+        }
+        let (group, verb) = permission.rsplit_once('.').filter(|(group, _)| group.contains('.'))?;
+        let fits = |(known, _): &(&&'static str, &&'static str)| known.eq_ignore_ascii_case(group);
+        let found = self.groups.iter().chain(&self.unlisted).filter(fits).find_map(|(group, verbs)| {
+            let mut verbs = verbs.split(',').map(|verb| verb.trim_end_matches(['~', '!']));
+            Some((group, verbs.find(|known| known.eq_ignore_ascii_case(verb))?))
+        });
+        found.map(|(group, verb)| format!("{group}.{verb}"))
+    }
+
     /// Whether only roles of an organization may hold the permission.
     #[must_use]
     pub fn organization_only(&self, permission: &str) -> bool {
         self.organization.iter().flat_map(|row| &row.permissions).any(|known| glob(known, permission))
+    }
+
+    /// Whether Google shares the project with everybody.
+    #[must_use]
+    pub fn public(&self, project: &str) -> bool {
+        self.public.iter().flat_map(|row| &row.projects).any(|known| glob(known, project))
     }
 
     /// All permissions.
@@ -167,10 +192,32 @@ impl Gcp {
             .collect()
     }
 
-    /// Whether uses of the permission wait for a person when they were seen in one session only.
+    /// Whether the permission leads to more access.
     #[must_use]
     pub fn sensitive(&self, permission: &str) -> bool {
-        self.sensitive.iter().flat_map(|row| &row.actions).any(|known| glob(known, permission))
+        self.leads(permission).next().is_some()
+    }
+
+    /// Whether uses of the permission wait for a person when they were seen in one session only.
+    #[must_use]
+    pub fn waits(&self, permission: &str) -> bool {
+        self.leads(permission).any(|row| row.beside.is_none())
+    }
+
+    fn leads<'s>(&'s self, permission: &str) -> impl Iterator<Item = &'s SensitiveRule> {
+        // Some permissions are spelled with the service's host.
+        let plain = permission.replacen(".googleapis.com/", ".", 1);
+        self.sensitive.iter().filter(move |row| row.actions.iter().any(|known| glob(known, &plain)))
+    }
+
+    /// Whether there is a service of that host: one with permissions.
+    #[must_use]
+    pub fn serves(&self, host: &str) -> bool {
+        let Some(api) = host.strip_suffix(".googleapis.com").filter(|api| !api.is_empty()) else {
+            return false;
+        };
+        let plain = api.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        plain && self.kinds(self.naming.prefix(api)).next().is_some()
     }
 
     /// Kinds of resources whose permissions begin with `service`, with their verbs.
@@ -202,6 +249,7 @@ impl Gcp {
             ("identity.toml".to_owned(), IDENTITY),
             ("escalation.toml".to_owned(), ESCALATION),
             ("organization.toml".to_owned(), ORGANIZATION),
+            ("public.toml".to_owned(), PUBLIC),
             ("denial.toml".to_owned(), DENIAL),
             ("method.toml".to_owned(), METHOD),
             ("token.toml".to_owned(), TOKEN),

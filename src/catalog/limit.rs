@@ -75,18 +75,6 @@ pub struct Spelling {
     pub link: String,
 }
 
-/// Permissions that a deny policy takes from whoever never used them.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RefusedRule {
-    /// Permissions, `*` allowed.
-    pub permissions: Vec<String>,
-    /// Why.
-    pub because: String,
-    /// Where that is documented.
-    pub link: String,
-}
-
 /// Permissions that Google's page of access boundaries lists under another name than IAM gives them.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -125,7 +113,6 @@ struct ConditionFile {
 #[serde(deny_unknown_fields)]
 struct LimitFile {
     spelling: Vec<Spelling>,
-    refused: Vec<RefusedRule>,
     operator: Vec<Operator>,
     renamed: Vec<Renamed>,
 }
@@ -143,7 +130,6 @@ struct Blocks {
 pub struct Limits {
     resources: Vec<NamedType>,
     spellings: Vec<Spelling>,
-    refused: Vec<RefusedRule>,
     operators: Vec<Operator>,
     renamed: Vec<Renamed>,
     deny: BTreeMap<&'static str, &'static str>,
@@ -163,12 +149,11 @@ impl Limits {
             let version = columns.next()?.parse().ok()?;
             Some(Blocks { version, patterns: list(columns.next()), except: list(columns.next()) })
         });
-        let LimitFile { spelling: spellings, refused, operator: operators, renamed } =
+        let LimitFile { spelling: spellings, operator: operators, renamed } =
             toml::from_str(LIMIT).unwrap_or_default();
         Self {
             resources: toml::from_str::<ConditionFile>(CONDITION).unwrap_or_default().resource,
             spellings,
-            refused,
             operators,
             renamed,
             deny: rows(DENY).filter_map(|line| line.split_once('\t')).collect(),
@@ -212,12 +197,6 @@ impl Limits {
         let other = self.spellings.iter().find(|row| glob(&row.permissions, permission));
         let service = other.map_or_else(|| format!("{service}.googleapis.com"), |row| row.service.clone());
         format!("{service}/{rest}")
-    }
-
-    /// Whether a deny policy takes the permission from whoever never used it.
-    #[must_use]
-    pub fn refused(&self, permission: &str) -> bool {
-        self.refused.iter().flat_map(|row| &row.permissions).any(|known| glob(known, permission))
     }
 
     /// Roles that are needed to bind an access boundary to a set of that kind.

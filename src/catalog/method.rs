@@ -62,6 +62,9 @@ pub struct Known {
     pub method: String,
     /// The permission that its caller used.
     pub permission: String,
+    /// What is needed with it, all of it.
+    #[serde(default)]
+    pub also: Vec<String>,
     /// Why.
     pub because: String,
     /// Where that is documented.
@@ -96,11 +99,10 @@ impl MethodFile {
         self.service.iter().find(|row| row.api == api).map_or(api, |row| &row.permission)
     }
 
-    /// The permission of a method that no page lists.
+    /// What is written by hand of a method.
     #[must_use]
-    pub fn known(&self, method: &str) -> Option<&str> {
-        let row = self.method.iter().find(|row| row.method.eq_ignore_ascii_case(method));
-        row.map(|row| row.permission.as_str())
+    pub fn known(&self, method: &str) -> Option<&Known> {
+        self.method.iter().find(|row| row.method.eq_ignore_ascii_case(method))
     }
 
     /// The verb as permissions write it, in lower case like the verb itself.

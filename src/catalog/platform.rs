@@ -5,6 +5,23 @@ use super::overlay::list_file;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
+/// Projects shared with everybody.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublicProjects {
+    /// Their ids, `*` allowed.
+    pub projects: Vec<String>,
+    /// Why.
+    pub because: String,
+    /// Where that is documented.
+    pub link: String,
+}
+
+list_file!(
+    /// `public.toml`.
+    PublicFile, public, PublicProjects
+);
+
 /// A role that belongs to the platform.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -152,6 +169,9 @@ pub struct SensitiveRule {
     pub kind: String,
     /// Actions or permissions, `*` allowed.
     pub actions: Vec<String>,
+    /// What they take as well, which waits in their place.
+    #[serde(default, rename = "with")]
+    pub beside: Option<String>,
     /// Why.
     pub because: String,
     /// Where that is documented.

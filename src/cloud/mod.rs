@@ -11,7 +11,7 @@ pub use piece::Piece;
 
 use crate::catalog::user::Provenance;
 use crate::model::access_boundary::{AccessBoundary, Shown, Wanted};
-use crate::model::coverage::{Access, Plane};
+use crate::model::coverage::{Access, Plane, Within};
 use crate::model::denial::{Advice, Denial};
 use crate::model::document::{Document, DoesNotFit, Layout, Packing};
 use crate::model::grant::{Grant, On};
@@ -28,6 +28,10 @@ pub use sink::{Known, Like, Sink};
 pub trait Evaluator {
     /// Whether `action` on the resource (a name, or a pattern all of whose names are asked for) is allowed.
     fn allows(&self, row: &Row) -> bool;
+    /// Why a use that is not allowed may be allowed all the same: what the documents name and do not tell.
+    fn doubts(&self, _row: &Row) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// Everything one cloud adds.
@@ -60,6 +64,10 @@ pub trait Cloud: Sync {
     /// Whether such calls are always logged.
     fn always(&self, _service: &str, _plane: Plane, _access: Access) -> bool {
         false
+    }
+    /// Whether logging can be configured for the service: a log may name any, or none.
+    fn loggable(&self, service: &str) -> bool {
+        !service.is_empty()
     }
     /// How this cloud speaks of what it logs.
     fn logging(&self) -> &'static Logging;
@@ -123,6 +131,11 @@ pub trait Cloud: Sync {
     fn boundable(&self, _wanted: &Wanted) -> Option<Result<(), String>> {
         None
     }
+    /// Documents for [`Cloud::evaluator`], with those that do not say where they hold holding at that place; none where all
+    /// say it.
+    fn placed(&self, _documents: &[String], _place: &str) -> Option<Vec<String>> {
+        None
+    }
     /// Documents for [`Cloud::evaluator`] out of files, each with its name without endings.
     ///
     /// # Errors
@@ -180,6 +193,16 @@ pub trait Cloud: Sync {
         _name: &'a str,
         _told: &dyn Fn(&'a str) -> Option<&'a str>,
     ) -> Option<(&'a str, &'static str)> {
+        None
+    }
+    /// Where a use can be granted and why no document carries it, by what is said of where things lie.
+    fn settle(&self, _row: &Row, _within: &Within) -> Option<Settled> {
+        None
+    }
+    /// The same for what was refused.
+    fn settle_denial(&self, _denial: &mut Denial, _within: &Within) {}
+    /// Whose the resource of a row is that is not ours to grant, and where that owner must allow it.
+    fn owner<'r>(&self, _row: &'r Row) -> Option<(&'r str, &'static str)> {
         None
     }
     /// Short names of resources whose full name is among the `known` ones, unmistakably.
@@ -262,6 +285,9 @@ pub trait Cloud: Sync {
     /// Access level of an action, in words.
     fn level(&self, action: &str) -> &'static str;
 }
+
+/// Where a use can be granted, and why no document carries it.
+pub type Settled = (String, Option<&'static str>);
 
 /// Weighs the documents for some grants, those at the given places on the given patterns.
 pub type Scales<'g> = Box<dyn FnMut(&BTreeMap<usize, Pattern>) -> usize + 'g>;

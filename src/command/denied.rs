@@ -59,7 +59,13 @@ fn said(value: &Value) -> Option<String> {
     if let Value::String(text) = value {
         return Some(text.clone());
     }
-    keys.iter().find_map(|key| value.get(key).and_then(said))
+    let text = keys.iter().find_map(|key| value.get(key).and_then(said))?;
+    // The details of Google's answers name what the message may leave out.
+    let details = value.get("details").and_then(Value::as_array).into_iter().flatten();
+    let named = details
+        .flat_map(|one| ["permission", "resource"].map(|key| one.pointer(&format!("/metadata/{key}"))));
+    let more = named.flatten().filter_map(Value::as_str).filter(|word| !text.contains(word));
+    Some(more.fold(text.clone(), |all, word| format!("{all} {word}")))
 }
 
 fn print(args: &Args, all: &[Refusal], redactor: &Redactor) -> Result<(), Failure> {

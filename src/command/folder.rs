@@ -50,7 +50,7 @@ pub(super) fn ask(planning: &mut Planning, targets: &[Target]) {
     let has = |per: Per| targets.iter().any(|target| target.files.iter().any(|file| file.per == per));
     planning.boundaries = has(Per::Boundary);
     planning.sets = has(Per::Set);
-    planning.alternatives = has(Per::Alternative);
+    planning.alternatives = has(Per::Alternative) || has(Per::Instead);
 }
 
 /// A file for a set of principals, or for an account.

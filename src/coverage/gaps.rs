@@ -29,7 +29,9 @@ pub fn gaps(coverage: &Coverage<'_>) -> Vec<Gap> {
     let places: BTreeSet<_> = observed.uses.values().flatten().collect();
     let mut all = Vec::new();
     for place in places {
-        let Some(cloud) = cloud::by_id(place.cloud) else { continue };
+        let Some(cloud) = cloud::by_id(place.cloud).filter(|cloud| cloud.loggable(&place.service)) else {
+            continue;
+        };
         let logging = cloud.logging();
         let optional = |plane: Plane, access: Access| {
             logging.asked_for(plane, access) && !cloud.always(&place.service, plane, access)

@@ -28,8 +28,6 @@ pub struct Shown<'a, 'r> {
     pub rows: &'a [&'r Row],
     /// What each project lies in, as descriptions state it, the nearest first.
     pub within: &'a BTreeMap<String, Vec<String>>,
-    /// Projects whose own log is among the input.
-    pub logged: &'a BTreeSet<String>,
     /// Policies that are bound already, as the evaluator reads them.
     pub bound: &'a [String],
 }
@@ -77,6 +75,4 @@ pub struct AccessBoundary<'a> {
     pub versions: Vec<Version>,
     /// Roles that whoever applies it needs, with the reason.
     pub roles: Vec<(String, String)>,
-    /// Projects that are taken to lie in the organization since their logs are here.
-    pub assumed: BTreeSet<String>,
 }

@@ -227,3 +227,20 @@ pub struct Observations {
     /// What is declared to be logged.
     pub declared: BTreeSet<Declaration>,
 }
+
+/// What places lie in, the nearest first: `projects/ID` in folders and an organization.
+pub type Within = BTreeMap<String, Vec<String>>;
+
+impl Observations {
+    /// What descriptions say of where things of a cloud lie.
+    #[must_use]
+    pub fn within(&self, cloud: &str) -> Within {
+        let mut within = Within::new();
+        for declaration in self.declared.iter().filter(|one| one.cloud == cloud) {
+            if let Says::Within(place) = &declaration.says {
+                within.entry(declaration.of.clone()).or_default().push(place.clone());
+            }
+        }
+        within
+    }
+}

@@ -55,7 +55,7 @@ pub struct Document {
     pub kind: DocumentKind,
     /// Name, unique for the principal.
     pub name: String,
-    /// Account, project, folder or organization it belongs to; empty when it fits any.
+    /// Account, project, folder or organization it belongs to, as [`super::usage::Use::scope`]; empty when it fits any.
     pub scope: String,
     /// Whom it is for.
     pub principal: String,
@@ -69,6 +69,21 @@ pub struct Document {
     pub size: (usize, usize),
     /// Things a reader must know before applying it.
     pub notes: Vec<String>,
+}
+
+impl Document {
+    /// Where it is bound: its scope without the organization that only defines its role.
+    #[must_use]
+    pub fn place(&self) -> &str {
+        bound_at(&self.scope)
+    }
+}
+
+/// Where something of that scope is bound: a folder is named behind the organization that defines its roles.
+#[must_use]
+pub fn bound_at(scope: &str) -> &str {
+    let below = scope.strip_prefix("organizations/").and_then(|rest| Some(rest.split_once('/')?.1));
+    below.filter(|rest| rest.starts_with("folders/")).unwrap_or(scope)
 }
 
 /// A document as it stood before: what a later run keeps in its place.

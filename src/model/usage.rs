@@ -159,7 +159,8 @@ pub struct Use<'a> {
     pub action: Cow<'a, str>,
     /// On what.
     pub target: Target<'a>,
-    /// Where it can be granted: an account (AWS) or `projects/ID`, `folders/N`, `organizations/N` (Google).
+    /// Where it can be granted: an account (AWS) or `projects/ID`, `projects/ID/serviceAccounts/A`, `folders/N`,
+    /// `organizations/N` (Google); `organizations/N/folders/N` where it is known whose folder it is.
     pub scope: Cow<'a, str>,
     /// What came of it.
     pub outcome: Outcome,

@@ -4,11 +4,10 @@ use super::plan::Planning;
 use crate::aggregate::Usage;
 use crate::cloud::{CLOUDS, Cloud};
 use crate::model::access_boundary::{AccessBoundary, Shown, Wanted};
-use crate::model::coverage::Says;
 use crate::model::tally::Skip;
 use crate::model::usage::Row;
 use crate::verify::{self, Verified};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// What came of one that was wanted.
 #[derive(Debug)]
@@ -70,16 +69,9 @@ fn limited<'u>(
     planning: &Planning,
 ) -> Result<Limited<'u>, String> {
     let rows: Vec<&'u Row> = usage.rows.iter().filter(|row| row.cloud == cloud.id()).collect();
-    let mut within: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for declaration in usage.observed.declared.iter().filter(|one| one.cloud == cloud.id()) {
-        if let Says::Within(place) = &declaration.says {
-            within.entry(declaration.of.clone()).or_default().push(place.clone());
-        }
-    }
-    let logged = usage.observed.days.keys().filter(|(id, _)| *id == cloud.id());
-    let logged: BTreeSet<String> = logged.map(|(_, account)| account.clone()).collect();
+    let within = usage.observed.within(cloud.id());
     let bound = if planning.bound.is_empty() { Vec::new() } else { cloud.documents(&planning.bound)? };
-    let shown = Shown { rows: &rows, within: &within, logged: &logged, bound: &bound };
+    let shown = Shown { rows: &rows, within: &within, bound: &bound };
     let boundary = cloud.access_boundary(wanted, &shown).map_err(|why| why.to_string())?;
     let mut boundary = boundary.ok_or("this cloud has no access boundaries")?;
     let used = |row: &&&Row| row.outcome.grants() && row.exempt != Some("never") && !row.principal.is_empty();
@@ -110,7 +102,8 @@ fn doubts(usage: &Usage, planning: &Planning, lost: &[&Row]) -> Vec<String> {
         let uses: u64 = lost.iter().map(|row| row.seen.count).sum();
         all.push(format!(
             "{uses} uses that the log shows would be refused: `allow` the places, or `exempt` the principals, under \
-             [[access_boundary]]"
+             [[access_boundary]]; where they lie in the organization, give what `gcloud projects list --format=json` prints as \
+             INPUT"
         ));
     }
     if planning.partial {

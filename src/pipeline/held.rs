@@ -1,9 +1,22 @@
 //! What principals hold today, as policies among the input show.
 
 use crate::aggregate::Usage;
+use crate::cloud::CLOUDS;
 use crate::model::coverage::Says;
 use crate::model::identity::{Held, PrincipalUse};
 use std::collections::BTreeSet;
+
+/// Whether policies among the input bind roles nobody knows where: they do not say it, and the log has several projects.
+#[must_use]
+pub fn unplaced(usage: &Usage) -> bool {
+    CLOUDS.iter().any(|cloud| {
+        let here =
+            usage.observed.days.keys().filter(|(id, account)| *id == cloud.id() && !account.contains('/'));
+        let says = |of: &str, says: &Says| of.is_empty() && matches!(says, Says::Binds(_));
+        let all = usage.observed.declared.iter().filter(|one| one.cloud == cloud.id());
+        here.count() != 1 && all.into_iter().any(|one| says(&one.of, &one.says))
+    })
+}
 
 /// All that one principal holds. A policy that names no place is the one project's of the log, if there is but one.
 pub(super) fn held(usage: &Usage, who: &PrincipalUse) -> Vec<Held> {

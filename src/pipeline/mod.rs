@@ -12,6 +12,7 @@ mod recall;
 mod work;
 
 pub use access::{Bounded, Limited, access_boundaries};
+pub use held::unplaced;
 pub use ingest::{Ingest, Ingested, ingest};
 pub use plan::{Fate, Plan, Planning, documented, plan};
 pub use read::{ReadError, Reader, read};

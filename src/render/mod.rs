@@ -127,6 +127,7 @@ fn values(rule: &FileRule, view: &View<'_>) -> Vec<serde_json::Value> {
         Per::Document => view.documents(),
         Per::Boundary => view.boundary().into_iter().collect(),
         Per::Alternative => view.alternative().into_iter().collect(),
+        Per::Instead => view.instead(),
         Per::Standing => view.standing().into_iter().collect(),
         Per::Alike | Per::Account | Per::Set | Per::Logging => Vec::new(),
     }

@@ -28,6 +28,8 @@ pub enum Per {
     Account,
     /// Each principal for which ready-made roles were found that could stand in place of its documents.
     Alternative,
+    /// Each of those roles.
+    Instead,
     /// Each principal that holds other roles today.
     Standing,
     /// Each account of which calls may not be logged.

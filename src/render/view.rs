@@ -3,7 +3,8 @@
 //! `view`, `principal {id, name, slug, kind, is_role, is_user, is_set, cloud, account, disposition, reasons, place}`,
 //! `place {partition, region, account}` (what the documents may refer to; null where they must name it), `documents
 //! [document]`, and for files per document or boundary `document {kind, name, scope, scope_kind, scope_id, is_project, is_folder,
-//! service_account, notes, policy, role, statements [{id, effect, allow, actions, resources, resource_parts [name],
+//! folder, service_account, notes, policy, role, bindings
+//! [{role, members, resource, condition, suffix}], statements [{id, effect, allow, actions, resources, resource_parts [name],
 //! conditions [{operator, key, values}], operators [{operator, keys [{key, values, value_parts [name]}]}]}]}`, where a
 //! name in parts is `{text, own, parts [{text} or {own: "partition", "region" or "account"}]}`, for the helper `parts`.
 //!
@@ -143,12 +144,18 @@ impl<'a> View<'a> {
         })
     }
 
+    /// For files per document of what could stand in place of the policies.
+    #[must_use]
+    pub fn instead(&self) -> Vec<Value> {
+        self.of_kind(DocumentKind::Alternative).map(|document| self.with(document)).collect()
+    }
+
     /// For files about what the principal holds today; none when nothing is known of that.
     #[must_use]
     pub fn standing(&self) -> Option<Value> {
         let texts = self.verified.documents().iter().filter(|d| d.kind == DocumentKind::Policy);
-        let texts = texts.filter_map(|d| Some((&d.scope, serde_json::from_str::<Value>(&d.text).ok()?)));
-        let given: Vec<(&String, String)> = texts
+        let texts = texts.filter_map(|d| Some((d.place(), serde_json::from_str::<Value>(&d.text).ok()?)));
+        let given: Vec<(&str, String)> = texts
             .filter_map(|(scope, text)| Some((scope, text.pointer("/role/name")?.as_str()?.to_owned())))
             .collect();
         // What it gets again stays.
@@ -156,7 +163,7 @@ impl<'a> View<'a> {
             .who
             .holds
             .iter()
-            .filter(|one| !given.iter().any(|(scope, role)| **scope == one.scope && *role == one.role));
+            .filter(|one| !given.iter().any(|(scope, role)| *scope == one.scope && *role == one.role));
         let holds: Vec<Value> = old.map(held).collect();
         (!holds.is_empty()).then(|| {
             let mut map = self.base();
@@ -219,7 +226,21 @@ fn document(document: &Document, place: &Place) -> Value {
                     "resources": s.resources, "resource_parts": parts(&s.resources), "conditions": conditions, "operators": operators })
         })
         .collect();
+    // A second binding of a role differs in its condition; as a resource of Terraform it needs a name of its own.
+    let numbered = |(at, binding): (usize, &Value)| {
+        let mut binding = binding.clone();
+        if let Some(map) = binding.as_object_mut() {
+            map.insert(
+                "suffix".to_owned(),
+                json!(if at == 0 { String::new() } else { format!("_{}", at + 1) }),
+            );
+        }
+        binding
+    };
+    let bindings = parsed.get("bindings").and_then(Value::as_array).into_iter().flatten();
+    let bindings: Vec<Value> = bindings.enumerate().map(numbered).collect();
     json!({ "kind": document.kind.as_str(), "name": document.name, "inline": document.inline, "scope": document.scope, "scope_kind": scope_kind,
-            "scope_id": scope_id, "is_project": scope_kind == "projects", "is_folder": scope_kind == "folders", "service_account": account, "notes": document.notes,
-            "policy": parsed, "role": parsed.get("role"), "binding": parsed.get("binding"), "statements": statements })
+            "scope_id": scope_id.split('/').next(), "is_project": scope_kind == "projects", "is_folder": document.place().starts_with("folders/"),
+            "folder": document.place(), "service_account": account, "notes": document.notes,
+            "policy": parsed, "role": parsed.get("role"), "binding": bindings.first(), "bindings": bindings, "statements": statements })
 }

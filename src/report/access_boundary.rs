@@ -2,6 +2,7 @@
 
 use super::table::table;
 use crate::model::access_boundary::{Outside, Version};
+use crate::model::document::bound_at;
 use crate::model::usage::Row;
 use crate::pipeline::{Bounded, Limited};
 use crate::render::escape::terminal;
@@ -52,7 +53,7 @@ fn one(set: &Bounded<'_>) -> Value {
             "version": boundary.version, "resources": resources, "holds_for": boundary.holds_for,
             "exempt": set.wanted.exempt, "replayed": limited.verified.replayed(), "outside": outside,
             "versions": versions, "lost": rows(&limited.lost), "given_by_others": rows(&limited.given),
-            "assumed_inside": boundary.assumed, "operator_roles": roles, "notes": boundary.document.notes })
+            "operator_roles": roles, "notes": boundary.document.notes })
 }
 
 fn version(one: &Version, total: u64) -> Value {
@@ -111,8 +112,8 @@ fn outside(limited: &Limited<'_>) -> Vec<String> {
         .outside
         .iter()
         .map(|one| match &one.organization {
-            Some(other) => format!("{} ({other}, a foreign organization)", one.row.scope),
-            None => format!("{} (nothing says where it lies)", one.row.scope),
+            Some(other) => format!("{} ({other}, a foreign organization)", bound_at(&one.row.scope)),
+            None => format!("{} (nothing says where it lies)", bound_at(&one.row.scope)),
         })
         .collect();
     let mut lines = vec![format!("  {total} uses lie outside, on")];

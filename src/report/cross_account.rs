@@ -12,8 +12,14 @@ use std::collections::BTreeSet;
 pub fn cross_account(usage: &Usage) -> Vec<Value> {
     let wanted = |row: &&Row| row.outcome.grants() && matches!(row.exempt, None | Some("review"));
     let fold = Fold::new(usage.rows.iter().filter(wanted));
-    let rows: BTreeSet<[String; 5]> =
-        usage.rows.iter().filter(wanted).filter_map(|row| foreign(row, usage, &fold)).collect();
+    let ours = usage.rows.iter().filter(wanted).filter_map(|row| foreign(row, usage, &fold));
+    let granting = usage.rows.iter().filter(|row| row.outcome.grants());
+    let theirs = granting.filter_map(|row| {
+        let (owner, place) = cloud::by_id(row.cloud)?.owner(row)?;
+        let (principal, action) = (row.principal.clone(), row.action.clone());
+        Some([principal, action, row.target.text.to_string(), owner.to_owned(), place.to_owned()])
+    });
+    let rows: BTreeSet<[String; 5]> = ours.chain(theirs).collect();
     let entry = |[principal, action, resource, owner, place]: [String; 5]| {
         json!({ "principal": principal, "action": action, "resource": resource, "owner": owner,
                 "allow_in": place })

@@ -93,7 +93,7 @@ fn row(denial: &Denial) -> Row {
         outcome: Outcome::Allowed,
         basis: Basis::Event,
         via: None,
-        rule: "denied".to_owned(),
+        rule: if refused.told { "denied" } else { "denied-untold" }.to_owned(),
         exempt: held,
         seen: denial.seen.clone().unwrap_or_else(|| Seen::once(Timestamp::UNKNOWN, "")),
     }

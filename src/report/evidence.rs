@@ -88,6 +88,10 @@ pub fn why_not(row: &Row) -> &'static str {
             "the key is AWS's own: its key policy admits the account through the service"
         }
         (Some("root"), _) => "root has no policies",
+        (Some("public"), _) => "it is shared with everybody: no role is needed, and none can be bound there",
+        (Some("external"), _) if row.cloud == "gcp" => {
+            "it lies in another organization, whose administrators must allow it"
+        }
         (Some("external"), _) => "the principal belongs to another account",
         (Some("infrastructure"), _) => "the role belongs to the platform",
         (Some("report-only"), _) => "nothing is written for this kind of principal",

@@ -8,7 +8,7 @@ use crate::aggregate::Usage;
 use crate::model::document::DocumentKind;
 use crate::model::note::{Code, Note};
 use crate::model::tally::Tally;
-use crate::pipeline::{Bounded, Fate, Plan, Planning};
+use crate::pipeline::{Bounded, Fate, Plan, Planning, unplaced};
 use crate::render::escape::terminal;
 
 /// Principals that fit onto one screen.
@@ -81,6 +81,13 @@ pub fn summary(
             .take(LISTED)
             .map(|plan| redactor.text(&loosenings(plan))),
     );
+    if unplaced(usage) {
+        screen.push(
+            "an IAM policy among the input does not say where it holds, and the log has several projects: what principals \
+             hold by it is not known; give what `gcloud projects get-ancestors-iam-policy PROJECT --format=json` prints"
+                .to_owned(),
+        );
+    }
     screen.extend(super::access_boundary::lines(sets).iter().map(|line| redactor.text(line)));
     for entry in stale.iter().take(LISTED) {
         let path = terminal(&entry.path);

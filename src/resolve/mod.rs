@@ -4,6 +4,7 @@
 
 mod holes;
 mod managed_keys;
+mod places;
 mod service_roles;
 mod synonyms;
 
@@ -15,4 +16,5 @@ pub fn resolve(usage: &mut Usage) {
     synonyms::synonyms(usage);
     managed_keys::managed_keys(usage);
     service_roles::service_roles(usage);
+    places::places(usage);
 }

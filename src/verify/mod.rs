@@ -60,11 +60,11 @@ pub enum Rejected {
     /// The evaluator cannot read the document.
     #[error("the document cannot be read back: {0}")]
     Unreadable(String),
-    /// The boundary denies what the policy allows.
-    #[error("the boundary would deny {0}")]
+    /// The limit denies what the policy allows.
+    #[error("the boundary or deny policy would deny {0}")]
     Boundary(String),
     /// The boundary allows what it should refuse.
-    #[error("the boundary would allow {0}")]
+    #[error("the boundary or deny policy would allow {0}")]
     Opens(String),
 }
 

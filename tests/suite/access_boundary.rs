@@ -211,6 +211,54 @@ fn groups_and_single_principals_are_refused_with_the_reason() {
 }
 
 #[test]
+fn what_nothing_places_is_outside_whoever_logs_it() {
+    let mut log = log();
+    // A table of somebody else's in our own log, under the label that its resource has.
+    let public = entry(
+        10,
+        OURS,
+        "bigquery.tables.getData",
+        "bigquery-public-data",
+        "projects/bigquery-public-data/datasets/d/tables/t",
+    );
+    let mut public = public;
+    public["logName"] = json!("projects/ours-dev/logs/cloudaudit.googleapis.com%2Fdata_access");
+    let unplaced = entry(11, OURS, "pubsub.topics.publish", "elsewhere", "projects/elsewhere/topics/t");
+    log.as_array_mut().unwrap().retain(|one| !one.to_string().contains("theirs"));
+    let made = generate(&log, ORGANIZATION, &["PROJECTS"]);
+    assert_eq!(made.boundary()["applies"], json!(true), "{}", made.said);
+    log.as_array_mut().unwrap().extend([public, unplaced]);
+    let made = generate(&log, ORGANIZATION, &["PROJECTS"]);
+    let got = made.boundary();
+    let outside: Vec<&str> =
+        got["outside"].as_array().unwrap().iter().map(|one| one["scope"].as_str().unwrap()).collect();
+    assert_eq!(outside, ["projects/bigquery-public-data", "projects/elsewhere"], "{got:#}");
+    assert_eq!((&got["applies"], got["lost"].as_array().unwrap().len()), (&json!(false), 2), "{got:#}");
+    assert!(made.said.contains("gcloud projects list"), "{}", made.said);
+}
+
+#[test]
+fn a_tight_boundary_does_not_become_the_organization_for_one_use_of_it() {
+    let tight = "[[access_boundary]]\norganization = '111'\ntight = true\n";
+    let mut log = log();
+    log.as_array_mut().unwrap().retain(|one| !one.to_string().contains("theirs"));
+    log.as_array_mut().unwrap().push(entry(
+        12,
+        OURS,
+        "resourcemanager.organizations.get",
+        "ours-dev",
+        "organizations/111",
+    ));
+    let made = generate(&log, tight, &["PROJECTS"]);
+    let got = made.boundary();
+    assert!(texts(&got["resources"]).iter().all(|one| one.contains("/projects/")), "{got:#}");
+    assert!(made.said.contains("organizations/111 itself"), "{}", made.said);
+    assert_eq!((&got["applies"], got["lost"].as_array().unwrap().len()), (&json!(false), 1), "{got:#}");
+    let wide = format!("{tight}allow = 'organizations/111'\n");
+    assert_eq!(generate(&log, &wide, &["PROJECTS"]).boundary()["applies"], json!(true));
+}
+
+#[test]
 fn without_an_organization_nothing_is_written_and_the_reason_is_told() {
     let made = generate(&log(), "", &[]);
     assert!(made.said.contains("the input names none"), "{}", made.said);

@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Output;
 
-fn run_in(data: &Path, args: &[&str]) -> Output {
+pub(crate) fn run_in(data: &Path, args: &[&str]) -> Output {
     program().env_remove("LEASTGRANT_CATALOG").env("LEASTGRANT_DATA", data).args(args).output().unwrap()
 }
 
-fn role(name: &str, held: &[&str]) -> Value {
+pub(crate) fn role(name: &str, held: &[&str]) -> Value {
     json!({ "name": name, "title": name, "stage": "GA", "includedPermissions": held })
 }
 
@@ -30,7 +30,7 @@ fn roles() -> Value {
     ])
 }
 
-fn entry(id: usize, permission: &str, name: &str) -> Value {
+pub(crate) fn entry(id: usize, permission: &str, name: &str) -> Value {
     json!({
         "logName": "projects/example-dev/logs/cloudaudit.googleapis.com%2Fdata_access", "insertId": format!("e{id}"),
         "timestamp": format!("2026-11-03T09:00:{id:02}Z"), "resource": { "labels": { "project_id": "example-dev" } },
@@ -42,30 +42,30 @@ fn entry(id: usize, permission: &str, name: &str) -> Value {
     })
 }
 
-struct Folder(tempfile::TempDir);
+pub(crate) struct Folder(pub(crate) tempfile::TempDir);
 
 impl Folder {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn put(&self, name: &str, value: &Value) -> String {
+    pub(crate) fn put(&self, name: &str, value: &Value) -> String {
         let path = self.0.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, value.to_string()).unwrap();
         path.display().to_string()
     }
 
-    fn at(&self, name: &str) -> String {
+    pub(crate) fn at(&self, name: &str) -> String {
         self.0.path().join(name).display().to_string()
     }
 
-    fn import(&self, roles: &Value) -> Output {
+    pub(crate) fn import(&self, roles: &Value) -> Output {
         let from = self.put("roles.json", roles);
         run_in(&self.0.path().join("data"), &["catalog", "update", "--from", &from])
     }
 
-    fn generate(&self, log: &str, more: &[&str]) -> (i32, String, Value) {
+    pub(crate) fn generate(&self, log: &str, more: &[&str]) -> (i32, String, Value) {
         let out = self.at("out");
         let base = [
             "generate",
@@ -84,7 +84,7 @@ impl Folder {
         (code(&got), stderr(&got), serde_json::from_str(&manifest).unwrap())
     }
 
-    fn file(&self, ending: &str) -> Option<String> {
+    pub(crate) fn file(&self, ending: &str) -> Option<String> {
         tree(&self.0.path().join("out"))
             .into_iter()
             .find(|(name, _)| name.ends_with(ending))
@@ -112,11 +112,19 @@ fn the_smallest_roles_stand_beside_the_custom_one_with_their_excess() {
     let want = json!({ "roles": ["roles/bigquery.jobUser", "roles/storage.objectViewer"], "excess": 2,
                        "excess_of_custom_roles": 0 });
     assert_eq!(manifest["principals"][0]["alternative"], want);
-    let bindings: Value = serde_json::from_str(&folder.file("predefined.json").unwrap()).unwrap();
-    assert!(
-        bindings[1]["condition"]["expression"].as_str().unwrap().contains("buckets/b/objects/a"),
-        "{bindings:#}"
+    let all = tree(&folder.0.path().join("out"));
+    let asked: Vec<Value> = all
+        .iter()
+        .filter(|(name, _)| name.contains("/predefined/") && name.ends_with(".binding.json"))
+        .map(|(_, text)| serde_json::from_str(text).unwrap())
+        .collect();
+    let viewer = asked.iter().find(|one| one.to_string().contains("objectViewer")).unwrap();
+    assert_eq!(
+        (asked.len(), &viewer["policy"]["version"], viewer["resource"].as_str()),
+        (2, &json!(3), Some("projects/example-dev"))
     );
+    let condition = viewer["policy"]["bindings"][0]["condition"]["expression"].as_str().unwrap();
+    assert!(condition.contains("buckets/b/objects/a"), "{viewer:#}");
     assert!(folder.file("predefined.tf").unwrap().contains("a custom role gives none"));
     let info = &lines(&run_in(&folder.0.path().join("data"), &["catalog", "info", "--format", "json"]))[0];
     assert_eq!(info["gcp"]["roles"]["proposed"], 5, "all but the basic one");
@@ -171,17 +179,13 @@ fn what_no_custom_role_holds_is_given_by_the_smallest_predefined_one_or_named() 
         assert!(terraform.contains(line), "{line}: {terraform}");
     }
     // `check` knows the imported roles by name.
-    let policy = folder.put(
-        "policy.json",
-        &json!({ "bindings": [
-        { "role": "roles/owner", "members": ["user:ana@example.com"] }], "etag": "x" }),
-    );
     let data = folder.0.path().join("data");
-    let got = run_in(&data, &["check", &log, "--policy", &policy]);
-    assert!(stderr(&got).contains("roles/owner"), "never proposed, never known: {}", stderr(&got));
     let policy = folder.put("policy.json", &json!({ "bindings": [
         { "role": "roles/storage.objectViewer", "members": ["serviceAccount:job@example-dev.iam.gserviceaccount.com"] }], "etag": "x" }));
-    let got = run_in(&data, &["check", &log, "--policy", &policy, "--format", "json"]);
+    let got = run_in(
+        &data,
+        &["check", &log, "--policy", &policy, "--on", "projects/example-dev", "--format", "json"],
+    );
     assert_eq!((code(&got), lines(&got).len()), (4, 1), "{}", stderr(&got));
 }
 
@@ -220,5 +224,24 @@ fn the_published_roles_cover_what_the_scenario_uses_and_never_with_banned_ones()
         for banned in ["roles/owner", "roles/editor", "erviceAgent", "legacy"] {
             assert!(!all.contains(banned), "{all}");
         }
+    }
+    // What leads to more access weighs more than anything that only looks.
+    for (permission, name, want) in [
+        (
+            "iam.serviceAccounts.get",
+            "projects/example-dev/serviceAccounts/a@example-dev.iam.gserviceaccount.com",
+            "roles/iam.serviceAccountViewer",
+        ),
+        ("resourcemanager.projects.get", "projects/example-dev", "roles/browser"),
+        (
+            "compute.subnetworks.use",
+            "projects/example-dev/regions/r/subnetworks/s",
+            "roles/compute.networkUser",
+        ),
+    ] {
+        let log = folder.put("one.json", &json!([entry(1, permission, name)]));
+        std::fs::remove_dir_all(folder.0.path().join("out")).unwrap();
+        let (_, said, manifest) = folder.generate(&log, &[]);
+        assert_eq!(manifest["principals"][0]["alternative"]["roles"], json!([want]), "{permission}: {said}");
     }
 }

@@ -58,7 +58,10 @@ pub fn snapshot(files: &[(String, String)]) -> Result<Snapshot, String> {
             Listed::Wrapped { roles } | Listed::Many(roles) => roles,
             Listed::One(role) => vec![role],
         };
-        for role in roles.into_iter().filter(|role| role.name.starts_with("roles/")) {
+        // A list that says what roles hold says of some that it is nothing.
+        let full = roles.iter().any(|role| !role.included_permissions.is_empty());
+        let told = |role: &Printed| full || !role.included_permissions.is_empty();
+        for role in roles.into_iter().filter(|role| role.name.starts_with("roles/") && told(role)) {
             let plain = |text: &str| !text.contains(['\t', '\n', '\r']);
             if let Some(bad) = role.included_permissions.iter().find(|one| !one.contains('.') || !plain(one))
             {
@@ -70,8 +73,7 @@ pub fn snapshot(files: &[(String, String)]) -> Result<Snapshot, String> {
             }
         }
     }
-    all.retain(|_, role| !role.included_permissions.is_empty());
-    if all.is_empty() {
+    if all.values().all(|role| role.included_permissions.is_empty()) {
         return Err(
             "no role says what it holds (`includedPermissions`): `gcloud iam roles list` leaves that out, so save what \
              `gcloud iam roles describe ROLE --format=json` prints for each"

@@ -17,13 +17,15 @@ pub(super) const HAND_WRITTEN: (&str, &str) = ("role.toml", RULES);
 /// The first line of an imported table of roles.
 pub const FORM: &str = "# leastgrant roles 1";
 
-/// What a permission beside those that are needed counts for: one that looks, one that changes, one that is sensitive.
+/// What a permission beside those that are needed counts for: one that looks, one that uses what there is, one that changes
+/// something, one that leads to more access.
 const LOOKS: usize = 1;
-const CHANGES: usize = 10;
-const SENSITIVE: usize = 100;
+const USES: usize = 5;
+const CHANGES: usize = 50;
+const SENSITIVE: usize = 1000;
 /// What each role counts for, and each that is not finished.
 const ROLE: usize = 2;
-const UNFINISHED: usize = 20;
+const UNFINISHED: usize = 100;
 
 /// Combinations of roles that are tried before it is enough to take one after the other.
 const TRIED: usize = 20_000;
@@ -59,17 +61,15 @@ pub struct Role {
     pub title: String,
     /// Launch stage.
     pub stage: String,
+    /// The service it is of: what its name begins with, or, where that names none, the one all its permissions are of.
+    service: String,
     /// Its permissions, as places in the list of all.
     held: BTreeSet<u32>,
+    /// Whether it is one to give to somebody.
+    proposed: bool,
 }
 
 impl Role {
-    /// The service that its name begins with.
-    fn service(&self) -> &str {
-        let name = self.name.strip_prefix("roles/").unwrap_or(&self.name);
-        name.split('.').next().unwrap_or(name)
-    }
-
     /// What is preferred of two that hold the same: what is finished, then the shorter name.
     fn rank(&self) -> (usize, usize, &str) {
         let stage = ["GA", "BETA", "ALPHA"].iter().position(|stage| *stage == self.stage).unwrap_or(3);
@@ -110,17 +110,18 @@ impl Roles {
                 (Some("R"), Some(name)) => {
                     let mut next = || columns.next().unwrap_or("").to_owned();
                     let (stage, title, held) = (next(), next(), next());
-                    let role = Role { name: name.to_owned(), title, stage, held: ranges(&held) };
-                    if !banned.iter().any(|rule| forbids(rule, &role)) {
-                        roles.push(role);
-                    }
+                    let (name, held, service) = (name.to_owned(), ranges(&held), String::new());
+                    let mut role = Role { name, title, stage, service, held, proposed: true };
+                    role.service = of_service(&role, &names).to_owned();
+                    role.proposed = !role.held.is_empty() && !banned.iter().any(|rule| forbids(rule, &role));
+                    roles.push(role);
                 }
                 _ => {}
             }
         }
         roles.sort_by(|a, b| a.rank().cmp(&b.rank()));
         let mut holders: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
-        for (at, role) in roles.iter().enumerate() {
+        for (at, role) in roles.iter().enumerate().filter(|(_, role)| role.proposed) {
             for permission in &role.held {
                 holders.entry(*permission).or_default().push(at);
             }
@@ -128,7 +129,8 @@ impl Roles {
         let gcp = super::gcp();
         let weight = |name: &String| match name {
             name if gcp.sensitive(name) => SENSITIVE,
-            name if gcp::reads(name) => LOOKS,
+            name if gcp::reads(name) || asks(name) => LOOKS,
+            name if uses(name) => USES,
             _ => CHANGES,
         };
         Self { weights: names.iter().map(weight).collect(), names, roles, holders }
@@ -137,13 +139,13 @@ impl Roles {
     /// How many roles can be proposed.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.roles.len()
+        self.roles.iter().filter(|role| role.proposed).count()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.roles.is_empty()
+        self.len() == 0
     }
 
     fn id(&self, permission: &str) -> Option<u32> {
@@ -161,7 +163,7 @@ impl Roles {
         self.id(permission).is_some_and(|id| self.holders.contains_key(&id))
     }
 
-    /// The permissions of a role that can be proposed, by its name.
+    /// The permissions of a role, by its name, whether it can be proposed or not.
     #[must_use]
     pub fn permissions(&self, role: &str) -> Option<Vec<&str>> {
         let role = self.roles.iter().find(|one| one.name == role)?;
@@ -214,7 +216,7 @@ impl Roles {
     fn roles_of<'s>(&'s self, id: u32, service: Option<&'s str>) -> impl Iterator<Item = usize> + 's {
         let all = self.holders.get(&id).into_iter().flatten().copied();
         all.filter(move |at| {
-            service.is_none_or(|service| self.roles.get(*at).is_some_and(|role| role.service() == service))
+            service.is_none_or(|service| self.roles.get(*at).is_some_and(|role| role.service == service))
         })
     }
 
@@ -294,6 +296,29 @@ impl Roles {
             }
         }
     }
+}
+
+/// Whether a permission only asks for an answer, though its verb is no reading one.
+fn asks(permission: &str) -> bool {
+    let verb = permission.rsplit('.').next().unwrap_or("");
+    ["analyze", "fetch", "test"].iter().any(|known| verb.starts_with(known))
+}
+
+/// Whether a permission only lets others' things be used: `compute.networks.useExternalIp`.
+fn uses(permission: &str) -> bool {
+    let verb = permission.rsplit('.').next().unwrap_or("");
+    verb == "access"
+        || verb.strip_prefix("use").is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_lowercase()))
+}
+
+fn of_service<'r>(role: &'r Role, names: &'r [String]) -> &'r str {
+    let name = role.name.strip_prefix("roles/").unwrap_or(&role.name);
+    if let Some((service, _)) = name.split_once('.') {
+        return service;
+    }
+    let names = role.held.iter().filter_map(|id| names.get(usize::try_from(*id).ok()?));
+    let services: BTreeSet<&str> = names.map(|name| service(name)).collect();
+    services.first().filter(|_| services.len() == 1).copied().unwrap_or(name)
 }
 
 fn service(permission: &str) -> &str {
@@ -390,10 +415,15 @@ mod tests {
     }
 
     #[test]
-    fn roles_that_are_never_proposed_hold_nothing() {
+    fn roles_that_are_never_proposed_cover_nothing() {
         let roles = roles();
         assert_eq!(roles.len(), 8);
-        assert_eq!(roles.permissions("roles/owner"), None);
+        assert_eq!(
+            roles.permissions("roles/owner").unwrap(),
+            ["a.x.get", "a.x.list", "b.y.get"],
+            "but can be held"
+        );
+        assert_eq!(roles.permissions("roles/none"), None);
         assert_eq!(roles.permissions("roles/a.lister").unwrap(), ["a.x.list", "a.z.list"]);
         assert!(roles.hold("a.z.list") && !roles.hold("a.z.get"));
     }

@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Logical operators of one condition, and characters of its expression that stay readable.
 const OPERATORS: usize = 12;
 const LENGTH: usize = 2_000;
+/// Bindings of one role for one principal that differ in their condition.
+const BINDINGS: usize = 20;
 
 /// A name or a pattern of names, as a condition asks for it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,15 +61,25 @@ pub(super) fn quoted(text: &str) -> String {
 pub(super) struct Part<'g> {
     /// The permissions.
     pub(super) permissions: BTreeSet<&'g str>,
-    /// On what.
-    pub(super) condition: Option<Condition>,
+    /// On what: each is a binding of its own. None: on all of the place.
+    pub(super) conditions: Vec<Condition>,
+    /// What is wider than what was used.
+    pub(super) notes: Vec<String>,
 }
 
 impl Part<'_> {
     /// The names it is limited to, else the scope.
     pub(super) fn resources(&self, scope: &str) -> Vec<String> {
-        let names = self.condition.as_ref().map(|condition| condition.names.iter().cloned().collect());
-        names.unwrap_or_else(|| vec![scope.to_owned()])
+        if self.conditions.is_empty() {
+            return vec![scope.to_owned()];
+        }
+        let names = self.conditions.iter().flat_map(|condition| condition.names.iter().cloned());
+        names.collect::<BTreeSet<String>>().into_iter().collect()
+    }
+
+    /// The type that it is limited to, in one word; empty where it is not.
+    pub(super) fn kind(&self) -> &str {
+        self.conditions.first().map_or("", |condition| condition.kind.as_str())
     }
 }
 
@@ -80,8 +92,6 @@ pub(super) struct Condition {
     pub(super) expression: String,
     /// The full names, as patterns.
     pub(super) names: BTreeSet<String>,
-    /// What is wider than what was used.
-    pub(super) note: Option<String>,
 }
 
 /// Cuts the grants of one scope into what can be limited to names and what cannot.
@@ -111,15 +121,18 @@ pub(super) fn parts<'g>(grants: &[&'g Grant]) -> Vec<Part<'g>> {
             None => open.insert(action),
         };
     }
-    let mut parts = Vec::new();
+    let (mut parts, mut notes) = (Vec::new(), Vec::new());
     for (names, permissions) in bound {
-        match condition(&names) {
-            Some(condition) => parts.push(Part { permissions, condition: Some(condition) }),
-            None => open.extend(permissions),
+        let (conditions, note) = conditions(&names);
+        if conditions.is_empty() {
+            open.extend(permissions);
+            notes.extend(note);
+        } else {
+            parts.push(Part { permissions, conditions, notes: note.into_iter().collect() });
         }
     }
     if !open.is_empty() {
-        parts.insert(0, Part { permissions: open, condition: None });
+        parts.insert(0, Part { permissions: open, conditions: Vec::new(), notes });
     }
     parts
 }
@@ -136,7 +149,8 @@ struct Names {
 fn names(grant: &Grant) -> Option<Names> {
     let On::Resource(pattern) = &grant.on else { return None };
     let checked = |rule: &String| {
-        rule == "authorization-info" || rule == Grant::KEPT || rule.starts_with("authorization-info+")
+        matches!(rule.as_str(), "authorization-info" | "denied" | Grant::KEPT)
+            || rule.starts_with("authorization-info+")
     };
     if grant.evidence.rules.is_empty() || !grant.evidence.rules.iter().all(checked) {
         return None;
@@ -147,33 +161,76 @@ fn names(grant: &Grant) -> Option<Names> {
     Some(Names { kind: &row.kind, number: row.number, patterns: BTreeSet::from([text]) })
 }
 
-/// The condition for all the names, or for what they have in common where they are too many.
-fn condition(names: &Names) -> Option<Condition> {
+/// Conditions for all the names, or for what they have in common where they are too many; and what is wider for it.
+fn conditions(names: &Names) -> (Vec<Condition>, Option<String>) {
     let relative = |full: &str| Some(full.strip_prefix("//")?.split_once('/')?.1.to_owned());
-    let all = names.patterns.iter().map(|full| clause(&relative(full)?, names.number));
-    let clauses: BTreeSet<Clause> = all.collect::<Option<_>>()?;
-    if clauses.is_empty()
-        || clauses.iter().any(|c| matches!(c, Clause::Like(h, t) if h.is_empty() && t.is_empty()))
-    {
-        return None;
-    }
-    let kind = names.kind.rsplit('/').next().unwrap_or("").to_owned();
-    let build = |clauses: &BTreeSet<Clause>, note: Option<String>| -> Option<Condition> {
-        let texts: Vec<(String, usize)> = clauses.iter().map(Clause::text).collect();
-        // One `&&` with the type, and a `||` between two names.
-        let operators = texts.len() + texts.iter().map(|(_, inside)| inside).sum::<usize>();
-        let any = texts.iter().map(|(text, _)| text.as_str()).collect::<Vec<_>>().join(" || ");
-        let any = if texts.len() == 1 { any } else { format!("({any})") };
-        let expression = format!("resource.type == {} && {any}", quoted(names.kind));
-        let fits = operators <= OPERATORS && expression.len() <= LENGTH;
-        fits.then(|| Condition { kind: kind.clone(), expression, names: names.patterns.clone(), note })
+    let one = |full: &String| Some((clause(&relative(full)?, names.number)?, full.clone()));
+    let Some(all) = names.patterns.iter().map(one).collect::<Option<Vec<(Clause, String)>>>() else {
+        return (Vec::new(), None);
     };
-    build(&clauses, None).or_else(|| {
-        let families = families(&clauses)?;
-        let note =
-            format!("{} names are more than a condition holds: it takes what they begin with", clauses.len());
-        build(&families, Some(note))
-    })
+    let mut clauses: BTreeMap<Clause, BTreeSet<String>> = BTreeMap::new();
+    for (clause, full) in all {
+        clauses.entry(clause).or_default().insert(full);
+    }
+    if clauses.is_empty()
+        || clauses.keys().any(|c| matches!(c, Clause::Like(h, t) if h.is_empty() && t.is_empty()))
+    {
+        return (Vec::new(), None);
+    }
+    let fits = |all: &Vec<Condition>| all.len() <= BINDINGS;
+    if let Some(exact) = chunked(&clauses, names.kind).filter(fits) {
+        return (exact, None);
+    }
+    let count = clauses.len();
+    let kind = names.kind.rsplit('/').next().unwrap_or("");
+    match families(&clauses).and_then(|families| chunked(&families, names.kind)).filter(fits) {
+        Some(all) => {
+            let note = format!(
+                "{count} names are more than {BINDINGS} conditions hold: they take what the names begin with"
+            );
+            (all, Some(note))
+        }
+        None => {
+            let note = format!(
+                "{count} names of type {kind} are more than {BINDINGS} conditions hold, and begin with nothing in common: the \
+                 permissions hold on all of them, also on names that were not used"
+            );
+            (Vec::new(), Some(note))
+        }
+    }
+}
+
+/// Conditions that each hold as many clauses as they may, in order; none where one clause alone is too long.
+fn chunked(clauses: &BTreeMap<Clause, BTreeSet<String>>, of: &str) -> Option<Vec<Condition>> {
+    let kind = of.rsplit('/').next().unwrap_or("").to_owned();
+    let (mut all, mut texts, mut names, mut inside): (Vec<Condition>, Vec<String>, BTreeSet<String>, usize) =
+        Default::default();
+    let build = |texts: &[String], names: &BTreeSet<String>| {
+        let any = texts.join(" || ");
+        let any = if texts.len() == 1 { any } else { format!("({any})") };
+        let expression = format!("resource.type == {} && {any}", quoted(of));
+        Condition { kind: kind.clone(), expression, names: names.clone() }
+    };
+    for (clause, of) in clauses {
+        let (text, operators) = clause.text();
+        let one = build(std::slice::from_ref(&text), of);
+        if one.expression.len() > LENGTH || operators + 1 > OPERATORS {
+            return None;
+        }
+        let length = texts.iter().map(|text| text.len() + 4).sum::<usize>() + one.expression.len() + 2;
+        // One `&&` with the type, and a `||` between two names.
+        if !texts.is_empty() && (texts.len() + 1 + inside + operators > OPERATORS || length > LENGTH) {
+            all.push(build(&texts, &names));
+            (texts, names, inside) = (Vec::new(), BTreeSet::new(), 0);
+        }
+        texts.push(text);
+        names.extend(of.iter().cloned());
+        inside += operators;
+    }
+    if !texts.is_empty() {
+        all.push(build(&texts, &names));
+    }
+    Some(all)
 }
 
 /// What a pattern asks for. A number in place of the project's id is passed over: the binding is on that project.
@@ -202,25 +259,30 @@ fn clause(pattern: &str, number: bool) -> Option<Clause> {
     Some(Clause::Like(parsed.head().to_owned(), tail))
 }
 
-/// Names shortened by one part after the other until they are few enough; none where nothing of their own is left.
-fn families(clauses: &BTreeSet<Clause>) -> Option<BTreeSet<Clause>> {
+/// Names shortened by one part after the other until they are few enough, with what each stands for; none where nothing of
+/// their own is left.
+fn families(clauses: &BTreeMap<Clause, BTreeSet<String>>) -> Option<BTreeMap<Clause, BTreeSet<String>>> {
     let head = |clause: &'_ Clause| match clause {
         Clause::Is(name) | Clause::Like(name, _) => Some(name.clone()),
         Clause::Below(..) => None,
     };
-    let heads: Vec<String> = clauses.iter().map(head).collect::<Option<_>>()?;
+    let heads: Vec<(String, &BTreeSet<String>)> =
+        clauses.iter().map(|(clause, of)| Some((head(clause)?, of))).collect::<Option<_>>()?;
     // `projects/P/kind/` alone says nothing that the type and the binding do not.
     let parts = |head: &str| head.matches('/').count();
-    let longest =
-        heads.iter().map(|head| parts(head)).max().filter(|_| heads.iter().all(|h| parts(h) >= 4))?;
+    let longest = heads.iter().map(|(head, _)| parts(head)).max();
+    let longest = longest.filter(|_| heads.iter().all(|(head, _)| parts(head) >= 4))?;
     (4..=longest).rev().find_map(|count| {
         let cut = |head: &str| -> Clause {
             let end = head.match_indices('/').nth(count - 1).map(|(at, _)| at + 1);
             let short = end.and_then(|end| head.get(..end)).unwrap_or(head);
             Clause::Like(short.to_owned(), String::new())
         };
-        let short: BTreeSet<Clause> = heads.iter().map(|head| cut(head)).collect();
-        (short.len() <= OPERATORS).then_some(short)
+        let mut short: BTreeMap<Clause, BTreeSet<String>> = BTreeMap::new();
+        for (head, of) in &heads {
+            short.entry(cut(head)).or_default().extend(of.iter().cloned());
+        }
+        (short.len() <= OPERATORS * BINDINGS).then_some(short)
     })
 }
 
@@ -228,9 +290,13 @@ fn families(clauses: &BTreeSet<Clause>) -> Option<BTreeSet<Clause>> {
 mod tests {
     use super::*;
 
-    fn of(patterns: &[&str], number: bool) -> Option<Condition> {
+    fn all(patterns: &[&str], number: bool) -> (Vec<Condition>, Option<String>) {
         let patterns = patterns.iter().map(|p| format!("//storage.googleapis.com/{p}")).collect();
-        condition(&Names { kind: "storage.googleapis.com/Object", number, patterns })
+        conditions(&Names { kind: "storage.googleapis.com/Object", number, patterns })
+    }
+
+    fn of(patterns: &[&str], number: bool) -> Option<Condition> {
+        all(patterns, number).0.pop()
     }
 
     #[test]
@@ -257,16 +323,29 @@ mod tests {
     }
 
     #[test]
-    fn too_many_names_become_what_they_begin_with() {
-        let many: Vec<String> = (0..13).map(|n| format!("projects/_/buckets/b/objects/in/{n}")).collect();
-        let many: Vec<&str> = many.iter().map(String::as_str).collect();
-        let got = of(&many, false).unwrap();
-        assert!(got.expression.ends_with("startsWith(\"projects/_/buckets/b/objects/in/\")"), "{got:?}");
-        assert!(got.note.unwrap().contains("13 names"));
-        assert_eq!(of(&many[..12], false).unwrap().note, None);
-        let buckets: Vec<String> = (0..13).map(|n| format!("projects/_/buckets/b{n}/objects/x")).collect();
-        assert_eq!(of(&buckets.iter().map(String::as_str).collect::<Vec<_>>(), false), None);
-        let secrets: Vec<String> = (0..13).map(|n| format!("projects/p/secrets/s{n}")).collect();
-        assert_eq!(of(&secrets.iter().map(String::as_str).collect::<Vec<_>>(), true), None);
+    fn more_names_than_a_condition_holds_are_several_bindings_of_just_these() {
+        let names = |count: usize| -> Vec<String> {
+            (0..count).map(|n| format!("projects/_/buckets/b/objects/in/{n:03}/x")).collect()
+        };
+        let of = |names: &[String]| all(&names.iter().map(String::as_str).collect::<Vec<_>>(), false);
+        assert_eq!((of(&names(12)).0.len(), of(&names(12)).1), (1, None));
+        let (conditions, note) = of(&names(13));
+        assert_eq!((conditions.len(), note), (2, None));
+        assert_eq!(conditions[0].names.len() + conditions[1].names.len(), 13);
+        assert!(
+            conditions[1].expression.ends_with("resource.name == \"projects/_/buckets/b/objects/in/012/x\"")
+        );
+        assert_eq!(of(&names(240)).0.len(), 20);
+        // Then it is what they begin with.
+        let (conditions, note) = of(&names(241));
+        assert!(note.unwrap().contains("241 names"));
+        assert!(
+            conditions[0].expression.ends_with("startsWith(\"projects/_/buckets/b/objects/in/\")"),
+            "{conditions:?}"
+        );
+        // Nothing in common: nothing can be written, and the note says so.
+        let buckets: Vec<String> = (0..241).map(|n| format!("projects/_/buckets/b{n}")).collect();
+        let (conditions, note) = of(&buckets);
+        assert!(conditions.is_empty() && note.unwrap().contains("nothing in common"));
     }
 }

@@ -2,10 +2,11 @@
 //! Controls or an organization policy; and what can be done about it.
 
 use super::map;
-use super::record::Entry;
+use super::record::{Entry, Payload};
 use crate::catalog;
 use crate::model::denial::{Advice, Denial, Encoded, Refused};
 use crate::model::usage::{Level, Outcome, Target, Use};
+use serde_json::Value;
 use std::borrow::Cow;
 
 /// The kind of an answer that names none.
@@ -13,15 +14,66 @@ const IAM: &str = "iam";
 const VPC_SC: &str = "vpc-sc";
 const ORG_POLICY: &str = "org-policy";
 
+/// Status codes of refusals: PERMISSION_DENIED, and FAILED_PRECONDITION, which organization policies answer with
+/// (<https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto>).
+const REFUSING: [&str; 2] = ["7", "9"];
+
 /// What an entry that gave these uses says was refused.
 pub(super) fn refused(entry: &Entry<'_>, uses: &[Use<'_>]) -> Vec<Refused> {
-    let denied = uses.iter().filter(|used| used.outcome == Outcome::Denied);
+    let denied: Vec<&Use<'_>> = uses.iter().filter(|used| used.outcome == Outcome::Denied).collect();
+    let payload = &entry.proto_payload.0;
+    if denied.is_empty() {
+        return Vec::new();
+    }
+    let said = said(payload);
+    let (by, explicit, policy) = elsewhere(payload).unwrap_or((IAM, None, None));
+    // Where no row names the permission, the answer may: it is the better witness than the method's name.
+    let told = denied.iter().any(|used| used.rule == "authorization-info");
+    if let Some(answer) = read(&said).filter(|answer| !told && !answer.permission.is_empty()) {
+        let name = answer.name.as_deref().or(payload.resource_name.filled());
+        let of = answer.permission.starts_with("iam.").then_some("iam.googleapis.com");
+        let used =
+            map::make(entry, answer.permission.as_str(), name, of, Outcome::Denied, "authorization-info");
+        return vec![Refused { by, explicit, policy, ..from_use(&used) }];
+    }
     denied
-        .map(|used| {
-            let (by, explicit) = who(entry.proto_payload.0.status.0.message.or_empty());
-            Refused { by, explicit, ..from_use(used) }
-        })
+        .into_iter()
+        .map(|used| Refused { by, explicit, policy: policy.clone(), ..from_use(used) })
         .collect()
+}
+
+/// What else than a missing role refused a call, whatever its permissions say: who, whether by a rule, and which.
+pub(super) fn elsewhere(payload: &Payload<'_>) -> Option<(&'static str, Option<bool>, Option<String>)> {
+    let status = &payload.status.0;
+    if !status.code.filled().is_some_and(|code| REFUSING.contains(&code)) {
+        return None;
+    }
+    if let Some(constraint) = constraint(payload) {
+        return Some((ORG_POLICY, Some(true), Some(constraint.to_owned())));
+    }
+    let answer = read(status.message.or_empty())?;
+    (answer.by != IAM).then_some((answer.by, answer.explicit, answer.policy))
+}
+
+/// What the status says, with the permission and the resource of its details.
+fn said(payload: &Payload<'_>) -> String {
+    let status = &payload.status.0;
+    let mut text = status.message.or_empty().to_owned();
+    let details = status.details.and_then(|raw| serde_json::from_str::<Vec<Value>>(raw.get()).ok());
+    for detail in details.into_iter().flatten() {
+        for key in ["permission", "resource"] {
+            if let Some(word) = detail.pointer(&format!("/metadata/{key}")).and_then(Value::as_str) {
+                text.push(' ');
+                text.push_str(word);
+            }
+        }
+    }
+    text
+}
+
+fn constraint<'a>(payload: &'a Payload<'_>) -> Option<&'a str> {
+    let violated = &payload.policy_violation_info.0.org_policy_violation_info.0.violation_info.0;
+    violated.iter().find_map(|one| one.constraint.filled())
 }
 
 /// What an entry of the policy log says was refused; a perimeter on trial refuses nothing.
@@ -31,8 +83,7 @@ pub(super) fn by_policy(entry: &Entry<'_>) -> Vec<Refused> {
     if violation.dry_run.is_true() {
         return Vec::new();
     }
-    let constraints = &payload.policy_violation_info.0.org_policy_violation_info.0.violation_info.0;
-    let constraint = constraints.iter().find_map(|one| one.constraint.filled());
+    let constraint = constraint(payload);
     let perimeter = violation.security_policy_info.0.service_perimeter_name.filled();
     let by = if constraint.is_some() { ORG_POLICY } else { VPC_SC };
     let first = payload.authorization_info.0.first();
@@ -67,14 +118,20 @@ fn from_use(used: &Use<'_>) -> Refused {
     }
 }
 
-/// The kind of policy that an answer tells of, and whether that denies by itself.
-fn who(message: &str) -> (&'static str, Option<bool>) {
-    let phrase = catalog::gcp().denials.phrase(message, "");
-    phrase.map_or((IAM, None), |row| (row.by.as_str(), row.explicit))
+/// What an answer says.
+#[derive(Debug)]
+struct Answer {
+    /// Empty where it names none.
+    permission: String,
+    name: Option<String>,
+    principal: String,
+    by: &'static str,
+    explicit: Option<bool>,
+    policy: Option<String>,
 }
 
-/// A pasted answer; `None` where it names neither a permission nor who refused.
-pub(super) fn pasted(text: &str) -> Option<Denial> {
+/// Reads an answer; `None` where it names neither a permission nor who refused.
+fn read(text: &str) -> Option<Answer> {
     let known = catalog::gcp();
     let apart = |c: char| {
         c.is_whitespace() || matches!(c, '\'' | '"' | '`' | '(' | ')' | '[' | ']' | ',' | '{' | '}')
@@ -84,10 +141,10 @@ pub(super) fn pasted(text: &str) -> Option<Denial> {
         .map(|word| word.trim_end_matches(['.', ':', ';']))
         .filter(|w| !w.is_empty())
         .collect();
-    let permission = words.iter().find(|word| known.support(word).is_some());
+    let permission = words.iter().find_map(|word| known.spelled(word)).unwrap_or_default();
     let phrase =
         known.denials.phrase(text, words.iter().find(|w| w.chars().all(reason)).copied().unwrap_or(""));
-    if permission.is_none() && phrase.is_none() {
+    if permission.is_empty() && phrase.is_none() {
         return None;
     }
     let container = |word: &&&str| {
@@ -98,27 +155,61 @@ pub(super) fn pasted(text: &str) -> Option<Denial> {
         let at = words.iter().position(|word| *word == "project")?;
         Some(format!("projects/{}", words.get(at + 1)?))
     };
-    let name = named.or_else(project);
-    let entry = Entry::default();
-    let scope = map::scope(&entry, permission.unwrap_or(&""), name.as_deref().unwrap_or(""));
+    // `on service account x`: what it was refused on.
+    let target = |at: usize| {
+        let before: Vec<String> = words
+            .get(at.saturating_sub(3)..at)
+            .unwrap_or(&[])
+            .iter()
+            .map(|w| w.to_ascii_lowercase())
+            .collect();
+        let before: Vec<&str> = before.iter().map(String::as_str).collect();
+        matches!(before.as_slice(), ["on" | "for" | "of", "service", "account"])
+    };
+    let account = || {
+        let at = (0..words.len()).find(|at| target(*at))?;
+        Some(format!("projects/-/serviceAccounts/{}", words.get(at)?))
+    };
     let (by, explicit) = phrase.map_or((IAM, None), |row| (row.by.as_str(), row.explicit));
     let violated = words.iter().find(|word| by == ORG_POLICY && word.contains("constraints/"));
-    let permission = (*permission.unwrap_or(&"")).to_owned();
-    let refused = Refused {
-        exempt: map::review(&permission, &scope).filter(|_| !permission.is_empty()),
-        action: permission,
-        target: name.map_or(Target::pattern(Level::Unseen, ""), Target::named),
-        scope,
-        context: std::collections::BTreeMap::new(),
-        family: None,
+    let whom = (0..words.len()).filter(|at| !target(*at)).find_map(|at| member(words.get(at)?));
+    Some(Answer {
+        permission,
+        name: named.or_else(account).or_else(project),
+        principal: whom.unwrap_or_default(),
         by,
         explicit,
         policy: violated.map(|word| (*word).to_owned()),
+    })
+}
+
+/// A pasted answer; `None` where it names neither a permission nor who refused.
+pub(super) fn pasted(text: &str) -> Option<Denial> {
+    let answer = read(text)?;
+    let entry = Entry::default();
+    let (permission, named) = (answer.permission, answer.name.is_some());
+    let name = answer.name.map(|name| map::by_id(&entry, &name));
+    let scope = map::scope(&entry, &permission, name.as_deref().unwrap_or(""));
+    // Without a resource, nothing says that no role can be defined there.
+    let held = if named { map::review(&permission, &scope) } else { map::held_back(&permission) };
+    let of = permission.starts_with("iam.serviceAccount").then_some("iam.googleapis.com");
+    let full = name.map(|name| {
+        of.filter(|_| !name.starts_with("//")).map_or(name.clone(), |of| format!("//{of}/{name}"))
+    });
+    let refused = Refused {
+        exempt: held.filter(|_| !permission.is_empty()),
+        action: permission,
+        target: full.map_or(Target::pattern(Level::Unseen, ""), Target::named),
+        scope,
+        context: std::collections::BTreeMap::new(),
+        family: None,
+        by: answer.by,
+        explicit: answer.explicit,
+        policy: answer.policy,
         encoded: Encoded::No,
         told: true,
     };
-    let principal = words.iter().find_map(|word| member(word)).unwrap_or_default();
-    Some(Denial { cloud: "gcp", principal, refused, seen: None })
+    Some(Denial { cloud: "gcp", principal: answer.principal, refused, seen: None })
 }
 
 /// Letters of a reason code such as `SECURITY_POLICY_VIOLATED`.
@@ -153,8 +244,10 @@ pub(super) fn advise(denial: &Denial) -> Advice {
         advice.text.extend(known.also(&refused.action, refused.by).map(str::to_owned));
     }
     if advice.mends && refused.exempt == Some("review") {
+        let why = super::predefined::ungivable(&refused.action, &refused.scope);
+        let why = Some(why).filter(|why| !why.is_empty() && !refused.scope.is_empty());
         advice.text.push(
-            "no custom role can hold the permission there: a predefined role, or a role of the organization, must give it"
+            why.unwrap_or("no custom role can hold the permission: a predefined role must give it")
                 .to_owned(),
         );
     } else if advice.mends && denial.principal.starts_with("user:") {
@@ -175,7 +268,7 @@ pub(super) fn advise(denial: &Denial) -> Advice {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> (String, String, String, &'static str, String) {
+    fn told(text: &str) -> (String, String, String, &'static str, String) {
         let denial = pasted(text).unwrap_or_else(|| panic!("{text}"));
         let refused = denial.refused;
         (denial.principal, refused.action, refused.target.text.into_owned(), refused.by, refused.scope)
@@ -184,7 +277,7 @@ mod tests {
     #[test]
     fn answers_tell_who_refused() {
         let account = "app@example-dev.iam.gserviceaccount.com";
-        let got = read(&format!(
+        let got = told(&format!(
             "{account} does not have storage.objects.list access to the Google Cloud Storage bucket. \
             Operations on resource are denied due to an IAM Principal Access Boundary Policy."
         ));
@@ -192,7 +285,7 @@ mod tests {
             (got.0, got.1, got.3),
             (format!("serviceAccount:{account}"), "storage.objects.list".into(), "pab")
         );
-        let got = read(
+        let got = told(
             "Permission 'iam.roles.create' denied on resource '//iam.googleapis.com/projects/example-dev' (or it may not exist).",
         );
         assert_eq!(
@@ -200,26 +293,55 @@ mod tests {
             ("iam.roles.create", "//iam.googleapis.com/projects/example-dev")
         );
         assert_eq!((got.3, got.4.as_str()), ("iam", "projects/example-dev"));
-        let got = read(
+        let got = told(
             "Required 'compute.instances.get' permission for 'projects/example-dev/zones/europe-west1-b/instances/web'",
         );
         assert_eq!(
             (got.1.as_str(), got.3, got.4.as_str()),
             ("compute.instances.get", "iam", "projects/example-dev")
         );
-        let got = read(
+        let got = told(
             "Access Denied: Project example-dev: User does not have bigquery.jobs.create permission in project example-dev.",
         );
         assert_eq!((got.1.as_str(), got.4.as_str()), ("bigquery.jobs.create", "projects/example-dev"));
         let got =
-            read("Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: AbC-1");
+            told("Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: AbC-1");
         assert_eq!(got.3, "vpc-sc");
-        let got = read("Constraint constraints/compute.vmExternalIpAccess violated for project 123456789012");
+        let got = told("Constraint constraints/compute.vmExternalIpAccess violated for project 123456789012");
         assert_eq!(got.3, "org-policy");
-        let got = read("Permission 'storage.buckets.delete' denied due to an IAM deny policy");
+        let got = told("Permission 'storage.buckets.delete' denied due to an IAM deny policy");
         assert_eq!((got.1.as_str(), got.3), ("storage.buckets.delete", "deny"));
         assert_eq!(pasted("The caller does not have permission"), None);
         assert_eq!(pasted("it rained on projects/x"), None);
+    }
+
+    #[test]
+    fn an_account_that_was_acted_on_is_the_resource_and_not_who_was_refused() {
+        let account = "//iam.googleapis.com/projects/p/serviceAccounts/x@p.iam.gserviceaccount.com";
+        for text in [
+            "Permission 'iam.serviceaccounts.actAs' denied on service account x@p.iam.gserviceaccount.com (or it may not exist).",
+            "permission iam.serviceAccounts.actAs denied on service account x@p.iam.gserviceaccount.com",
+        ] {
+            let got = told(text);
+            assert_eq!(
+                (got.0.as_str(), got.1.as_str(), got.2.as_str()),
+                ("", "iam.serviceAccounts.actAs", account)
+            );
+            assert_eq!(got.4, "projects/p/serviceAccounts/x@p.iam.gserviceaccount.com");
+        }
+        let got =
+            told("Service account x@p.iam.gserviceaccount.com does not have storage.objects.get access");
+        assert_eq!(got.0, "serviceAccount:x@p.iam.gserviceaccount.com");
+    }
+
+    #[test]
+    fn a_permission_that_custom_roles_hold_is_not_called_ungivable_where_no_resource_is_told() {
+        let advice =
+            advise(&pasted("Permission 'storage.buckets.delete' denied (or it may not exist).").unwrap());
+        assert!(!advice.text.iter().any(|text| text.contains("no custom role")), "{advice:?}");
+        let advice =
+            advise(&pasted("Permission 'iam.denypolicies.create' denied (or it may not exist).").unwrap());
+        assert!(advice.text.iter().any(|text| text.contains("no custom role")), "{advice:?}");
     }
 
     #[test]

@@ -1,30 +1,34 @@
 //! A deny policy for what would let a principal take more than it was given, and which it never used.
 
+use super::settle::container;
 use crate::catalog;
 use crate::cloud::Subject;
 use crate::model::document::{Conditions, Document, DocumentKind, Statement};
 use crate::wire::fingerprint;
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The policy, where Google can name the principal and the documents say where it is at home.
 pub(super) fn policy(who: &Subject<'_>, documents: &[Document], used: &[&str]) -> Option<Document> {
     let denied = principal(who.principal)?;
-    let granted: BTreeSet<&str> =
-        documents.iter().flat_map(|d| &d.statements).flat_map(|s| &s.actions).map(String::as_str).collect();
     let known = catalog::gcp();
-    let refused: BTreeSet<String> = known
-        .all()
-        .filter(|one| known.sensitive(one) || known.limits.refused(one))
-        .filter(|one| !granted.contains(one.as_str()) && !used.contains(&one.as_str()))
-        .filter(|one| known.limits.deniable(one))
-        .collect();
-    let place = |d: &Document| d.scope.split("/serviceAccounts/").next().unwrap_or("").to_owned();
+    let granted = documents.iter().flat_map(|d| &d.statements).flat_map(|s| &s.actions).map(String::as_str);
+    // One permission may have two spellings.
+    let kept: BTreeSet<String> =
+        granted.chain(used.iter().copied()).map(|one| known.limits.full(one)).collect();
+    let mut refused: BTreeMap<String, String> = BTreeMap::new();
+    for one in known.all().filter(|one| known.sensitive(one) && known.limits.deniable(one)) {
+        let full = known.limits.full(&one);
+        if !kept.contains(&full) {
+            refused.entry(full).or_insert(one);
+        }
+    }
+    let place = |d: &Document| container(&d.scope).to_owned();
     let places: BTreeSet<String> = documents.iter().map(place).filter(|place| !place.is_empty()).collect();
     if refused.is_empty() || places.is_empty() {
         return None;
     }
-    let full: Vec<String> = refused.iter().map(|one| known.limits.full(one)).collect();
+    let full: Vec<&String> = refused.keys().collect();
     let description = "Would let it take more than it was given; never seen in the audit log";
     let value = json!({
         "displayName": "What leads to more access",
@@ -46,7 +50,7 @@ pub(super) fn policy(who: &Subject<'_>, documents: &[Document], used: &[&str]) -
         statements: vec![Statement {
             id: "Refused".to_owned(),
             effect: "Deny",
-            actions: refused.into_iter().collect(),
+            actions: refused.into_values().collect::<BTreeSet<String>>().into_iter().collect(),
             resources: places.into_iter().collect(),
             except: Vec::new(),
             conditions: Conditions::new(),

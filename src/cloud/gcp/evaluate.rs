@@ -29,9 +29,12 @@ pub(super) struct Facts {
 #[derive(Debug)]
 struct Bound {
     place: String,
+    role: String,
     members: BTreeSet<String>,
-    permissions: BTreeSet<String>,
-    condition: Option<Expression>,
+    /// None where nobody said what the role holds.
+    permissions: Option<BTreeSet<String>>,
+    /// None: it holds always. What cannot be read is kept: it may be about somebody else.
+    condition: Option<Result<Expression, String>>,
 }
 
 /// Which projects lie in which folders and organizations.
@@ -49,10 +52,16 @@ impl Places {
         if place.starts_with("//") {
             return below(&row.target.text, place);
         }
-        let project = row.scope.split("/serviceAccounts/").next().unwrap_or("");
+        // A folder's scope may name its organization before it.
+        let folder = row.scope.split_once("/folders/").map(|(_, id)| format!("folders/{id}"));
+        let own = row.scope.split("/serviceAccounts/").next().unwrap_or("");
         place.is_empty()
             || below(&row.scope, place)
-            || self.0.get(project).is_some_and(|above| above.iter().any(|one| one == place))
+            || folder.as_deref() == Some(place)
+            || self
+                .0
+                .get(folder.as_deref().unwrap_or(own))
+                .is_some_and(|above| above.iter().any(|one| one == place))
     }
 }
 
@@ -87,6 +96,14 @@ impl Evaluator for Policies {
             && !self.denied(row)
             && !self.bounded(row)
     }
+
+    fn doubts(&self, row: &Row) -> Vec<String> {
+        if self.allows(row) || self.denied(row) || self.bounded(row) {
+            return Vec::new();
+        }
+        let all: BTreeSet<String> = self.held(row).filter_map(|bound| self.doubt(bound, row)).collect();
+        all.into_iter().collect()
+    }
 }
 
 impl Policies {
@@ -109,25 +126,52 @@ impl Policies {
                 let each = projects.keys().map(|project| Ok((project.clone(), list(above, project)?)));
                 all.places.0.extend(each.collect::<Result<Vec<_>, String>>()?);
             } else {
-                all.allow.push(bound(&value)?);
+                all.allow.extend(bound(&value)?);
             }
         }
         Ok(all)
     }
 
-    fn granted(&self, row: &Row) -> bool {
-        let holds = |bound: &Bound| {
-            bound.permissions.contains(&row.action)
-                && self.places.within(row, &bound.place)
+    /// What is bound to the principal where the use was.
+    fn held<'p>(&'p self, row: &'p Row) -> impl Iterator<Item = &'p Bound> + 'p {
+        let holds = |bound: &&Bound| {
+            self.places.within(row, &bound.place)
                 && bound.members.iter().any(|one| member::holds(one, &row.principal))
         };
+        self.allow.iter().filter(holds)
+    }
+
+    fn granted(&self, row: &Row) -> bool {
+        let has = |bound: &&Bound| bound.permissions.as_ref().is_some_and(|all| all.contains(&row.action));
+        let held: Vec<&Bound> = self.held(row).filter(has).collect();
         // A condition that cannot be told grants nothing. Each time of use may be granted by another binding.
-        times(row).into_iter().all(|at| {
-            self.allow.iter().filter(|bound| holds(bound)).any(|bound| {
-                let of = |path: &str| self.attribute(row, at, path);
-                bound.condition.as_ref().is_none_or(|condition| condition.holds(&of) == Some(true))
-            })
-        })
+        times(row).into_iter().all(|at| held.iter().any(|bound| self.holds(bound, row, at) == Some(true)))
+    }
+
+    /// Whether the binding's condition holds; none where that cannot be told.
+    fn holds(&self, bound: &Bound, row: &Row, at: Timestamp) -> Option<bool> {
+        match &bound.condition {
+            None => Some(true),
+            Some(Ok(condition)) => condition.holds(&|path: &str| self.attribute(row, at, path)),
+            Some(Err(_)) => None,
+        }
+    }
+
+    /// Why the binding may grant what it is not known to grant.
+    fn doubt(&self, bound: &Bound, row: &Row) -> Option<String> {
+        let Some(permissions) = &bound.permissions else {
+            return Some(format!("what {} holds is not known", bound.role));
+        };
+        if !permissions.contains(&row.action) {
+            return None;
+        }
+        match &bound.condition {
+            Some(Err(why)) => Some(format!("the condition of {} cannot be read: {why}", bound.role)),
+            _ if times(row).into_iter().any(|at| self.holds(bound, row, at).is_none()) => {
+                Some(format!("no log tells whether the condition of {} holds", bound.role))
+            }
+            _ => None,
+        }
     }
 
     fn denied(&self, row: &Row) -> bool {
@@ -193,29 +237,35 @@ fn list(value: &Json, key: &str) -> Result<Vec<String>, String> {
     texts.collect::<Option<Vec<String>>>().ok_or_else(wrong)
 }
 
-fn bound(value: &Json) -> Result<Bound, String> {
-    let at = |path: &str| {
-        value.pointer(path).ok_or_else(|| format!("not a role with its binding: `{path}` is missing"))
+/// A role with the bindings that give it.
+fn bound(value: &Json) -> Result<Vec<Bound>, String> {
+    let missing = |what: &str| format!("not a role with its binding: `{what}` is missing");
+    let role = value.pointer("/role/name").and_then(Json::as_str).ok_or_else(|| missing("role.name"))?;
+    let known = value.pointer("/role/includedPermissions").is_some();
+    let held = || list(value.get("role").unwrap_or(value), "includedPermissions");
+    let permissions: Option<BTreeSet<String>> =
+        known.then(held).transpose()?.map(|all| all.into_iter().collect());
+    let several = value.get("bindings").and_then(Json::as_array).map(Vec::as_slice);
+    let bindings = several.or_else(|| value.get("binding").map(std::slice::from_ref));
+    let one = |binding: &Json| {
+        let at = |key: &str| binding.get(key).ok_or_else(|| missing(&format!("binding.{key}")));
+        let bound_role = at("role")?.as_str().unwrap_or("");
+        if role != bound_role {
+            return Err(format!("the binding is for {bound_role}, the role is {role}"));
+        }
+        at("members")?;
+        let condition = binding.get("condition").filter(|condition| !condition.is_null());
+        let expression = condition.map(|condition| {
+            let text = condition.get("expression").and_then(Json::as_str).ok_or("it has no `expression`")?;
+            Expression::parse(text)
+        });
+        Ok(Bound {
+            place: at("resource")?.as_str().unwrap_or("").to_owned(),
+            role: role.to_owned(),
+            members: list(binding, "members")?.into_iter().collect(),
+            permissions: permissions.clone(),
+            condition: expression,
+        })
     };
-    let texts = |at: &str, key: &str| {
-        Ok::<BTreeSet<String>, String>(list(value.get(at).unwrap_or(value), key)?.into_iter().collect())
-    };
-    let (role, bound_role) = (at("/role/name")?, at("/binding/role")?);
-    if role != bound_role {
-        return Err(format!("the binding is for {bound_role}, the role is {role}"));
-    }
-    at("/binding/members")?;
-    at("/role/includedPermissions")?;
-    let condition = value.pointer("/binding/condition").filter(|condition| !condition.is_null());
-    let expression = condition.map(|condition| {
-        let text = condition.get("expression").and_then(Json::as_str).ok_or("it has no `expression`")?;
-        Expression::parse(text)
-    });
-    let expression = expression.transpose();
-    Ok(Bound {
-        place: at("/binding/resource")?.as_str().unwrap_or("").to_owned(),
-        members: texts("binding", "members")?,
-        permissions: texts("role", "includedPermissions")?,
-        condition: expression.map_err(|why| format!("the condition of {bound_role}: {why}"))?,
-    })
+    bindings.ok_or_else(|| missing("binding"))?.iter().map(one).collect()
 }

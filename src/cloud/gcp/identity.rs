@@ -1,6 +1,7 @@
 //! Who acted, in IAM's member syntax.
 
 use super::record::Entry;
+use super::settle;
 use crate::catalog;
 use crate::catalog::platform::glob;
 use crate::model::identity::{Actor, Disposition, Kind, Vouched};
@@ -35,17 +36,25 @@ fn unknown(says: Option<&str>, session: u64) -> Actor<'_> {
     }
 }
 
-/// Who acts as the service account that the entry names: the last link of its delegation chain, and the account. The
-/// links before it may have passed the account's token on or their own, so that nothing is known of what they needed.
-pub(super) fn caller<'a>(entry: &'a Entry<'a>) -> Option<(Actor<'a>, &'a str)> {
+/// Who acts as which service account for the entry: each link of its delegation chain as the next one, the original caller
+/// first and the account that the entry names last
+/// (<https://docs.cloud.google.com/logging/docs/reference/audit/auditlog/rest/Shared.Types/AuditLog#ServiceAccountDelegationInfo>).
+pub(super) fn callers<'a>(entry: &'a Entry<'a>) -> Vec<(Actor<'a>, &'a str)> {
     let who = &entry.proto_payload.0.authentication_info.0;
-    let account = who.principal_email.filled().filter(|email| email.ends_with(".gserviceaccount.com"))?;
-    let says = who.service_account_delegation_info.0.last()?.who()?;
-    if bare(says) == account {
-        return None;
-    }
-    let actor = named(entry, says, session(entry, Some(says))).ok()?;
-    (actor.kind != Kind::Unknown).then_some((actor, account))
+    let own = who.principal_email.filled().or(who.principal_subject.filled()).map(bare);
+    let Some(account) = own.filter(|email| email.ends_with(".gserviceaccount.com")) else {
+        return Vec::new();
+    };
+    let links: Vec<&str> =
+        who.service_account_delegation_info.0.iter().filter_map(|link| link.who()).collect();
+    let session = session(entry, links.first().copied());
+    let acts = links.iter().enumerate().filter_map(|(at, says)| {
+        let next = links.get(at + 1).map_or(account, |next| bare(next));
+        let other = next.ends_with(".gserviceaccount.com") && bare(says) != next;
+        let actor = named(entry, says, session).ok().filter(|actor| other && actor.kind != Kind::Unknown)?;
+        Some((actor, next))
+    });
+    acts.collect()
 }
 
 /// An address without its scheme.
@@ -72,7 +81,8 @@ fn named<'a>(entry: &Entry<'_>, says: &'a str, session: u64) -> Result<Actor<'a>
         actor.principal = format!("serviceAccount:{email}").into();
         actor.kind = Kind::ServiceAccount;
     } else if email.contains('@') {
-        actor.principal = format!("user:{email}").into();
+        // Addresses know no letter case.
+        actor.principal = format!("user:{}", email.to_ascii_lowercase()).into();
         actor.kind = Kind::User;
         actor.vouched = Vouched::PERSON;
     } else {
@@ -91,9 +101,9 @@ fn session(entry: &Entry<'_>, says: Option<&str>) -> u64 {
 
 /// The project a service account lives in, else the one the entry is about.
 fn home(principal: &str, entry: &Entry<'_>) -> String {
-    let project =
+    let domain =
         principal.split_once('@').and_then(|(_, domain)| domain.strip_suffix(".iam.gserviceaccount.com"));
-    project.or(entry.project()).unwrap_or("").to_owned()
+    domain.map(settle::project).or(entry.project().map(str::to_owned)).unwrap_or_default()
 }
 
 /// What becomes of a principal: people get groups or a report, not bindings of their own.

@@ -3,6 +3,7 @@
 
 use super::name;
 use super::record::{Authorization, Entry, Payload};
+use super::settle;
 use crate::catalog;
 use crate::catalog::gcp::Support;
 use crate::cloud::Cloud;
@@ -14,6 +15,12 @@ const DENIED: &str = "7";
 
 /// The permissions of an entry, or why it has none.
 pub(super) fn map<'a>(entry: &'a Entry<'a>) -> Result<Vec<Use<'a>>, Skip> {
+    let mut uses = stated(entry)?;
+    uses.extend(delegated(entry, &uses));
+    Ok(uses)
+}
+
+fn stated<'a>(entry: &'a Entry<'a>) -> Result<Vec<Use<'a>>, Skip> {
     let payload = &entry.proto_payload.0;
     let rows: Vec<&Authorization<'_>> =
         payload.authorization_info.0.iter().filter(|row| row.permission.filled().is_some()).collect();
@@ -26,7 +33,15 @@ pub(super) fn map<'a>(entry: &'a Entry<'a>) -> Result<Vec<Use<'a>>, Skip> {
     }
     let iam = rows.iter().filter(|row| !kubernetes(row));
     let uses: Vec<Use<'a>> = iam.filter_map(|row| by_row(entry, row)).collect();
-    if uses.is_empty() { Err(Skip::Unmapped) } else { Ok(uses) }
+    if !uses.is_empty() {
+        return Ok(uses);
+    }
+    // A call that succeeded though no row says that it was granted: where the method is known to need just what a row names.
+    let silent = |permission: &str| {
+        rows.iter().any(|row| row.permission.or_empty() == permission && row.granted.filled().is_none())
+    };
+    let named = by_method(entry)?;
+    if named.iter().all(|used| silent(&used.action)) { Ok(named) } else { Err(Skip::Unmapped) }
 }
 
 /// Granted permissions of an entry that the catalog does not know; they cannot be granted, but must be told.
@@ -49,6 +64,8 @@ fn by_row<'a>(entry: &'a Entry<'a>, row: &'a Authorization<'a>) -> Option<Use<'a
     let code = status(&entry.proto_payload.0);
     let outcome = match (row.granted.is_true(), code) {
         (true, "") => Outcome::Allowed,
+        // IAM's roles had no objection, but something beside them had: an attempt is no need.
+        (true, _) if super::denial::elsewhere(&entry.proto_payload.0).is_some() => Outcome::Denied,
         (true, _) => Outcome::Failed,
         (false, DENIED) => Outcome::Denied,
         (false, "") => return None,
@@ -61,7 +78,7 @@ fn by_row<'a>(entry: &'a Entry<'a>, row: &'a Authorization<'a>) -> Option<Use<'a
     let service = stated.or(permission.starts_with("iam.").then_some("iam.googleapis.com"));
     let used = make(entry, permission, name, service, outcome, "authorization-info");
     // Google names it, but nothing here says that a role can hold it: a person must look.
-    Some(if known { used } else { Use { exempt: Some("review"), ..used } })
+    Some(if known { used } else { Use { exempt: used.exempt.or(Some("review")), ..used } })
 }
 
 /// Whether the text is built as names of permissions are.
@@ -92,9 +109,14 @@ fn by_method<'a>(entry: &'a Entry<'a>) -> Result<Vec<Use<'a>>, Skip> {
     let known = catalog::gcp();
     let documented = known.method(method).map_or(&[][..], |m| m.permissions.as_slice());
     let holds = |permission: &str| !name::generic(method) || same_service(permission, service);
+    let row = known.naming.known(method);
+    let stated = row.map(|row| (row.permission.as_str(), "DW"));
     let one = match documented {
         [only] => Some(*only),
-        [] => known.naming.known(method).map(|permission| (permission, "DW")),
+        [] => stated,
+        several if stated.is_some() => stated.map(|(named, kind)| {
+            several.iter().find(|(permission, _)| *permission == named).copied().unwrap_or((named, kind))
+        }),
         several => name::among(several, service, method, resource.unwrap_or("")),
     };
     let (permission, reads, rule): (Cow<'a, str>, bool, _) =
@@ -116,9 +138,14 @@ fn by_method<'a>(entry: &'a Entry<'a>) -> Result<Vec<Use<'a>>, Skip> {
         }
     };
     let of = permission.starts_with("iam.").then_some("iam.googleapis.com");
+    let row = row.filter(|row| row.permission == permission);
     let trust = known.naming.trust.iter().any(|row| row.permissions.iter().any(|p| *p == permission));
     let used = make(entry, permission, resource, of, outcome, rule);
-    Ok(vec![if trust { Use { basis: Basis::Trust, ..used } } else { used }])
+    let also = row.into_iter().flat_map(|row| &row.also);
+    let also: Vec<Use<'a>> =
+        also.map(|also| make(entry, also.as_str(), resource, of, outcome, rule)).collect();
+    let used = if trust { Use { basis: Basis::Trust, ..used } } else { used };
+    Ok([vec![used], also].concat())
 }
 
 /// Whether the permission is one of the service that the entry names.
@@ -148,7 +175,7 @@ pub(super) fn make<'a>(
         Some(full) => Target::named(full),
         None => Target::pattern(Level::Unseen, format!("//cloudresourcemanager.googleapis.com/{scope}*")),
     };
-    let exempt = review(&permission, &scope);
+    let exempt = if settle::public(&scope) { Some(settle::PUBLIC) } else { review(&permission, &scope) };
     Use {
         action: permission,
         family: target
@@ -166,23 +193,34 @@ pub(super) fn make<'a>(
     }
 }
 
-/// What the last link of a delegation chain did to act as the account.
-pub(super) fn impersonates<'a>(entry: &'a Entry<'a>, account: &str) -> Use<'a> {
+/// What mints a token of an account, and what passes one on to the account.
+pub(super) const MINTS: &str = "iam.serviceAccounts.getAccessToken";
+const PASSES: &str = "iam.serviceAccounts.implicitDelegation";
+
+/// What a link of a delegation chain needed on the next one.
+pub(super) fn impersonates<'a>(entry: &'a Entry<'a>, permission: &'static str, account: &str) -> Use<'a> {
     let name = format!("projects/-/serviceAccounts/{account}");
     let service = Some("iam.googleapis.com");
-    let used = make(
-        entry,
-        "iam.serviceAccounts.getAccessToken",
-        Some(name),
-        service,
-        Outcome::Allowed,
-        "delegation",
-    );
+    let used = make(entry, permission, Some(name), service, Outcome::Allowed, "delegation");
     Use { basis: Basis::Inferred, ..used }
 }
 
+/// What a call for credentials needed that goes through further accounts: it is passed on to the first of them.
+fn delegated<'a>(entry: &'a Entry<'a>, uses: &[Use<'_>]) -> Option<Use<'a>> {
+    let payload = &entry.proto_payload.0;
+    let request = payload.request.filter(|raw| raw.get().contains("\"delegates\""))?;
+    if payload.service_name.or_empty() != "iamcredentials.googleapis.com" || !status(payload).is_empty() {
+        return None;
+    }
+    let request: serde_json::Value = serde_json::from_str(request.get()).ok()?;
+    let first = request.get("delegates")?.as_array()?.first()?.as_str()?;
+    let account = first.rsplit('/').next().filter(|account| account.contains('@'))?;
+    let stated = |used: &Use<'_>| used.action == PASSES && used.target.text.ends_with(account);
+    (!uses.iter().any(stated)).then(|| impersonates(entry, PASSES, account))
+}
+
 /// The name with project and service account by id where the entry says them beside their numbers.
-fn by_id(entry: &Entry<'_>, name: &str) -> String {
+pub(super) fn by_id(entry: &Entry<'_>, name: &str) -> String {
     let (head, relative) = match name.strip_prefix("//").and_then(|rest| rest.split_once('/')) {
         Some((service, relative)) => (format!("//{service}/"), relative),
         None => (String::new(), name),
@@ -197,7 +235,7 @@ fn by_id(entry: &Entry<'_>, name: &str) -> String {
         let account = parts.get(2).is_some_and(|kind| kind == "serviceAccounts");
         let owner =
             parts.get(3).and_then(|email| email.split_once('@')?.1.strip_suffix(".iam.gserviceaccount.com"));
-        let owner = owner.filter(|_| account).map(str::to_owned);
+        let owner = owner.filter(|_| account).map(settle::project);
         if let Some(id) = parts.get_mut(1) {
             match (owner, project) {
                 // An account's address says whose it is.
@@ -256,12 +294,17 @@ fn acts_as(permission: &str) -> bool {
 
 /// Why no custom role can hold the permission there: a person must decide what gives it instead.
 pub(super) fn review(permission: &str, scope: &str) -> Option<&'static str> {
-    let known = catalog::gcp();
     let project = scope.starts_with("projects/");
-    let held = matches!(known.support(permission), Some(Support::NotSupported | Support::Unlisted))
-        || (project && known.organization_only(permission))
+    let held = held_back(permission).is_some()
+        || (project && catalog::gcp().organization_only(permission))
         || !super::package::definable(scope);
     (held && !super::predefined::gives(permission, scope)).then_some("review")
+}
+
+/// The same of any place.
+pub(super) fn held_back(permission: &str) -> Option<&'static str> {
+    let support = catalog::gcp().support(permission);
+    matches!(support, Some(Support::NotSupported | Support::Unlisted)).then_some("review")
 }
 
 fn numeric(id: &str) -> bool {

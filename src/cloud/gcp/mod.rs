@@ -14,15 +14,16 @@ mod package;
 mod predefined;
 mod readback;
 mod record;
+mod settle;
 mod shape;
 mod sheet;
 mod take;
 
-use super::{Cloud, Evaluator, Logging, Reach, Scales, Sink, Subject, Token};
+use super::{Cloud, Evaluator, Logging, Reach, Scales, Settled, Sink, Subject, Token};
 use crate::catalog;
 use crate::catalog::user::Provenance;
 use crate::model::access_boundary::{AccessBoundary, Shown, Wanted};
-use crate::model::coverage::{Access, KINDS, Plane};
+use crate::model::coverage::{Access, KINDS, Plane, Within};
 use crate::model::denial::{Advice, Denial};
 use crate::model::document::{Document, DoesNotFit, Layout, Packing};
 use crate::model::grant::{Grant, On};
@@ -94,6 +95,10 @@ impl Cloud for Gcp {
         coverage::always(service, plane, access)
     }
 
+    fn loggable(&self, service: &str) -> bool {
+        catalog::gcp().serves(service)
+    }
+
     fn logging(&self) -> &'static Logging {
         &coverage::LOGGING
     }
@@ -150,6 +155,10 @@ impl Cloud for Gcp {
         readback::documents(files, &known)
     }
 
+    fn placed(&self, documents: &[String], place: &str) -> Option<Vec<String>> {
+        readback::placed(documents, place)
+    }
+
     fn evaluator(&self, documents: &[String]) -> Result<Box<dyn Evaluator>, String> {
         Ok(Box::new(evaluate::Policies::parse(documents, FACTS)?))
     }
@@ -174,8 +183,20 @@ impl Cloud for Gcp {
         shape::own_part(name)
     }
 
+    fn settle(&self, row: &Row, within: &Within) -> Option<Settled> {
+        settle::settle(&row.principal, &row.action, &row.scope, row.exempt, within)
+    }
+
+    fn settle_denial(&self, denial: &mut Denial, within: &Within) {
+        settle::denial(denial, within);
+    }
+
+    fn owner<'r>(&self, row: &'r Row) -> Option<(&'r str, &'static str)> {
+        settle::owner(row)
+    }
+
     fn sensitive(&self, action: &str) -> bool {
-        catalog::gcp().sensitive(action)
+        catalog::gcp().waits(action)
     }
 
     fn same_grant(&self, kept: &Row, withheld: &Row) -> bool {
@@ -242,12 +263,22 @@ impl Cloud for Gcp {
     }
 
     fn statements(&self, documents: &[Document]) -> Vec<Value> {
-        let statement = |document: &Document, permissions: &[String]| {
+        let statement = |document: &Document, permissions: &[String]| -> Vec<Value> {
             let member = Some(&document.principal).filter(|who| !who.is_empty());
-            serde_json::json!({ "includedPermissions": permissions, "member": member, "resource": document.scope })
+            let text: Value = serde_json::from_str(&document.text).unwrap_or_default();
+            let bindings = text.get("bindings").and_then(Value::as_array).cloned().unwrap_or_default();
+            let one = |binding: Value| {
+                let mut value = serde_json::json!({ "includedPermissions": permissions, "member": member,
+                                                    "resource": document.place() });
+                if let (Some(condition), Some(map)) = (binding.get("condition"), value.as_object_mut()) {
+                    map.insert("condition".to_owned(), condition.clone());
+                }
+                value
+            };
+            bindings.into_iter().map(one).collect()
         };
         let all = documents.iter().flat_map(|d| d.statements.iter().map(move |s| (d, s)));
-        all.map(|(document, one)| statement(document, &one.actions)).collect()
+        all.flat_map(|(document, one)| statement(document, &one.actions)).collect()
     }
 
     fn level(&self, action: &str) -> &'static str {

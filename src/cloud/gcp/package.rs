@@ -6,7 +6,7 @@ use super::predefined;
 use crate::catalog;
 use crate::catalog::gcp::Support;
 use crate::cloud::Subject;
-use crate::model::document::{Conditions, Document, DocumentKind, DoesNotFit, Statement};
+use crate::model::document::{Conditions, Document, DocumentKind, DoesNotFit, Statement, bound_at};
 use crate::model::grant::Grant;
 use crate::wire::fingerprint;
 use serde_json::json;
@@ -15,6 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Permissions of a custom role, and bytes of its title, description and permission names (IAM quotas).
 const PERMISSION_LIMIT: usize = 3_000;
 const SIZE_LIMIT: usize = 64 * 1024;
+/// Bytes of that which title and description may take.
+const HEAD: usize = 400;
 
 /// Packs grants into roles.
 pub(super) fn package(who: &Subject<'_>, grants: &[Grant]) -> Result<Vec<Document>, DoesNotFit> {
@@ -27,7 +29,12 @@ pub(super) fn package(who: &Subject<'_>, grants: &[Grant]) -> Result<Vec<Documen
         let (beyond, own): (Vec<&Grant>, Vec<&Grant>) =
             grants.into_iter().partition(|grant| predefined::only(&grant.action, scope));
         for part in condition::parts(&own) {
-            documents.push(role(who, scope, &part)?);
+            let pieces = pieces(&part);
+            let many = pieces.len() > 1;
+            // The first piece keeps the name that the whole would have.
+            for (at, piece) in pieces.into_iter().enumerate() {
+                documents.push(role(who, scope, &piece, many && at > 0)?);
+            }
         }
         for part in condition::parts(&beyond) {
             documents.extend(predefined::documents(who, scope, &part, DocumentKind::Policy)?);
@@ -36,29 +43,25 @@ pub(super) fn package(who: &Subject<'_>, grants: &[Grant]) -> Result<Vec<Documen
     Ok(documents)
 }
 
-/// A binding of one role.
-pub(super) struct Bind<'b> {
-    pub(super) who: &'b str,
-    pub(super) scope: &'b str,
-    pub(super) role: &'b str,
-    pub(super) condition: Option<&'b Condition>,
-}
-
-impl Bind<'_> {
-    /// As documents hold it.
-    pub(super) fn json(&self) -> serde_json::Value {
-        let mut binding = json!({ "resource": self.scope, "role": self.role, "members": [self.who] });
-        if let (Some(condition), Some(map)) = (self.condition, binding.as_object_mut()) {
+/// The bindings of one role, each under a condition of its own, as documents hold them.
+pub(super) fn bindings(
+    who: &Subject<'_>,
+    scope: &str,
+    role: &str,
+    part: &Part<'_>,
+) -> Vec<serde_json::Value> {
+    let one = |condition: Option<&Condition>| {
+        let mut binding = json!({ "resource": bound_at(scope), "role": role, "members": [who.principal] });
+        if let (Some(condition), Some(map)) = (condition, binding.as_object_mut()) {
             let title = format!("{} as used", condition.kind);
             map.insert("condition".to_owned(), json!({ "title": title, "expression": condition.expression }));
         }
         binding
+    };
+    if part.conditions.is_empty() {
+        return vec![one(None)];
     }
-}
-
-/// The project, folder or organization of a scope.
-pub(super) fn container(scope: &str) -> &str {
-    scope.split("/serviceAccounts/").next().unwrap_or(scope)
+    part.conditions.iter().map(|condition| one(Some(condition))).collect()
 }
 
 /// The permissions that custom roles support so.
@@ -66,21 +69,40 @@ fn with<'p>(permissions: &BTreeSet<&'p str>, support: Support) -> Vec<&'p str> {
     permissions.iter().filter(|p| catalog::gcp().support(p) == Some(support)).copied().collect()
 }
 
-fn role(who: &Subject<'_>, scope: &str, part: &Part<'_>) -> Result<Document, DoesNotFit> {
+/// The part in as few roles as hold it, the permissions in order.
+fn pieces<'g>(part: &Part<'g>) -> Vec<Part<'g>> {
+    let mut all: Vec<Part<'g>> = Vec::new();
+    let mut size = 0;
+    for permission in &part.permissions {
+        size += permission.len();
+        match all.last_mut() {
+            Some(last) if last.permissions.len() < PERMISSION_LIMIT && size <= SIZE_LIMIT - HEAD => {
+                last.permissions.insert(permission);
+            }
+            _ => {
+                all.push(Part { permissions: BTreeSet::from([*permission]), ..part.clone() });
+                size = permission.len();
+            }
+        }
+    }
+    all
+}
+
+fn role(who: &Subject<'_>, scope: &str, part: &Part<'_>, piece: bool) -> Result<Document, DoesNotFit> {
     let permissions = &part.permissions;
     // A service account has no roles of its own: the role is its project's, the binding is on the account.
     let (parent, account) =
-        scope.split_once("/serviceAccounts/").map_or((scope, None), |(p, a)| (p, Some(a)));
+        defined(scope).split_once("/serviceAccounts/").map_or((defined(scope), None), |(p, a)| (p, Some(a)));
     let purpose = account.map_or_else(
         || who.slug.to_owned(),
         |a| format!("{}_as_{}", who.slug, a.split('@').next().unwrap_or(a)),
     );
-    let purpose = match &part.condition {
-        Some(condition) => format!("{purpose}_on_{}", condition.kind),
-        None => purpose,
+    let purpose = match part.kind() {
+        "" => purpose,
+        kind => format!("{purpose}_on_{kind}"),
     };
-    // Of two roles on one type, each has permissions that the other has not.
-    let first = part.condition.as_ref().and(permissions.first()).copied();
+    // Of two roles on one type, or in two pieces, each has permissions that the other has not.
+    let first = permissions.first().filter(|_| piece || !part.conditions.is_empty()).copied();
     let id = role_id(&purpose, who.principal, scope, first);
     let title: String = format!("Used by {}", purpose.replace('_', " ")).chars().take(100).collect();
     let description = "Permissions that the audit log shows in use";
@@ -92,17 +114,15 @@ fn role(who: &Subject<'_>, scope: &str, part: &Part<'_>) -> Result<Document, Doe
         )));
     }
     let name = format!("{parent}/roles/{id}");
-    let binding = Bind { who: who.principal, scope, role: &name, condition: part.condition.as_ref() };
+    let bindings = bindings(who, scope, &name, part);
     let value = json!({
         "role": { "name": name, "title": title, "description": description, "stage": "GA",
                   "includedPermissions": permissions },
-        "binding": binding.json(),
+        "bindings": bindings,
     });
-    let mut notes = Vec::new();
-    if let Some(condition) = &part.condition {
-        notes.extend(condition.note.clone());
-    } else if account.is_none() {
-        notes.push(format!("holds on all of {scope}, not only on the resources that were used"));
+    let mut notes = part.notes.clone();
+    if part.conditions.is_empty() && account.is_none() {
+        notes.push(format!("holds on all of {}, not only on the resources that were used", bound_at(scope)));
     }
     let testing = with(permissions, Support::Testing);
     if !testing.is_empty() {
@@ -131,10 +151,17 @@ fn role(who: &Subject<'_>, scope: &str, part: &Part<'_>) -> Result<Document, Doe
     })
 }
 
+/// Where roles for the scope are defined: a folder's by its organization.
+fn defined(scope: &str) -> &str {
+    let bound = bound_at(scope);
+    if bound == scope { scope } else { scope.strip_suffix(bound).unwrap_or(scope).trim_end_matches('/') }
+}
+
 /// Whether roles can be defined there: a project or organization whose id is one, not just any text of a log.
 pub(super) fn definable(scope: &str) -> bool {
     let (parent, account) =
-        scope.split_once("/serviceAccounts/").map_or((scope, None), |(p, a)| (p, Some(a)));
+        defined(scope).split_once("/serviceAccounts/").map_or((defined(scope), None), |(p, a)| (p, Some(a)));
+    let folder = bound_at(scope).strip_prefix("folders/").filter(|_| bound_at(scope) != scope);
     let plain = |text: &str, more: &str| {
         !text.is_empty()
             && text.len() <= 63
@@ -145,7 +172,9 @@ pub(super) fn definable(scope: &str) -> bool {
         Some(("organizations", id)) => plain(id, "") && id.bytes().all(|b| b.is_ascii_digit()),
         _ => false,
     };
-    named && account.is_none_or(|account| account.len() <= 254 && account.split('@').all(plain_domain))
+    named
+        && folder.is_none_or(|id| plain(id, "") && id.bytes().all(|b| b.is_ascii_digit()))
+        && account.is_none_or(|account| account.len() <= 254 && account.split('@').all(plain_domain))
 }
 
 fn plain_domain(text: &str) -> bool {

@@ -1,7 +1,8 @@
 //! Predefined roles: what custom roles cannot hold, and what could stand in their place.
 
 use super::condition::{self, Part};
-use super::package::{Bind, container, definable};
+use super::package::{bindings, definable};
+use super::settle::container;
 use crate::catalog;
 use crate::catalog::gcp::Support;
 use crate::catalog::roles::Role;
@@ -40,6 +41,11 @@ pub(super) fn ungivable(permission: &str, scope: &str) -> &'static str {
         "the log names no project, folder or organization where a role could be bound"
     } else if project && catalog::gcp().organization_only(permission) {
         "only a role bound at the organization has the permission: bind one there"
+    } else if scope.starts_with("folders/")
+        && !matches!(catalog::gcp().support(permission), Some(Support::NotSupported))
+    {
+        "a role for a folder is its organization's, and nothing says which that is: give what `gcloud projects \
+         get-ancestors-iam-policy` prints as INPUT, or import the predefined roles with `leastgrant catalog update --from`"
     } else if catalog::predefined().is_none() {
         "no custom role can hold the permission there: import the predefined roles with `leastgrant catalog update --from`"
     } else {
@@ -104,15 +110,14 @@ fn document(
     let held = catalog::predefined().and_then(|roles| roles.permissions(&role.name)).unwrap_or_default();
     let short: String =
         role.name.trim_start_matches("roles/").chars().map(|c| if c == '.' { '_' } else { c }).collect();
-    let kind_of = part.condition.as_ref().map_or("", |condition| condition.kind.as_str());
-    let place = [who.principal, scope, &role.name, kind_of].map(fingerprint::hash);
+    let place = [who.principal, scope, &role.name, part.kind()].map(fingerprint::hash);
     let first = of.first().map_or(0, |first| fingerprint::hash(first));
     let digest = fingerprint::join(place.into_iter().fold(5, fingerprint::join), first);
     let head: String = short.chars().take(54).collect();
     let name = format!("{head}_{:08x}", digest >> 32);
     let value = json!({
         "role": { "name": role.name, "title": role.title, "predefined": true, "includedPermissions": held },
-        "binding": Bind { who: who.principal, scope, role: &role.name, condition: part.condition.as_ref() }.json(),
+        "bindings": bindings(who, scope, &role.name, part),
     });
     let own: Vec<&&str> = excess.iter().filter(|one| held.contains(one)).collect();
     let sensitive = own.iter().filter(|one| catalog::gcp().sensitive(one)).count();
@@ -127,7 +132,7 @@ fn document(
         role.name,
         own.len()
     )];
-    notes.extend(part.condition.as_ref().and_then(|condition| condition.note.clone()));
+    notes.extend(part.notes.iter().cloned());
     let text = format!("{value:#}\n");
     Document {
         kind,

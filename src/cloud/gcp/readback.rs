@@ -2,7 +2,7 @@
 //! documents that the evaluator reads.
 
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Joins role files (named after the role's id, or holding its name) with the bindings that name them, and access
 /// boundaries with theirs. YAML or JSON.
@@ -13,6 +13,24 @@ pub(super) fn documents(files: &[(String, String)], known: Known<'_>) -> Result<
         all.take(stem, value)?;
     }
     all.joined(known)
+}
+
+/// The documents, with those that do not say where they bind bound there; none where all say it.
+pub(super) fn placed(documents: &[String], place: &str) -> Option<Vec<String>> {
+    let mut any = false;
+    let one = |text: &String| {
+        let Ok(mut value) = serde_json::from_str::<Value>(text) else { return text.clone() };
+        match value.pointer_mut("/binding/resource").filter(|slot| slot.as_str() == Some("")) {
+            Some(slot) => {
+                *slot = json!(place);
+                any = true;
+                value.to_string()
+            }
+            None => text.clone(),
+        }
+    };
+    let all = documents.iter().map(one).collect();
+    any.then_some(all)
 }
 
 /// The permissions of predefined roles that need no file.
@@ -37,6 +55,12 @@ impl Files {
         } else if has("includedPermissions") {
             let name = value.get("name").and_then(Value::as_str).map(str::to_owned);
             self.roles.insert(name.unwrap_or_else(|| stem.to_owned()), value);
+        } else if let (Some(place), Some(policy)) =
+            (value.get("resource").and_then(Value::as_str), value.get("policy"))
+        {
+            // As IAM is asked to set it.
+            let list = policy.get("bindings").and_then(Value::as_array).into_iter().flatten();
+            self.bindings.extend(list.map(|binding| (place.to_owned(), binding.clone())));
         } else if let Some(list) = value.get("bindings").and_then(Value::as_array).filter(|_| !has("details"))
         {
             let resource = value.get("resource").and_then(Value::as_str).unwrap_or("");
@@ -93,34 +117,27 @@ impl Files {
             }
             self.whole.push(policy);
         }
-        let mut unknown = BTreeSet::new();
         for (resource, binding) in &self.bindings {
             let name = binding.get("role").and_then(Value::as_str).ok_or("a binding names no `role`")?;
             let id = name.rsplit('/').next().unwrap_or(name);
             // The name in full comes first: two projects may have roles of one id.
-            let permissions = match self.roles.get(name).or_else(|| self.roles.get(id)) {
+            let held = match self.roles.get(name).or_else(|| self.roles.get(id)) {
                 Some(role) => role.get("includedPermissions").cloned(),
                 None => known(name).map(|permissions| json!(permissions)),
             };
-            let Some(permissions) = permissions else {
-                unknown.insert(name.to_owned());
-                continue;
-            };
+            // What a role holds that nobody gave is asked only where it is bound to somebody who matters.
+            let mut role = json!({ "name": name });
+            if let (Some(held), Some(role)) = (held, role.as_object_mut()) {
+                role.insert("includedPermissions".to_owned(), held);
+            }
             let mut binding = binding.clone();
             if let Some(binding) = binding.as_object_mut() {
+                // A project's role can be bound there alone.
+                let own = name.split_once("/roles/").map_or("", |(own, _)| own);
+                let resource = if resource.is_empty() { own } else { resource };
                 binding.insert("resource".to_owned(), json!(resource));
             }
-            self.whole.push(
-                json!({ "role": { "name": name, "includedPermissions": permissions }, "binding": binding }),
-            );
-        }
-        if !unknown.is_empty() {
-            let names: Vec<String> = unknown.into_iter().collect();
-            return Err(format!(
-                "no file holds the roles {}: add what `gcloud iam roles describe ROLE --format=json` prints for each, or \
-                 import the predefined ones with `leastgrant catalog update --from`",
-                names.join(", ")
-            ));
+            self.whole.push(json!({ "role": role, "binding": binding }));
         }
         if self.whole.is_empty() {
             return Err("roles without a binding: give the binding's file as well".to_owned());
@@ -140,7 +157,10 @@ mod tests {
         let binding = ("lp.binding".to_owned(), text.to_owned());
         let got = documents(&[role.clone(), binding.clone()], &|_| None).unwrap();
         assert!(got[0].contains("a.b.get") && got[0].contains("user:a@example.com"), "{got:?}");
-        assert!(documents(&[binding], &|_| None).unwrap_err().contains("projects/p/roles/lp"));
+        assert!(
+            !documents(&[binding], &|_| None).unwrap()[0].contains("includedPermissions"),
+            "it is not known"
+        );
         assert!(documents(&[role], &|_| None).unwrap_err().contains("without a binding"));
         assert!(documents(&[("x".to_owned(), "- 1".to_owned())], &|_| None).is_err());
     }
@@ -159,6 +179,22 @@ mod tests {
         assert!(got[0].contains(r#"{"projects/p":["organizations/7"]}"#), "{got:?}");
         assert!(got[1].contains(r#""resource":"organizations/7""#) && got[1].contains("a.b.get"), "{got:?}");
         assert!(got[1].contains("condition"), "{got:?}");
+    }
+
+    #[test]
+    fn a_policy_that_does_not_say_where_it_holds_is_told_and_placed() {
+        let of = |role: &str| {
+            let text = format!(r#"{{"etag":"x","bindings":[{{"role":"{role}","members":["allUsers"]}}]}}"#);
+            documents(&[("p".to_owned(), text)], &|_| None).unwrap()
+        };
+        assert_eq!(placed(&of("projects/p/roles/x"), "projects/q"), None);
+        let placed = placed(&of("roles/viewer.x"), "projects/q").unwrap();
+        assert!(placed[0].contains(r#""resource":"projects/q""#), "{placed:?}");
+        let asked =
+            r#"{"resource":"folders/7","policy":{"version":3,"bindings":[{"role":"roles/a","members":[]}]}}"#;
+        assert!(
+            documents(&[("p".to_owned(), asked.to_owned())], &|_| None).unwrap()[0].contains("folders/7")
+        );
     }
 
     #[test]

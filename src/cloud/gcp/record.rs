@@ -71,6 +71,8 @@ pub(super) struct Payload<'a> {
     #[serde(default, borrow)]
     pub(super) metadata: Lenient<Typed<'a>>,
     #[serde(default, borrow)]
+    pub(super) request: Option<&'a RawValue>,
+    #[serde(default, borrow)]
     pub(super) policy_violation_info: Lenient<PolicyViolation<'a>>,
 }
 
@@ -89,6 +91,8 @@ pub(super) struct Status<'a> {
     pub(super) code: Text<'a>,
     #[serde(default, borrow)]
     pub(super) message: Text<'a>,
+    #[serde(default, borrow)]
+    pub(super) details: Option<&'a RawValue>,
 }
 
 /// What a violation of VPC Service Controls says, beside its type.

@@ -52,13 +52,10 @@ pub(super) fn take(entry: &Entry<'_>, raw: &str, sink: &mut dyn Sink) {
             map::unknown(entry).for_each(|permission| sink.unknown(permission));
             let refused = denial::refused(entry, &uses);
             let ends = join(entry, &uses).is_some_and(|join| join.follows.is_some());
-            let caller = identity::caller(entry).filter(|_| !ends);
-            let beside = caller.map(|(caller, account)| {
-                reading(entry, at, caller, vec![map::impersonates(entry, account)], Vec::new())
-            });
             sink.reading("gcp", &reading(entry, at, actor, uses, refused));
-            if let Some(beside) = beside {
-                sink.beside("gcp", &Reading { join: None, ..beside });
+            for (caller, account) in identity::callers(entry).into_iter().filter(|_| !ends) {
+                let beside = vec![map::impersonates(entry, map::MINTS, account)];
+                sink.beside("gcp", &Reading { join: None, ..reading(entry, at, caller, beside, Vec::new()) });
             }
         }
     }

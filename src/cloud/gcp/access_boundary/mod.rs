@@ -3,6 +3,7 @@
 mod set;
 mod whereabouts;
 
+use super::settle::container;
 use crate::catalog;
 use crate::model::access_boundary::{AccessBoundary, Outside, Shown, Version, Wanted};
 use crate::model::document::{Conditions, Document, DocumentKind, DoesNotFit, Statement};
@@ -10,7 +11,7 @@ use crate::model::usage::Row;
 use serde_json::{Value, json};
 use set::Set;
 use std::collections::{BTreeMap, BTreeSet};
-use whereabouts::{Where, Whereabouts, container};
+use whereabouts::{Where, Whereabouts};
 
 const MANAGER: &str = "//cloudresourcemanager.googleapis.com/";
 /// Resources of one policy.
@@ -56,7 +57,7 @@ fn version(wanted: &Wanted) -> Result<u32, String> {
 }
 
 /// The organization that the input names, where it names one.
-fn organization(wanted: &Wanted, shown: &Shown<'_, '_>) -> Result<(String, bool), DoesNotFit> {
+fn organization(wanted: &Wanted, shown: &Shown<'_, '_>) -> Result<String, DoesNotFit> {
     let stated = shown.within.values().flatten().map(String::as_str);
     let used = shown.rows.iter().map(|row| container(&row.scope));
     let bound = wanted.bind.as_deref().map(|bind| bind.trim_start_matches(MANAGER));
@@ -68,11 +69,8 @@ fn organization(wanted: &Wanted, shown: &Shown<'_, '_>) -> Result<(String, bool)
     let wanted = wanted.organization.as_ref().map(|id| format!("organizations/{id}"));
     let chosen = wanted.or_else(|| bound.filter(|name| all.contains(name)).map(str::to_owned));
     match (chosen, all.iter().next()) {
-        (Some(name), _) => {
-            let alone = all.iter().all(|one| *one == name);
-            Ok((name, alone))
-        }
-        (None, Some(only)) if all.len() == 1 => Ok(((*only).to_owned(), true)),
+        (Some(name), _) => Ok(name),
+        (None, Some(only)) if all.len() == 1 => Ok((*only).to_owned()),
         (None, None) => Err(DoesNotFit::new(
             "an access boundary belongs to an organization, and the input names none: give what `gcloud projects \
              get-ancestors-iam-policy` prints as INPUT, or `organization` under [[access_boundary]]"
@@ -90,9 +88,9 @@ fn organization(wanted: &Wanted, shown: &Shown<'_, '_>) -> Result<(String, bool)
 pub(super) fn boundary<'r>(wanted: &Wanted, shown: &Shown<'_, 'r>) -> Result<AccessBoundary<'r>, DoesNotFit> {
     let fail = DoesNotFit::new;
     checked(wanted).map_err(fail)?;
-    let (organization, alone) = organization(wanted, shown)?;
+    let organization = organization(wanted, shown)?;
     let set = Set::parse(wanted.bind.as_deref().unwrap_or(&organization)).map_err(fail)?;
-    let places = Whereabouts::new(shown.within, shown.logged, &organization, alone);
+    let places = Whereabouts::new(shown.within, &organization);
     let used = |row: &&&Row| {
         row.outcome.grants() && !matches!(row.exempt, Some("never")) && !row.principal.is_empty()
     };
@@ -120,15 +118,13 @@ pub(super) fn boundary<'r>(wanted: &Wanted, shown: &Shown<'_, 'r>) -> Result<Acc
         versions: versions(&outside),
         outside,
         roles: roles(set.kind),
-        assumed: places.assumed().clone(),
         organization,
     })
 }
 
 /// Whether one of the resources is the place, or holds it.
 fn covers(resources: &BTreeSet<String>, place: &str, places: &Whereabouts<'_>) -> bool {
-    let chain = place.strip_prefix("projects/").and_then(|project| places.chain(project)).unwrap_or_default();
-    resources.contains(place) || chain.iter().any(|one| resources.contains(one))
+    resources.contains(place) || places.chain(place).iter().any(|one| resources.contains(one))
 }
 
 /// Projects, and folders where those are too many, that hold what was used and can be blocked.
@@ -142,7 +138,19 @@ fn covering(
     for row in rows.iter().filter(|row| catalog::gcp().limits.blocked_since(&row.action).is_some()) {
         let place = container(&row.scope);
         let nameable = resource(place).is_ok() && !covers(allowed, place, places);
-        if nameable && !matches!(places.of(place), Where::Foreign(_)) {
+        if nameable && place.starts_with("organizations/") {
+            notes.push(format!(
+                "{} was used on {place} itself, which an access boundary leaves open only with all that lies in it: held \
+                 out. `allow` the organization, which is all of it, or `exempt` who uses it",
+                row.action
+            ));
+        } else if nameable && !matches!(places.of(place), Where::Foreign(_)) {
+            if place.starts_with("folders/") {
+                notes.push(format!(
+                    "{} was used on {place} itself: all that lies in it is left open",
+                    row.action
+                ));
+            }
             if places.of(place) == Where::Unknown {
                 notes.push(format!("nothing says that {place} lies in the organization; it was used"));
             }
@@ -153,16 +161,12 @@ fn covering(
     notes.dedup();
     // One that lies in another of them needs no line.
     let whole = all.clone();
-    all.retain(|place| {
-        let above =
-            place.strip_prefix("projects/").and_then(|project| places.chain(project)).unwrap_or_default();
-        !above.iter().skip(1).any(|one| whole.contains(one))
-    });
+    all.retain(|place| !places.chain(place).iter().skip(1).any(|one| whole.contains(one)));
     while all.len() + allowed.len() > RESOURCES {
         let mut folders: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for place in &all {
-            let chain = place.strip_prefix("projects/").and_then(|project| places.chain(project));
-            let folder = chain.into_iter().flatten().find(|one| one.starts_with("folders/"));
+            let chain = places.chain(place);
+            let folder = chain.into_iter().skip(1).find(|one| one.starts_with("folders/"));
             if let Some(folder) = folder {
                 folders.entry(folder).or_default().push(place.clone());
             }

@@ -1,6 +1,7 @@
 //! Sets of principals that access boundaries are bound to, and what they are exempt from.
 
 use super::super::condition::quoted;
+use super::super::settle::home;
 use super::whereabouts::Whereabouts;
 
 const MANAGER: &str = "//cloudresourcemanager.googleapis.com/";
@@ -72,16 +73,19 @@ impl Set {
 
     /// Whether it has the principal; where nothing says otherwise, it has.
     pub(super) fn has(&self, principal: &str, places: &Whereabouts<'_>) -> bool {
-        let home = places.home(principal);
+        let home = home(principal);
+        let home = home.as_deref();
+        let lies_in = |home: &str| {
+            let chain = places.chain(&format!("projects/{home}"));
+            chain.is_empty() || chain.contains(&self.place())
+        };
         let of_people = || principal.starts_with("user:") || principal.contains("/workforcePools/");
         match self.kind {
             "organization" => match home {
-                Some(home) => places.chain(home).is_none_or(|chain| chain.contains(&self.place())),
+                Some(home) => lies_in(home),
                 None => of_people() || !principal.is_empty(),
             },
-            "folder" => {
-                home.is_some_and(|home| places.chain(home).is_none_or(|chain| chain.contains(&self.place())))
-            }
+            "folder" => home.is_some_and(lies_in),
             "project" => home.is_some_and(|home| {
                 let number = |id: &str| id.bytes().all(|b| b.is_ascii_digit());
                 home == self.parent.1 || number(home) != number(&self.parent.1)

@@ -13,7 +13,8 @@ pub(super) struct Deny {
     except: Vec<String>,
     permissions: Vec<String>,
     exempt: Vec<String>,
-    condition: Option<Expression>,
+    /// None: it denies always; what cannot be read is never told.
+    condition: Option<Option<Expression>>,
 }
 
 /// The rules of a deny policy as IAM takes it.
@@ -31,14 +32,13 @@ pub(super) fn deny(policy: &Json) -> Result<Vec<Deny>, String> {
     let each = rules.iter().map(|rule| {
         let rule = rule.get("denyRule").ok_or("a rule of a deny policy has no `denyRule`")?;
         let condition = rule.pointer("/denialCondition/expression").and_then(Json::as_str);
-        let condition = condition.map(Expression::parse).transpose();
         Ok(Deny {
             place: place.clone(),
             principals: list(rule, "deniedPrincipals")?,
             except: list(rule, "exceptionPrincipals")?,
             permissions: list(rule, "deniedPermissions")?,
             exempt: list(rule, "exceptionPermissions")?,
-            condition: condition.map_err(|why| format!("the condition of a deny rule: {why}"))?,
+            condition: condition.map(|text| Expression::parse(text).ok()),
         })
     });
     each.collect()
@@ -57,7 +57,7 @@ impl Deny {
             && !has(&self.except)
             && self.condition.as_ref().is_none_or(|condition| {
                 // Only tags can be asked for, which no log tells.
-                condition.holds(&|_| None) != Some(false)
+                condition.as_ref().and_then(|condition| condition.holds(&|_| None)) != Some(false)
             })
     }
 }

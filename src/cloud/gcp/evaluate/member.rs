@@ -42,6 +42,7 @@ fn in_pool(pool: &str, principal: &str) -> bool {
 pub(super) fn in_set(set: &str, principal: &str, places: &Places) -> bool {
     if let Some(container) = set.strip_prefix("//cloudresourcemanager.googleapis.com/") {
         let home = home(principal);
+        let home = home.as_deref();
         if let Some(project) = container.strip_prefix("projects/") {
             let numeric = |id: &str| id.bytes().all(|b| b.is_ascii_digit());
             return home.is_some_and(|home| home == project || numeric(home) != numeric(project));
@@ -59,15 +60,19 @@ pub(super) fn in_set(set: &str, principal: &str, places: &Places) -> bool {
 }
 
 /// The project that a service account or an identity of a workload pool is of, by id or by number.
-fn home(principal: &str) -> Option<&str> {
+fn home(principal: &str) -> Option<String> {
     if let Some(rest) = principal.strip_prefix("principal://iam.googleapis.com/projects/") {
-        return rest.split_once('/').map(|(number, _)| number);
+        return rest.split_once('/').map(|(number, _)| number.to_owned());
     }
     let (name, host) = principal.strip_prefix("serviceAccount:")?.split_once('@')?;
     match host {
-        "appspot.gserviceaccount.com" => Some(name),
-        "developer.gserviceaccount.com" => name.strip_suffix("-compute"),
-        _ => host.strip_suffix(".iam.gserviceaccount.com"),
+        "appspot.gserviceaccount.com" => Some(name.to_owned()),
+        "developer.gserviceaccount.com" => name.strip_suffix("-compute").map(str::to_owned),
+        _ => {
+            let own = host.strip_suffix(".iam.gserviceaccount.com")?;
+            // A project of a domain stands in addresses with its id first: `app.example.com` is `example.com:app`.
+            Some(own.split_once('.').map_or_else(|| own.to_owned(), |(id, domain)| format!("{domain}:{id}")))
+        }
     }
 }
 

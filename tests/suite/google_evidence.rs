@@ -1,0 +1,242 @@
+//! What entries of Google's logs prove, where they are easily misread: refusals that rows do not tell of, chains of delegation,
+//! addresses, rows that say nothing, and permissions that lead to more access.
+
+use crate::predefined::{Folder, entry, run_in};
+use crate::support::{code, lines, read_text, stderr};
+use leastgrant::model::usage::{Basis, Outcome, Row};
+use serde_json::{Value, json};
+
+const ACCOUNT: &str = "job@example-dev.iam.gserviceaccount.com";
+
+/// An entry with these fields of its payload beside or in place of the usual ones.
+fn with(id: usize, permission: &str, name: &str, more: &Value) -> Value {
+    let mut value = entry(id, permission, name);
+    for (key, field) in more.as_object().unwrap() {
+        value["protoPayload"][key] = field.clone();
+    }
+    value
+}
+
+fn rows(all: &[Value]) -> Vec<Row> {
+    read_text(&all.iter().map(|one| format!("{one}\n")).collect::<String>()).rows
+}
+
+fn found<'r>(rows: &'r [Row], action: &str) -> Vec<&'r Row> {
+    rows.iter().filter(|row| row.action == action).collect()
+}
+
+#[test]
+fn what_something_beside_iam_refused_is_no_use_to_grant() {
+    let status = |code: u32, message: &str| json!({ "status": { "code": code, "message": message } });
+    let of = |more: &Value| rows(&[with(1, "bigquery.jobs.create", "projects/example-dev", more)])[0].outcome;
+    let perimeter = "Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: x";
+    assert_eq!(of(&status(7, perimeter)), Outcome::Denied);
+    assert_eq!(
+        of(&status(9, "Constraint constraints/compute.vmExternalIpAccess violated for project p.")),
+        Outcome::Denied
+    );
+    let mut more = status(9, "not allowed");
+    more["policyViolationInfo"] =
+        json!({ "orgPolicyViolationInfo": { "violationInfo": [{ "constraint": "constraints/x.y" }] } });
+    assert_eq!(of(&more), Outcome::Denied);
+    // Not found is answered after the check, and a policy that is not found refuses nothing.
+    assert_eq!(of(&status(5, "Policy for constraints/x.y not found")), Outcome::Failed);
+    assert_eq!(of(&status(9, "not empty")), Outcome::Failed);
+}
+
+#[test]
+fn each_link_of_a_chain_acts_as_the_next_and_passes_on_what_a_request_delegates() {
+    let link = |name: &str| json!({ "firstPartyPrincipal": { "principalEmail": format!("{name}@example-dev.iam.gserviceaccount.com") } });
+    let info = json!({ "authenticationInfo": { "principalEmail": ACCOUNT,
+        "serviceAccountDelegationInfo": [link("first"), link("middle")] } });
+    let all = rows(&[with(1, "pubsub.topics.create", "projects/example-dev", &info)]);
+    let minted: Vec<(&str, &str)> = found(&all, "iam.serviceAccounts.getAccessToken")
+        .iter()
+        .map(|row| (&*row.principal, &*row.scope))
+        .collect();
+    let account = |name: &str| format!("serviceAccount:{name}@example-dev.iam.gserviceaccount.com");
+    let scope = |name: &str| {
+        format!("projects/example-dev/serviceAccounts/{name}@example-dev.iam.gserviceaccount.com")
+    };
+    assert_eq!(minted, [(&*account("first"), &*scope("middle")), (&*account("middle"), &*scope("job"))]);
+    assert!(found(&all, "pubsub.topics.create").iter().all(|row| row.principal == account("job")));
+    let request = json!({ "serviceName": "iamcredentials.googleapis.com", "methodName": "GenerateAccessToken",
+        "request": { "name": "projects/-/serviceAccounts/target@example-dev.iam.gserviceaccount.com",
+                     "delegates": ["projects/-/serviceAccounts/middle@example-dev.iam.gserviceaccount.com"] } });
+    let name = "projects/-/serviceAccounts/target@example-dev.iam.gserviceaccount.com";
+    let all = rows(&[with(1, "iam.serviceAccounts.getAccessToken", name, &request)]);
+    let passed = found(&all, "iam.serviceAccounts.implicitDelegation");
+    assert_eq!((passed.len(), passed[0].basis, &*passed[0].scope), (1, Basis::Inferred, &*scope("middle")));
+    assert_eq!(passed[0].principal, account("job"));
+}
+
+#[test]
+fn an_address_is_one_principal_whatever_its_letter_case() {
+    let by = |id: usize, who: &str| {
+        with(
+            id,
+            "storage.objects.get",
+            "projects/_/buckets/b/objects/a",
+            &json!({ "authenticationInfo": { "principalEmail": who } }),
+        )
+    };
+    let usage = read_text(
+        &[by(1, "Ana@Example.com"), by(2, "ana@example.com")].map(|one| format!("{one}\n")).concat(),
+    );
+    let known: Vec<&str> = usage.principals.iter().map(|who| who.id.as_str()).collect();
+    assert_eq!(known, ["user:ana@example.com"]);
+}
+
+#[test]
+fn an_account_of_a_domains_project_is_at_home_there() {
+    let who = json!({ "authenticationInfo": { "principalEmail": "svc@legacy-app.example.com.iam.gserviceaccount.com" } });
+    let usage =
+        read_text(&with(1, "storage.objects.get", "projects/_/buckets/b/objects/a", &who).to_string());
+    assert_eq!(usage.principals[0].home, "example.com:legacy-app");
+}
+
+#[test]
+fn a_row_that_says_nothing_counts_where_the_method_says_the_same() {
+    let silent = |method: &str, granted: &Value| {
+        let mut row =
+            json!({ "permission": "storage.objects.get", "resource": "projects/_/buckets/b/objects/a" });
+        if !granted.is_null() {
+            row["granted"] = granted.clone();
+        }
+        let more = json!({ "serviceName": "storage.googleapis.com", "methodName": method, "authorizationInfo": [row],
+            "resourceName": "projects/_/buckets/b/objects/a" });
+        rows(&[with(1, "x", "y", &more)]).len()
+    };
+    assert_eq!(silent("storage.objects.get", &Value::Null), 1);
+    assert_eq!(silent("storage.objects.get", &json!(false)), 0, "it is said not to be granted");
+    assert_eq!(silent("storage.buckets.get", &Value::Null), 0, "the method needs something else");
+}
+
+#[test]
+fn what_issues_credentials_or_acts_as_others_waits_when_seen_once() {
+    let folder = Folder::new();
+    let other = "projects/-/serviceAccounts/other@example-dev.iam.gserviceaccount.com";
+    let sensitive = [
+        ("iam.serviceAccounts.getAccessToken", other),
+        ("iam.serviceAccounts.signJwt", other),
+        ("iam.serviceAccounts.signBlob", other),
+        ("iam.serviceAccounts.getOpenIdToken", other),
+        ("iam.serviceAccounts.implicitDelegation", other),
+        ("iam.serviceAccounts.actAs", other),
+        ("serviceusage.apiKeys.create", "projects/example-dev"),
+        ("compute.projects.setCommonInstanceMetadata", "projects/example-dev"),
+        ("cloudbuild.builds.create", "projects/example-dev"),
+        ("deploymentmanager.deployments.create", "projects/example-dev"),
+    ];
+    let mut all: Vec<Value> = sensitive
+        .iter()
+        .enumerate()
+        .map(|(at, (permission, name))| entry(at + 1, permission, name))
+        .collect();
+    // What runs as an account takes actAs as well, which waits in its place.
+    all.push(entry(40, "run.services.create", "projects/example-dev/locations/l/services/s"));
+    let log = folder.put("log.json", &json!(all));
+    let (exit, said, _) = folder.generate(&log, &["--target", "gcp-deny"]);
+    assert_eq!(exit, 0, "{said}");
+    let review: Value = serde_json::from_str(&folder.file("review.json").unwrap()).unwrap();
+    let held: Vec<&str> =
+        review["held"].as_array().unwrap().iter().map(|one| one["action"].as_str().unwrap()).collect();
+    let mut want: Vec<&str> = sensitive.iter().map(|(permission, _)| *permission).collect();
+    want.sort_unstable();
+    assert_eq!(held, want);
+    // Seen in two sessions, they are granted; and what was used is never denied.
+    let mut more = all.clone();
+    for (at, (permission, name)) in sensitive.iter().enumerate() {
+        let mut again = entry(at + 1, permission, name);
+        again["insertId"] = json!(format!("again{at}"));
+        again["timestamp"] = json!(format!("2026-11-05T09:00:{at:02}Z"));
+        more.push(again);
+    }
+    let log = folder.put("log.json", &json!(more));
+    let (exit, said, _) = folder.generate(&log, &["--target", "gcp-deny"]);
+    assert_eq!(exit, 0, "{said}");
+    let deny = folder.file(".deny.json").unwrap();
+    assert!(folder.file("role.tf").unwrap().contains("iam.serviceAccounts.signJwt"));
+    assert!(
+        !deny.contains("signJwt") && !deny.contains("builds.create\"") && deny.contains("hmacKeys.create"),
+        "{deny}"
+    );
+}
+
+#[test]
+fn a_deny_policy_names_what_leads_to_more_once_and_nothing_that_only_looks() {
+    let folder = Folder::new();
+    // Spelled with the service's host: it is the same permission.
+    let log = folder.put(
+        "log.json",
+        &json!([
+            entry(1, "storage.objects.get", "projects/_/buckets/b/objects/a"),
+            entry(2, "iam.googleapis.com/workforcePools.get", "locations/global/workforcePools/w"),
+            entry(3, "iam.googleapis.com/workforcePools.update", "locations/global/workforcePools/w"),
+        ]),
+    );
+    let (exit, said, manifest) = folder.generate(&log, &["--target", "gcp-deny", "--accept-review"]);
+    assert_eq!(exit, 0, "{said}");
+    assert_eq!(manifest["principals"][0]["documents"], "written", "{said}");
+    let deny: Value = serde_json::from_str(&folder.file(".deny.json").unwrap()).unwrap();
+    let all = deny["rules"][0]["denyRule"]["deniedPermissions"].as_array().unwrap();
+    let mut names: Vec<&str> = all.iter().map(|one| one.as_str().unwrap()).collect();
+    assert!(!names.contains(&"iam.googleapis.com/workforcePools.update"), "it was used");
+    let count = names.len();
+    names.dedup();
+    assert_eq!(names.len(), count, "each stands once");
+    let looks: Vec<&&str> =
+        names.iter().filter(|name| name.ends_with(".get") || name.ends_with(".list")).collect();
+    assert!(looks.is_empty(), "{looks:?}");
+    for leads in [
+        "cloudbuild.googleapis.com/builds.create",
+        "cloudfunctions.googleapis.com/functions.create",
+        "cloudfunctions.googleapis.com/functions.update",
+        "run.googleapis.com/services.create",
+        "compute.googleapis.com/projects.setCommonInstanceMetadata",
+        "compute.googleapis.com/instances.setMetadata",
+        "iam.googleapis.com/serviceAccounts.getAccessToken",
+    ] {
+        assert!(names.contains(&leads), "{leads}");
+    }
+}
+
+#[test]
+fn logging_is_configured_for_services_that_there_are() {
+    let folder = Folder::new();
+    let mut nameless = entry(3, "storage.objects.get", "projects/_/buckets/b/objects/a");
+    nameless["protoPayload"]["serviceName"] = json!("");
+    let mut known = entry(1, "storage.objects.get", "projects/_/buckets/b/objects/a");
+    known["protoPayload"]["serviceName"] = json!("storage.googleapis.com");
+    let mut new = entry(2, "storage.objects.get", "projects/_/buckets/b/objects/a");
+    new["protoPayload"]["serviceName"] = json!("brandnew.googleapis.com");
+    let log = folder.put("log.json", &json!([known, new, nameless]));
+    let out = folder.at("out");
+    let got =
+        run_in(&folder.0.path().join("data"), &["generate", &log, "--out", &out, "--target", "gcp-audit"]);
+    assert_eq!(code(&got), 0, "{}", stderr(&got));
+    let text = folder.file("audit.json").unwrap();
+    let audit: Value = serde_json::from_str(&text).unwrap();
+    let services: Vec<&str> = audit["auditConfigs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["service"].as_str().unwrap())
+        .collect();
+    assert_eq!(services, ["storage.googleapis.com"]);
+}
+
+#[test]
+fn a_refusal_is_mended_by_the_binding_that_would_be_written() {
+    let folder = Folder::new();
+    let status = json!({ "status": { "code": 7 }, "authorizationInfo": [{ "permission": "storage.objects.get",
+        "resource": "projects/_/buckets/b/objects/a" }] });
+    let log = folder.put("log.json", &json!([with(1, "x", "y", &status)]));
+    let got = run_in(&folder.0.path().join("data"), &["denied", &log, "--format", "json"]);
+    let one = &lines(&got)[0];
+    assert!(
+        one["mend"]["condition"]["expression"].as_str().unwrap().contains("buckets/b/objects/a"),
+        "{one:#}"
+    );
+    assert_eq!(one["mend"]["resource"], "projects/example-dev");
+}
