@@ -27,8 +27,8 @@ mod text;
 pub use change::{Batch, Sealed};
 pub use index::{FORMAT, MARKER};
 pub use known::Known;
-pub use objects::{Identity, Listed, Objects, Read};
-pub use recorder::{Recorder, Span};
+pub use objects::{Identity, Listed, Objects, Read, Span};
+pub use recorder::Recorder;
 
 use super::{Rules, Shard};
 use crate::intent::Intent;

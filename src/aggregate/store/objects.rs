@@ -1,7 +1,6 @@
 //! What was read: objects by uri, size and version, so that nothing is read twice.
 
 use super::index::Segment;
-use super::recorder::Span;
 use super::{Damage, StoreError, file};
 use crate::model::time::Day;
 use crate::wire::fingerprint;
@@ -16,6 +15,35 @@ const NAME: &str = "name";
 const IDENTITY: &str = "identity";
 /// How versions begin that are made from contents.
 const CONTENT: &str = "content ";
+
+/// Days of the records of one object.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Span {
+    /// First and last of them.
+    pub days: Option<(Day, Day)>,
+    /// Whether some record does not say when it was written.
+    pub undated: bool,
+}
+
+impl Span {
+    /// Days of both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let days = self.days.into_iter().chain(other.days);
+        Self {
+            days: days.reduce(|all, one| (all.0.min(one.0), all.1.max(one.1))),
+            undated: self.undated || other.undated,
+        }
+    }
+
+    pub(super) fn add(&mut self, day: Day) {
+        let Some(day) = day.known() else {
+            self.undated = true;
+            return;
+        };
+        self.days = Some(self.days.map_or((day, day), |(first, last)| (first.min(day), last.max(day))));
+    }
+}
 
 /// An object that was read.
 #[derive(Clone, Debug)]

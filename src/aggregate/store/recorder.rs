@@ -5,6 +5,7 @@ use super::super::intern::Sym;
 use super::super::memo::Again;
 use super::super::{Rules, Shard, Worker, dedup};
 use super::known::Known;
+use super::objects::Span;
 use crate::cloud::{self, Like, Sink, Wide};
 use crate::model::coverage::{Declaration, Sighting};
 use crate::model::identity::Vouched;
@@ -52,35 +53,6 @@ pub(super) struct Part {
     pub(super) leads: FxHashSet<(Sym, Day, u64)>,
     /// Records that each `[[exclude]]` entry kept from being learned.
     pub(super) withheld: FxHashMap<(Sym, usize, Day), u64>,
-}
-
-/// Days of the records of one object.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Span {
-    /// First and last of them.
-    pub days: Option<(Day, Day)>,
-    /// Whether some record does not say when it was written.
-    pub undated: bool,
-}
-
-impl Span {
-    /// Days of both.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        let days = self.days.into_iter().chain(other.days);
-        Self {
-            days: days.reduce(|all, one| (all.0.min(one.0), all.1.max(one.1))),
-            undated: self.undated || other.undated,
-        }
-    }
-
-    fn add(&mut self, day: Day) {
-        let Some(day) = day.known() else {
-            self.undated = true;
-            return;
-        };
-        self.days = Some(self.days.map_or((day, day), |(first, last)| (first.min(day), last.max(day))));
-    }
 }
 
 /// One worker of an ingest.
@@ -138,6 +110,13 @@ impl Recorder {
     pub fn go_on(&mut self, counts_copies: bool, bytes: u64) {
         self.counts_copies = counts_copies;
         self.whole.tally.bytes += bytes;
+    }
+
+    /// Forgets what only serves reading: there is nothing more to read.
+    pub fn forget_likes(&mut self) {
+        self.calls = FxHashMap::default();
+        self.whole.forget_likes();
+        self.parts.iter_mut().for_each(|part| part.shard.forget_likes());
     }
 
     /// Ends an object, and says of which days its records are.

@@ -108,7 +108,13 @@ impl Store {
             };
             if !whole {
                 group.sort_by_key(|segment| (lines(segment), segment.id));
-                group.truncate(JOINED);
+                let mut held = 0;
+                let fits = |segment: &&Segment| {
+                    held += lines(segment);
+                    held <= 2 * LONG
+                };
+                // Two always fit.
+                group.truncate(group.iter().take(JOINED).take_while(fits).count());
             }
             self.index.segments.retain(|segment| !group.contains(segment));
             let of = of.filter(|of| self.index.segments.iter().any(|one| one.group == Some(*of)));

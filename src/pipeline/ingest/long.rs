@@ -3,7 +3,7 @@
 
 use super::Run;
 use super::listing::place;
-use super::step::{Full, REMEMBERED, Step};
+use super::step::{Full, Pool, REMEMBERED, Step};
 use crate::aggregate::store::{Batch, Identity, Known, Objects, Read, Recorder, Sealed, Span};
 use crate::model::tally::Unreadable;
 use crate::pipeline::ReadError;
@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Bytes of text after which what was learned leaves the memory.
-const STEP_BYTES: u64 = 192 << 20;
+const STEP_BYTES: u64 = 128 << 20;
 
 /// One thread's part of a step.
 struct Worker {
@@ -25,7 +25,7 @@ impl Run<'_> {
     /// Reads something long; `again` are the segments that are read again, and how what is learned counts.
     pub(super) fn long(
         &mut self,
-        (work, feed): (&Work<'_>, &Feed),
+        (work, feed, pool): (&Work<'_>, &Feed, &Pool),
         objects: &Objects,
         known: &mut Arc<Known>,
         (without, how): (&BTreeSet<u64>, Sealed),
@@ -35,7 +35,7 @@ impl Run<'_> {
         let (records, mut remembered, mut span, mut parts) = (self.out.records, 0, Span::default(), 0);
         loop {
             let full = Full::default();
-            let workers = self.threads(feed, || self.pieces(work, &long, known, &full))?;
+            let workers = pool.all(|| self.pieces(work, &long, known, &full));
             let mut batch = Batch { group: Some(group), ..Batch::default() };
             let mut ended = None;
             for mut worker in workers {
@@ -93,6 +93,7 @@ impl Run<'_> {
                 }
             };
         }
+        recorder.forget_likes();
         Worker { recorder, ended }
     }
 

@@ -14,9 +14,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes as stored after which a step is written: what a killed run has to read again at most.
-const STEP_BYTES: u64 = 32 << 20;
+const STEP_BYTES: u64 = 8 << 20;
 /// Records that are kept in memory to know their copies; more are looked up on disk again.
-pub(super) const REMEMBERED: usize = 8_000_000;
+pub(super) const REMEMBERED: usize = 2_000_000;
 
 /// How the reason begins why an input's objects are not known.
 const UNLISTED: &str = "not listed to its end: ";
@@ -36,6 +36,16 @@ pub(super) struct Step {
     pub(super) failed: usize,
     /// Whether there is no more to read.
     pub(super) ended: bool,
+}
+
+/// Threads that do the same. None takes up another job while it waits for the tables of known records: that job would wait
+/// for the same tables.
+pub(super) struct Pool(rayon::ThreadPool);
+
+impl Pool {
+    pub(super) fn all<T: Send>(&self, work: impl Fn() -> T + Sync) -> Vec<T> {
+        self.0.broadcast(|_| work())
+    }
 }
 
 /// How much a step has read.
@@ -72,13 +82,13 @@ impl Run<'_> {
         let (mut remembered, mut failed) = (0, 0);
         let places: Vec<String> = self.ingest.inputs.iter().map(|input| place(input)).collect();
         let all = places.join(", ");
-        let work = Work::new(&feed);
+        let (work, pool) = (Work::new(&feed), self.pool(&feed)?);
         loop {
             let step = if work.is_long() {
-                self.long((&work, &feed), objects, &mut known, (without, how))?
+                self.long((&work, &feed, &pool), objects, &mut known, (without, how))?
             } else {
                 let full = Full::default();
-                let workers = self.threads(&feed, || self.step(&work, objects, &known, &full))?;
+                let workers = pool.all(|| self.step(&work, objects, &known, &full));
                 self.taken(workers)
             };
             failed += step.failed;
@@ -147,6 +157,7 @@ impl Run<'_> {
                 }
             }
         }
+        worker.recorder.forget_likes();
         worker
     }
 
@@ -154,22 +165,13 @@ impl Run<'_> {
         Recorder::new(Arc::clone(&self.rules), Arc::clone(known))
     }
 
-    /// Does the same on all threads.
-    pub(super) fn threads<T: Send>(
-        &self,
-        feed: &Feed,
-        work: impl Fn() -> T + Sync,
-    ) -> Result<Vec<T>, ReadError> {
+    /// Threads for all steps of a pass: those of a step would leave their memory behind.
+    fn pool(&self, feed: &Feed) -> Result<Pool, ReadError> {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let threads = self.ingest.threads.unwrap_or_else(cores);
         let workers = threads.min(feed.parts().unwrap_or(usize::MAX)).max(1);
-        // Threads of their own: one of a pool may take up another job while it waits for the tables of known records, and
-        // that job would wait for the same tables.
-        std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..workers).map(|_| scope.spawn(&work)).collect();
-            let done = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
-            done.collect::<Result<_, _>>().map_err(|_| ReadError::Threads("one of them failed".to_owned()))
-        })
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(workers).build();
+        pool.map(Pool).map_err(|why| ReadError::Threads(why.to_string()))
     }
 
     /// What the workers read.
