@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares leastgrant with other tools on the same CloudTrail files, in one run, in CPU time.
 
-Usage: python3 benches/compare.py FOLDER [--rounds N] [--leastgrant PATH] [--instructions]
+Usage: python3 benches/compare.py FOLDER [--rounds N] [--leastgrant PATH] [--instructions [--at-most N]]
 
 FOLDER holds gzip files as a trail delivers them. The tools take turns, so that all see the same machine; the best of
 the rounds counts. What is not installed is left out:
@@ -12,7 +12,8 @@ the rounds counts. What is not installed is left out:
 - `leastgrant generate`: all of that, and documents for every principal, verified and written.
 
 With --instructions, callgrind (valgrind) counts the instructions of `generate` for each byte of JSON: a figure that does
-not depend on what else the machine does.
+not depend on what else the machine does. With --at-most, more of them than that are an error. Without valgrind it says so
+and counts nothing.
 """
 
 from __future__ import annotations
@@ -104,6 +105,7 @@ def main() -> None:
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
     parser.add_argument("--leastgrant", type=Path, default=target / "release" / "leastgrant")
     parser.add_argument("--instructions", action="store_true")
+    parser.add_argument("--at-most", type=float, help="instructions for each byte")
     args = parser.parse_args()
     files = sorted(args.folder.rglob("*.gz"))
     if not files:
@@ -115,8 +117,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "out"
         if args.instructions:
+            if not shutil.which("valgrind"):
+                print("skipped: valgrind is not installed")
+                return
             count = instructions(args.leastgrant, args.folder, out)
             print(f"{count:,} instructions, {count / text:.2f} for each byte")
+            if args.at_most is not None and count / text > args.at_most:
+                sys.exit(f"more than {args.at_most} for each byte")
             return
         compared = tools(args.folder, files, args.leastgrant, out)
         best: dict[str, tuple[float, float, int]] = {}

@@ -25,6 +25,8 @@ use leastgrant::model::usage::{Outcome, Reading};
 use leastgrant::pipeline::{self, Fate, Plan, Planning, Reader};
 use leastgrant::synthesize::{self, Ctx, World};
 use leastgrant::verify;
+use leastgrant::wire::frame::{self, Broken, End, Receiver, Shape};
+use leastgrant::wire::members::Members;
 use serde::de::IgnoredAny;
 use std::error::Error;
 use std::hint::black_box;
@@ -208,8 +210,9 @@ fn stages<'s>(
     vec![
         stage("inflate", bytes.clone(), Box::new(|| inflated(logs))),
         stage("skip", bytes, Box::new(|| skipped(logs))),
-        stage("decode", decoded.clone(), Box::new(|| decode(logs, false))),
-        stage("fingerprint", decoded, Box::new(|| decode(logs, true))),
+        stage("decode", vec![("records", made.records)], Box::new(|| decode(logs))),
+        stage("map", decoded.clone(), Box::new(|| map(logs, false))),
+        stage("fingerprint", decoded, Box::new(|| map(logs, true))),
         stage("aggregate", counted, Box::new(|| aggregate(logs))),
         stage("synthesise", vec![("grants", grants as u64)], Box::new(move || Ok(synthesise(by, plans)))),
         stage("verify", proofs, Box::new(move || Ok(proved(by, plans)))),
@@ -311,7 +314,40 @@ impl Sink for Counting {
     }
 }
 
-fn decode(logs: &Logs, hashes: bool) -> Result<Counts, Failure> {
+/// Finds the records and walks their members, and reads none further.
+#[derive(Default)]
+struct Finding {
+    records: u64,
+}
+
+impl Receiver for Finding {
+    fn shape(&self, key: &str) -> Option<Shape> {
+        CLOUDS.iter().find_map(|cloud| cloud.shape(key))
+    }
+    fn record(&mut self, rest: &str) -> Result<usize, Broken> {
+        self.records += 1;
+        let mut members = Members::of(rest).map_err(|_| Broken::Syntax)?;
+        while let Some(key) = members.key().map_err(|_| Broken::Syntax)? {
+            black_box((key, members.value().map_err(|_| Broken::Syntax)?));
+        }
+        Ok(members.walked())
+    }
+    fn description(&mut self, _rest: &str) -> Result<Option<usize>, Broken> {
+        Ok(None)
+    }
+    fn stranger(&mut self) {}
+    fn malformed(&mut self) {}
+}
+
+fn decode(logs: &Logs) -> Result<Counts, Failure> {
+    let mut found = Finding::default();
+    for text in &logs.texts {
+        assert_eq!(frame::walk(black_box(text), &mut found), End::Whole, "logs are whole");
+    }
+    Ok(vec![("records", found.records)])
+}
+
+fn map(logs: &Logs, hashes: bool) -> Result<Counts, Failure> {
     let mut sink = Counting { hashes, ..Counting::default() };
     for text in &logs.texts {
         decode::decode(black_box(text), &CLOUDS, &mut sink)?;

@@ -7,6 +7,14 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Sym(u32);
 
+impl Sym {
+    /// Its place among the [ranks](Interner::ranks).
+    #[must_use]
+    pub fn place(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// Texts of one shard.
 #[derive(Debug, Default)]
 pub struct Interner {
@@ -31,6 +39,20 @@ impl Interner {
     #[must_use]
     pub fn text(&self, sym: Sym) -> &str {
         self.texts.get(sym.0 as usize).map_or("", |text| text)
+    }
+
+    /// By symbol, what compares as the texts do.
+    #[must_use]
+    pub fn ranks(&self) -> Vec<u32> {
+        let mut order: Vec<u32> = (0..u32::try_from(self.texts.len()).unwrap_or(u32::MAX)).collect();
+        order.sort_unstable_by_key(|sym| self.text(Sym(*sym)));
+        let mut ranks = vec![0; order.len()];
+        for (rank, sym) in (0..).zip(order) {
+            if let Some(place) = ranks.get_mut(sym as usize) {
+                *place = rank;
+            }
+        }
+        ranks
     }
 
     /// This interner's symbols for all texts of `other`, by `other`'s symbols.

@@ -7,7 +7,8 @@
 use super::intern::Sym;
 use super::observe::Sighted;
 use super::{Key, Shard};
-use crate::cloud::{Known, Like, Wide};
+use crate::cloud::{Known, Like, Stranger, Wide};
+use crate::model::identity::Kind;
 use crate::model::tally::Skip;
 use crate::model::time::{Day, Timestamp};
 use crate::model::usage::{Basis, Reading};
@@ -16,9 +17,9 @@ use std::sync::Arc;
 
 /// Actors that are remembered; then all are forgotten.
 const ACTORS: usize = 1 << 14;
-/// Calls that are remembered; then all are forgotten. A large organization makes more different ones in a month, at some
-/// two hundred bytes each.
-const CALLS: usize = 1 << 17;
+/// Calls that are remembered, at some two hundred bytes each; then those are forgotten that did not come again among as
+/// many.
+const CALLS: usize = 1 << 15;
 
 /// Who acts.
 #[derive(Clone, Copy, Debug)]
@@ -74,12 +75,6 @@ pub(super) struct Call {
     grants: bool,
 }
 
-#[derive(Clone, Debug)]
-enum Entry {
-    Ask(u64),
-    Call(Arc<Call>),
-}
-
 /// What is told of one record.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
@@ -94,7 +89,11 @@ pub(super) struct Watch {
 #[derive(Debug, Default)]
 pub(super) struct Memo {
     actors: FxHashMap<Wide, Who>,
-    calls: FxHashMap<Wide, Entry>,
+    /// What decides calls, by what is common to those that look alike.
+    asked: FxHashMap<Wide, u64>,
+    calls: FxHashMap<Wide, Arc<Call>>,
+    /// Calls that were remembered before those.
+    older: FxHashMap<Wide, Arc<Call>>,
     watch: Option<Box<Watch>>,
 }
 
@@ -125,18 +124,46 @@ impl Memo {
     }
 
     pub(super) fn ask(&mut self, call: Wide, parts: u64) {
-        self.calls.insert(call, Entry::Ask(parts));
+        if self.asked.len() >= CALLS {
+            self.asked.clear();
+        }
+        self.asked.insert(call, parts);
+    }
+
+    fn put(&mut self, key: Wide, call: Arc<Call>) {
+        if self.calls.len() >= CALLS {
+            self.older = std::mem::take(&mut self.calls);
+        }
+        self.calls.insert(key, call);
+    }
+
+    fn entry(&self, call: &Wide) -> Option<&Arc<Call>> {
+        self.calls.get(call).or_else(|| self.older.get(call))
+    }
+
+    /// The same; what was remembered long ago stays for its use.
+    fn renewed(&mut self, call: &Wide) -> Option<Arc<Call>> {
+        if let Some(known) = self.calls.get(call) {
+            return Some(known.clone());
+        }
+        let known = self.older.remove(call)?;
+        self.put(*call, known.clone());
+        Some(known)
     }
 
     pub(super) fn known(&self, like: &Like) -> Known {
-        match (self.calls.get(&like.call), self.actors.get(&like.actor)) {
-            (Some(Entry::Ask(parts)), _) => Known::Ask(*parts),
-            (Some(Entry::Call(call)), Some(who)) => match (who, &call.comes) {
+        if let Some(parts) = self.asked.get(&like.call) {
+            return Known::Ask(*parts);
+        }
+        match (self.entry(&like.call), self.actors.get(&like.actor)) {
+            (Some(call), Some(who)) => match (who, &call.comes) {
                 (Who::Idle(_), _)
                 | (Who::Named | Who::User(_), Comes::Skip(..))
                 | (Who::User(_), Comes::Uses(_)) => Known::All,
+                (Who::Named, Comes::Uses(_)) => Known::Call,
                 _ => Known::No,
             },
+            (Some(_), None) => Known::Call,
             _ => Known::No,
         }
     }
@@ -149,22 +176,23 @@ impl Memo {
             (_, Some(user)) => Who::User(user),
             _ => Who::Named,
         };
-        if self.actors.len() >= ACTORS {
-            self.actors.clear();
-        }
-        if self.calls.len() >= CALLS {
-            self.calls.clear();
-        }
-        let known = self.actors.entry(actor).or_insert(who);
-        if matches!(known, Who::Named) {
-            *known = who;
-        }
+        self.met(actor, who);
         let comes = if idle { Comes::Unread } else { comes };
         let grants = matches!(&comes, Comes::Uses(uses) if uses.iter().any(|used| used.outcome.grants()));
         let call = Arc::new(Call { cloud, sighted, comes, grants });
         let unread = matches!(call.comes, Comes::Unread);
-        if !(unread && matches!(self.calls.get(&key), Some(Entry::Call(_)))) {
-            self.calls.insert(key, Entry::Call(call));
+        if !unread || self.entry(&key).is_none() {
+            self.put(key, call);
+        }
+    }
+
+    fn met(&mut self, actor: Wide, who: Who) {
+        if self.actors.len() >= ACTORS {
+            self.actors.clear();
+        }
+        let known = self.actors.entry(actor).or_insert(who);
+        if matches!(known, Who::Named) {
+            *known = who;
         }
     }
 }
@@ -194,6 +222,32 @@ impl Shard {
         let (session, exempt) = (reading.actor.session, reading.actor.exempt);
         watch.user = Some(User { principal, observed, session, via, exempt });
         watch.comes = Some(Comes::Uses(uses));
+    }
+
+    /// Learns who acts in a record whose call is remembered, unless the record must be read for that.
+    pub(super) fn meet(&mut self, cloud: &'static str, like: &Like, who: &Stranger<'_>) {
+        let Some(call) = self.memo.entry(&like.call) else { return };
+        let uses = match call.comes {
+            Comes::Unread if who.actor.is_ok() => return,
+            Comes::Uses(_) => true,
+            _ => false,
+        };
+        let who = match who.actor {
+            Err(why) => Who::Idle(*why),
+            Ok(_) if !uses => Who::Named,
+            // Copies of its calls may stand back.
+            Ok(actor) if actor.kind == Kind::Account => return,
+            Ok(actor) if !self.rules.filter.takes(cloud, &actor.principal, who.account, who.region) => return,
+            Ok(actor) => {
+                self.cloud = cloud;
+                let principal = self.principal(actor);
+                let via = self.texts.sym(who.via.unwrap_or(""));
+                let observed = self.observer.principal(&actor.principal);
+                let (session, exempt) = (actor.session, actor.exempt);
+                Who::User(User { principal, observed, session, via, exempt })
+            }
+        };
+        self.memo.met(like.actor, who);
     }
 
     /// Takes a record like one that is remembered.
@@ -226,9 +280,8 @@ impl Shard {
         event: Option<&str>,
         leads: Option<u64>,
     ) -> Again {
-        let Some(Entry::Call(call)) = self.memo.calls.get(&like.call) else { return Again::Unknown };
+        let Some(call) = self.memo.renewed(&like.call) else { return Again::Unknown };
         let Some(who) = self.memo.actors.get(&like.actor).copied() else { return Again::Unknown };
-        let call = Arc::clone(call);
         let day = at.day();
         self.cloud = call.cloud;
         self.observer.again(call.sighted, day);
@@ -290,7 +343,8 @@ mod tests {
         assert_eq!(memo.known(&like("ana", "unknown")), Known::All);
         learn(&mut memo, &like("bob", "get"), Comes::Uses(Box::default()), Some(user), false);
         assert_eq!(memo.known(&like("service", "get")), Known::All);
-        assert_eq!(memo.known(&like("ana", "get")), Known::No, "she was not seen to use anything");
+        assert_eq!(memo.known(&like("ana", "get")), Known::Call, "she was not seen to use anything");
+        assert_eq!(memo.known(&like("eve", "get")), Known::Call, "nobody saw her");
         learn(&mut memo, &like("ana", "put"), Comes::Uses(Box::default()), Some(user), false);
         assert_eq!(memo.known(&like("ana", "get")), Known::All);
         learn(&mut memo, &like("service", "put"), Comes::Skip(Skip::Service, None), None, true);

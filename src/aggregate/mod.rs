@@ -23,7 +23,7 @@ pub use worker::Worker;
 
 use crate::config::Filter;
 use crate::intent::Intent;
-use crate::model::identity::{Kind, Vouched};
+use crate::model::identity::{Actor, Kind, Vouched};
 use crate::model::tally::Tally;
 use crate::model::time::{Day, Timestamp};
 use crate::model::usage::{Basis, COLLAPSED, Level, Outcome, Reading, Seen, Use};
@@ -241,8 +241,7 @@ impl Shard {
         }
     }
 
-    fn principal(&mut self, reading: &Reading<'_>) -> Sym {
-        let actor = &reading.actor;
+    fn principal(&mut self, actor: &Actor<'_>) -> Sym {
         let principal = self.texts.sym(&actor.principal);
         let home = self.texts.sym(&actor.home);
         let fresh = Known { cloud: self.cloud, kind: actor.kind, home, vouched: actor.vouched };

@@ -1,11 +1,12 @@
 //! The finished usage table: owned, sorted by text, cut to the window.
 
-use super::Shard;
 use super::bystanders::Cut;
 use super::careful::Sensitive;
 use super::holdings::Holdings;
 use super::intern::Sym;
 use super::line::{Line, target};
+use super::memo::Memo;
+use super::{Key, Shard};
 use crate::model::coverage::Observations;
 use crate::model::denial::Denial;
 use crate::model::identity::{Kind, PrincipalUse};
@@ -14,7 +15,9 @@ use crate::model::tally::Tally;
 use crate::model::time::{Day, Timestamp};
 use crate::model::usage::{Bystander, COLLAPSED, Row, Seen};
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Why a use waits for a person.
 const REVIEW: &str = "review";
@@ -55,9 +58,12 @@ impl Shard {
     #[must_use]
     pub fn finish(mut self) -> Usage {
         self.settle();
+        // What only reading asks for.
+        self.memo = Memo::default();
+        self.dedup = Arc::default();
         let observer = std::mem::take(&mut self.observer);
         let newest = self.tally.newest().unwrap_or_default();
-        let rules = std::sync::Arc::clone(&self.rules);
+        let rules = Arc::clone(&self.rules);
         let keeps = |day: Day| rules.filter.in_window(day, newest);
         self.tally.cut(keeps);
         let denials = std::mem::take(&mut self.denials).finish(keeps);
@@ -139,7 +145,7 @@ impl Shard {
         rows.into_iter().for_each(|(key, seen)| {
             let holds = held.contains(&(key.principal, key.action));
             let key = if holds && key.exempt.is_none() && key.outcome.grants() {
-                super::Key { exempt: Some(REVIEW), ..key }
+                Key { exempt: Some(REVIEW), ..key }
             } else {
                 key
             };
@@ -153,42 +159,50 @@ impl Shard {
         }
     }
 
-    /// Rows by text; what differs only in its day or rule is one row.
+    /// Rows by text; what differs only in its day is one row.
     fn sorted_rows(&mut self) -> Vec<Row> {
-        let rows = std::mem::take(&mut self.rows);
-        let mut all: Vec<(Row, Seen)> = Vec::with_capacity(rows.len());
-        rows.into_iter().for_each(|(key, seen)| {
-            let text = |sym| self.texts.text(sym).to_owned();
-            let row = Row {
-                cloud: key.cloud,
-                principal: text(key.principal),
-                action: text(key.action),
-                target: target(key.level, self.texts.text(key.target)),
-                scope: text(key.scope),
-                context: serde_json::from_str(self.texts.text(key.context)).unwrap_or_default(),
-                outcome: key.outcome,
-                basis: key.basis,
-                via: Some(text(key.via)).filter(|via| !via.is_empty()),
-                rule: text(key.rule),
-                exempt: key.exempt,
-                seen: Seen {
-                    count: 0,
-                    first: Timestamp::UNKNOWN,
-                    last: Timestamp::UNKNOWN,
-                    sample: (Timestamp::UNKNOWN, String::new()),
-                },
-            };
-            all.push((row, seen));
+        let texts = &self.texts;
+        let ranks = texts.ranks();
+        let rank = |sym: Sym| ranks.get(sym.place()).copied().unwrap_or(u32::MAX);
+        let head = |key: &Key| {
+            let (principal, action) = (rank(key.principal), rank(key.action));
+            (key.cloud, principal, action, key.level, rank(key.target), rank(key.scope))
+        };
+        let tail = |key: &Key| (key.outcome, key.basis, rank(key.via), rank(key.rule), key.exempt);
+        let context = |sym: Sym| -> BTreeMap<String, String> {
+            serde_json::from_str(texts.text(sym)).unwrap_or_default()
+        };
+        let by_context = |a: Sym, b: Sym| {
+            if a == b { Ordering::Equal } else { context(a).cmp(&context(b)) }
+        };
+        let mut all: Vec<(Key, Seen)> = std::mem::take(&mut self.rows).into_iter().collect();
+        all.sort_unstable_by(|(a, _), (b, _)| {
+            let heads = head(a).cmp(&head(b)).then_with(|| by_context(a.context, b.context));
+            heads.then_with(|| tail(a).cmp(&tail(b)))
         });
-        all.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-        all.dedup_by(|(row, seen), (before, known)| {
-            let same = row == before;
+        all.dedup_by(|(next, more), (kept, seen)| {
+            let same = head(next) == head(kept) && tail(next) == tail(kept) && next.context == kept.context;
             if same {
-                known.merge(seen);
+                seen.merge(more);
             }
             same
         });
-        all.into_iter().map(|(row, seen)| Row { seen, ..row }).collect()
+        let text = |sym| texts.text(sym).to_owned();
+        let row = |(key, seen): (Key, Seen)| Row {
+            cloud: key.cloud,
+            principal: text(key.principal),
+            action: text(key.action),
+            target: target(key.level, texts.text(key.target)),
+            scope: text(key.scope),
+            context: context(key.context),
+            outcome: key.outcome,
+            basis: key.basis,
+            via: Some(text(key.via)).filter(|via| !via.is_empty()),
+            rule: text(key.rule),
+            exempt: key.exempt,
+            seen,
+        };
+        all.into_iter().map(row).collect()
     }
 
     fn principal_uses(&self, rows: &[Row]) -> Vec<PrincipalUse> {

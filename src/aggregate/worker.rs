@@ -2,7 +2,7 @@
 
 use super::pending::Pending;
 use super::{Key, Line, Shard, dedup, sensitive};
-use crate::cloud::{Known, Like, Sink, Wide};
+use crate::cloud::{Known, Like, Sink, Stranger, Wide};
 use crate::model::coverage::{Declaration, Sighting};
 use crate::model::identity::Vouched;
 use crate::model::tally::Skip;
@@ -15,6 +15,10 @@ pub struct Worker<'s>(pub &'s mut Shard);
 impl Sink for Worker<'_> {
     fn known(&self, like: &Like) -> Known {
         self.0.memo.known(like)
+    }
+
+    fn meet(&mut self, cloud: &'static str, like: &Like, who: &Stranger<'_>) {
+        self.0.meet(cloud, like, who);
     }
 
     fn repeat(&mut self, like: &Like, at: Option<Timestamp>, event: Option<&str>, leads: Option<u64>) {
@@ -85,7 +89,7 @@ impl Sink for Worker<'_> {
         if reading.uses.iter().any(|used| used.outcome.grants()) {
             shard.observer.used_by(&reading.actor.principal);
         }
-        let principal = shard.principal(reading);
+        let principal = shard.principal(&reading.actor);
         let keys: Vec<Key> = reading.uses.iter().map(|used| shard.key(reading, principal, used)).collect();
         shard.remember(reading, principal, &keys);
         let lines = if shard.lines.is_some() { Line::of(cloud, reading) } else { Vec::new() };
@@ -186,7 +190,7 @@ impl Shard {
             self.observer.used_by(&reading.actor.principal);
         }
         let event = reading.event.as_deref().unwrap_or("");
-        let principal = self.principal(reading);
+        let principal = self.principal(&reading.actor);
         if fresh {
             self.session(principal, reading.actor.session, reading.at);
         }

@@ -13,6 +13,7 @@ use super::token::Tokens;
 use super::user::Provenance;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
+use std::sync::OnceLock;
 
 const PERMISSIONS: &str = include_str!("data/gcp/permissions.tsv");
 const UNLISTED: &str = include_str!("data/gcp/unlisted.tsv");
@@ -80,6 +81,7 @@ pub struct Gcp {
     pub always: Vec<AlwaysLogged>,
     /// What conditions, deny policies and access boundaries can name.
     pub limits: Limits,
+    refusable: OnceLock<BTreeMap<String, String>>,
 }
 
 impl Gcp {
@@ -117,6 +119,7 @@ impl Gcp {
             tokens: Tokens::new(toml::from_str(TOKEN).unwrap_or_default()),
             always: toml::from_str::<AlwaysFile>(COVERAGE).unwrap_or_default().always,
             limits: Limits::embedded(),
+            refusable: OnceLock::new(),
         }
     }
 
@@ -218,6 +221,18 @@ impl Gcp {
         };
         let plain = api.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
         plain && self.kinds(self.naming.prefix(api)).next().is_some()
+    }
+
+    /// Permissions that a deny policy takes from whoever never used them, by how deny policies write them.
+    #[must_use]
+    pub fn refusable(&self) -> &BTreeMap<String, String> {
+        self.refusable.get_or_init(|| {
+            let mut all = BTreeMap::new();
+            for one in self.all().filter(|one| self.sensitive(one) && self.limits.deniable(one)) {
+                all.entry(self.limits.full(&one)).or_insert(one);
+            }
+            all
+        })
     }
 
     /// Kinds of resources whose permissions begin with `service`, with their verbs.

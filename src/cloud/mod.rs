@@ -22,7 +22,7 @@ use crate::wire::frame::{Broken, Shape};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use crate::wire::fingerprint::Wide;
-pub use sink::{Known, Like, Sink};
+pub use sink::{Known, Like, Sink, Stranger};
 
 /// What one principal may do, as an evaluator reads it from documents.
 pub trait Evaluator {

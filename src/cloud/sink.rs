@@ -2,7 +2,7 @@
 
 use super::Wide;
 use crate::model::coverage::{Declaration, Sighting};
-use crate::model::identity::Vouched;
+use crate::model::identity::{Actor, Vouched};
 use crate::model::tally::Skip;
 use crate::model::time::Timestamp;
 use crate::model::usage::Reading;
@@ -24,8 +24,23 @@ pub enum Known {
     No,
     /// That these parts of the record, as bits, decide as well.
     Ask(u64),
+    /// All but who acts.
+    Call,
     /// All that is to be known.
     All,
+}
+
+/// Who acts, for a sink that knows the call.
+#[derive(Clone, Copy, Debug)]
+pub struct Stranger<'a> {
+    /// The actor, or the reason for which nobody is to be tightened.
+    pub actor: &'a Result<Actor<'a>, Skip>,
+    /// Service that called on the principal's behalf.
+    pub via: Option<&'a str>,
+    /// Account or project the record belongs to.
+    pub account: &'a str,
+    /// Region.
+    pub region: &'a str,
 }
 
 /// Where decoded records go.
@@ -34,6 +49,8 @@ pub trait Sink {
     fn known(&self, _like: &Like) -> Known {
         Known::No
     }
+    /// Learns who acts in a record whose call is known.
+    fn meet(&mut self, _cloud: &'static str, _like: &Like, _who: &Stranger<'_>) {}
     /// Takes a new record of which all is known; `leads` joins it to copies that stand back.
     fn repeat(&mut self, _like: &Like, _at: Option<Timestamp>, _event: Option<&str>, _leads: Option<u64>) {}
     /// What is told from now on is what a record comes to, until [`Sink::learn`].

@@ -88,7 +88,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         manifest::manifest(&usage, (&plans, &sets), &files.entries, (&stale, &standing), &planning);
     let manifest = redactor.manifest(manifest);
     let memory = (!redactor.is_on()).then(|| manifest::memory(&usage, &plans, &planning));
-    write::file(&args.out, "manifest.json", &manifest::text(&manifest, memory.as_ref()), false)?;
+    write::file(&args.out, "manifest.json", &manifest::text(&manifest, memory.as_deref()), false)?;
     if !args.input.quiet {
         let out = args.out.display().to_string();
         let text =

@@ -4,7 +4,7 @@ mod split;
 
 pub use split::{Piece, Splitter};
 
-use crate::cloud::{Cloud, Known, Like, Sink};
+use crate::cloud::{Cloud, Known, Like, Sink, Stranger};
 use crate::model::coverage::{Declaration, Sighting};
 use crate::model::identity::Vouched;
 use crate::model::tally::Skip;
@@ -200,6 +200,9 @@ struct Counted<'s> {
 impl Sink for Counted<'_> {
     fn known(&self, like: &Like) -> Known {
         self.sink.known(like)
+    }
+    fn meet(&mut self, cloud: &'static str, like: &Like, who: &Stranger<'_>) {
+        self.sink.meet(cloud, like, who);
     }
     fn repeat(&mut self, like: &Like, at: Option<Timestamp>, event: Option<&str>, leads: Option<u64>) {
         self.sink.repeat(like, at, event, leads);

@@ -281,6 +281,22 @@ pub struct Row {
     pub seen: Seen,
 }
 
+impl Row {
+    /// Whether it is the same use, however often and whenever it was seen.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        let ids = (self.cloud, self.outcome, self.basis, self.exempt)
+            == (other.cloud, other.outcome, other.basis, other.exempt);
+        ids && self.principal == other.principal
+            && self.action == other.action
+            && self.target == other.target
+            && self.scope == other.scope
+            && self.context == other.context
+            && self.via == other.via
+            && self.rule == other.rule
+    }
+}
+
 /// How often something was seen, and when. Merging is commutative and associative.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Seen {

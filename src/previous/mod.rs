@@ -86,7 +86,7 @@ struct ManifestFile {
 }
 
 /// The manifest's `memory`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct MemoryFile {
     version: u32,
     principals: Vec<PrincipalFile>,
@@ -212,8 +212,19 @@ impl Memory {
 
 /// What the manifest keeps of these principals. Grants that only a person's word made are not kept: the word is.
 #[must_use]
-pub fn file<'p>(principals: impl Iterator<Item = Kept<'p>>) -> MemoryFile {
-    let principals = principals.map(|kept| PrincipalFile {
+pub fn text<'p>(principals: impl Iterator<Item = Kept<'p>>) -> String {
+    // One by one: all of them at once are the largest thing that a run would hold.
+    let principals = principals.filter_map(|kept| serde_json::to_string(&of(kept)).ok());
+    let mut text = format!("{{\"version\":{VERSION},\"principals\":[");
+    for (at, principal) in principals.enumerate() {
+        text.push_str(if at > 0 { "," } else { "" });
+        text.push_str(&principal);
+    }
+    text + "]}"
+}
+
+fn of(kept: Kept<'_>) -> PrincipalFile {
+    PrincipalFile {
         principal: kept.who.id.clone(),
         slug: kept.slug.to_owned(),
         cloud: kept.who.cloud.to_owned(),
@@ -228,8 +239,7 @@ pub fn file<'p>(principals: impl Iterator<Item = Kept<'p>>) -> MemoryFile {
         grants: kept.grants.iter().filter(|grant| !grant.only_kept()).map(grant_file).collect(),
         review: kept.review.iter().map(grant_file).collect(),
         documents: kept.layout.into_iter().map(document_file).collect(),
-    });
-    MemoryFile { version: VERSION, principals: principals.collect() }
+    }
 }
 
 fn grant_file(grant: &Grant) -> GrantFile {

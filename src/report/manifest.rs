@@ -9,7 +9,7 @@ use crate::model::grant::Grant;
 use crate::model::tally::Tally;
 use crate::model::usage::{Row, Seen};
 use crate::pipeline::{Bounded, Fate, Plan, Planning};
-use crate::previous::{self, Kept, MemoryFile};
+use crate::previous::{self, Kept};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -146,7 +146,7 @@ fn unused(grant: &Grant) -> Value {
 
 /// What a later run needs to know: grants, where they stand, days.
 #[must_use]
-pub fn memory(usage: &Usage, plans: &[Plan<'_>], planning: &Planning) -> MemoryFile {
+pub fn memory(usage: &Usage, plans: &[Plan<'_>], planning: &Planning) -> String {
     let partial = !usage.tally.unreadable.is_empty();
     let all = plans.iter().map(|plan| {
         let before = planning.memory.of(plan.who.cloud, &plan.who.id);
@@ -166,7 +166,7 @@ pub fn memory(usage: &Usage, plans: &[Plan<'_>], planning: &Planning) -> MemoryF
     });
     let worth =
         |kept: &Kept<'_>| !(kept.grants.is_empty() && kept.sensitive.is_empty() && kept.review.is_empty());
-    previous::file(all.filter(worth))
+    previous::text(all.filter(worth))
 }
 
 /// Every entry of the intent file, and what it did.
@@ -253,13 +253,13 @@ pub fn manifest(
 
 /// The manifest as it is written: for people, but for the memory, which stands on one line.
 #[must_use]
-pub fn text(manifest: &Value, memory: Option<&MemoryFile>) -> String {
+pub fn text(manifest: &Value, memory: Option<&str>) -> String {
     let mut text = format!("{manifest:#}");
-    let memory = memory.and_then(|memory| serde_json::to_string(memory).ok());
     if let Some(memory) = memory {
         text.truncate(text.trim_end_matches('}').trim_end().len());
         text.push_str(",\n  \"memory\": ");
-        text.push_str(&memory);
+        text.reserve_exact(memory.len() + "\n}\n".len());
+        text.push_str(memory);
         text.push_str("\n}");
     }
     text + "\n"

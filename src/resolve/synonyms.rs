@@ -50,9 +50,7 @@ fn rename(usage: &mut Usage, cloud: &str, full: &BTreeMap<String, String>) {
 pub(super) fn join(rows: &mut Vec<Row>) {
     rows.sort();
     rows.dedup_by(|next, kept| {
-        let mut same = next.clone();
-        same.seen.clone_from(&kept.seen);
-        let equal = same == *kept;
+        let equal = next.is_like(kept);
         if equal {
             kept.seen.merge(&next.seen);
         }

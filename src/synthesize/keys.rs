@@ -90,6 +90,9 @@ fn wide_prefixes(draft: &Draft<'_>, ctx: &Ctx<'_>, members: &[usize]) -> BTreeMa
         let (Some((_, key)), On::Resource(pattern)) = (key(grant, ctx), &grant.on) else { continue };
         let known = prefixes.entry(first(&key).to_owned()).or_default();
         known.0.insert(key.clone());
+        if known.1.is_some() {
+            continue;
+        }
         let token = ctx.cloud.tokens(pattern.head());
         let in_key = token.iter().find(|t| ctx.cloud.object(pattern.head()).is_some_and(|at| t.span.0 >= at));
         let joined = grant
@@ -101,7 +104,7 @@ fn wide_prefixes(draft: &Draft<'_>, ctx: &Ctx<'_>, members: &[usize]) -> BTreeMa
         // A key without a prefix is no prefix: what is machine-made in it is opened in its place.
         let in_key = in_key.filter(|t| t.samples < 2 && !first(&key).is_empty());
         let made = in_key.map(|t| format!("{} in keys, as in {key}", t.words));
-        known.1 = known.1.take().or(joined).or(made);
+        known.1 = joined.or(made);
     }
     let many = |count: usize| (count > FEW).then(|| format!("{count} different keys"));
     let all =

@@ -148,7 +148,9 @@ pub fn run<'r>(passes: &[(&str, Pass)], rows: &[&'r Row], ctx: &Ctx<'r>) -> Vec<
 }
 
 /// What makes two grants one: scope, action, resource, conditions.
-type Same = (String, String, On, BTreeMap<String, BTreeSet<String>>);
+fn same(grant: &Grant) -> (&str, &str, &On, &BTreeMap<String, BTreeSet<String>>) {
+    (&grant.scope, &grant.action, &grant.on, &grant.when)
+}
 
 impl Draft<'_> {
     /// What speaks against `action` on a pattern, whoever uses the names: a withheld use, or an entry that forbids it.
@@ -167,15 +169,14 @@ impl Draft<'_> {
 
     /// Joins grants that have become the same.
     fn join(&mut self) {
-        let mut all: BTreeMap<Same, Grant> = BTreeMap::new();
-        for grant in std::mem::take(&mut self.grants) {
-            let key = (grant.scope.clone(), grant.action.clone(), grant.on.clone(), grant.when.clone());
-            match all.get_mut(&key) {
-                Some(known) => known.absorb(&grant),
-                None => drop(all.insert(key, grant)),
+        self.grants.sort_by(|a, b| same(a).cmp(&same(b)));
+        self.grants.dedup_by(|next, known| {
+            let joins = same(next) == same(known);
+            if joins {
+                known.absorb(next);
             }
-        }
-        self.grants = all.into_values().collect();
+            joins
+        });
     }
 }
 

@@ -1,5 +1,6 @@
 //! Request parameters and answers flattened to their scalar leaves, for rules that look for a name in them.
 
+use super::sketch::{self, HIDDEN, MAX_NAME, Marks};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
@@ -7,12 +8,13 @@ use std::borrow::Cow;
 use std::fmt;
 
 /// One scalar with the path that leads to it. Keys are normalised: lower-case ASCII letters and digits only.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Leaf<'a> {
     /// Normalised keys joined by `.`; list elements add nothing.
     pub path: String,
-    /// The scalar as text.
-    pub value: Cow<'a, str>,
+    value: Cow<'a, str>,
+    /// Where it is told that the value was looked at, and under which number.
+    marks: Option<(&'a Marks, u32)>,
     /// Index of the innermost list element this leaf lies in, to tell elements apart.
     pub element: usize,
     /// Whether it lies in what users write at will (a description, an item's attributes): names nothing.
@@ -20,6 +22,40 @@ pub struct Leaf<'a> {
 }
 
 impl Leaf<'_> {
+    /// The scalar as text. Whoever looks at it depends on it: what only tells ARNs, ids and keys from other text may ask for
+    /// that alone.
+    #[must_use]
+    pub fn value(&self) -> &str {
+        if let Some((marks, at)) = self.marks {
+            marks.mark(at);
+        }
+        &self.value
+    }
+
+    /// Whether it is an ARN.
+    #[must_use]
+    pub fn is_arn(&self) -> bool {
+        sketch::is_arn(&self.value)
+    }
+
+    /// Whether it is a percent-encoded ARN.
+    #[must_use]
+    pub fn is_encoded_arn(&self) -> bool {
+        sketch::is_encoded_arn(&self.value)
+    }
+
+    /// Whether it names a key that AWS manages.
+    #[must_use]
+    pub fn is_managed_key(&self) -> bool {
+        sketch::is_managed_key(&self.value)
+    }
+
+    /// Whether it may be an id that EC2 made.
+    #[must_use]
+    pub fn may_be_id(&self) -> bool {
+        sketch::may_be_id(&self.value)
+    }
+
     /// The last key of the path.
     #[must_use]
     pub fn key(&self) -> &str {
@@ -38,9 +74,6 @@ fn normal_path(path: &str) -> SmallVec<[u8; 64]> {
     let kept = path.bytes().filter(|b| *b == b'.' || b.is_ascii_alphanumeric());
     kept.map(|b| b.to_ascii_lowercase()).collect()
 }
-
-/// Longest scalar that can be a name; longer ones are documents or user data.
-const MAX_NAME: usize = 4096;
 
 /// Subtrees in which a name selects, but is not the resource.
 const SELECTORS: [&str; 4] = ["filters", "filter", "filterset", "encryptioncontext"];
@@ -137,6 +170,8 @@ pub struct Leaves<'a> {
     pub hidden_at: Vec<String>,
     /// Whether it is an answer.
     pub answer: bool,
+    /// Where it is told what was looked at, and where the value's text begins.
+    marks: Option<(&'a Marks, usize)>,
 }
 
 impl<'a> Leaves<'a> {
@@ -161,6 +196,13 @@ impl<'a> Leaves<'a> {
         self.all.iter().filter(move |leaf| under(&leaf.path))
     }
 
+    /// The leaves of one list element, with what stands in no list.
+    #[must_use]
+    pub fn within(&self, element: usize) -> Self {
+        let all = self.all.iter().filter(|leaf| [0, element].contains(&leaf.element)).cloned().collect();
+        Leaves { all, hidden: self.hidden, ..Leaves::default() }
+    }
+
     /// Whether something stands at or below `path`.
     #[must_use]
     pub fn has(&self, path: &str) -> bool {
@@ -170,19 +212,21 @@ impl<'a> Leaves<'a> {
 
 /// All leaves of a request; `None` when it is nested too deep to be read.
 #[must_use]
-pub fn of(raw: Option<&RawValue>) -> Option<Leaves<'_>> {
-    walk(raw, false)
+pub fn of<'a>(raw: Option<&'a RawValue>, marks: &'a Marks) -> Option<Leaves<'a>> {
+    walk(raw, false, marks)
 }
 
 /// All leaves of an answer, which the service wrote: nothing in it is free.
 #[must_use]
-pub fn of_answer(raw: Option<&RawValue>) -> Option<Leaves<'_>> {
-    walk(raw, true)
+pub fn of_answer<'a>(raw: Option<&'a RawValue>, marks: &'a Marks) -> Option<Leaves<'a>> {
+    walk(raw, true, marks)
 }
 
-fn walk(raw: Option<&RawValue>, answer: bool) -> Option<Leaves<'_>> {
+fn walk<'a>(raw: Option<&'a RawValue>, answer: bool, marks: &'a Marks) -> Option<Leaves<'a>> {
     let mut out = Leaves { answer, ..Leaves::default() };
+    marks.open();
     let Some(raw) = raw else { return Some(out) };
+    out.marks = Some((marks, raw.get().as_ptr().addr()));
     let mut deserializer = serde_json::Deserializer::from_str(raw.get());
     let mut elements = 0;
     Walk { path: String::new(), out: &mut out, elements: &mut elements, element: 0, free: false }
@@ -201,12 +245,20 @@ struct Walk<'o, 'a> {
 
 impl<'a> Walk<'_, 'a> {
     fn leaf(self, value: Cow<'a, str>) {
-        if value == "HIDDEN_DUE_TO_SECURITY_REASONS" {
+        if value == HIDDEN {
             self.out.hidden = true;
             self.out.hidden_at.push(self.path.clone());
         } else if !value.is_empty() && value.len() <= MAX_NAME {
             self.out.hidden |= self.path == "omitted" && value == "true";
-            self.out.all.push(Leaf { path: self.path, value, element: self.element, free: self.free });
+            let marks = match &value {
+                Cow::Borrowed(text) => self.out.marks.and_then(|(marks, from)| {
+                    let at = text.as_ptr().addr().checked_sub(from)?;
+                    Some((marks, u32::try_from(at).ok()?))
+                }),
+                Cow::Owned(_) => None,
+            };
+            let (element, free) = (self.element, self.free);
+            self.out.all.push(Leaf { path: self.path, value, marks, element, free });
         }
     }
 }
@@ -216,7 +268,7 @@ impl Walk<'_, '_> {
     fn table(&mut self, name: Cow<'_, str>) {
         let path = "requestitems.tablename".to_owned();
         let value = Cow::Owned(name.into_owned());
-        self.out.all.push(Leaf { path, value, element: self.element, free: false });
+        self.out.all.push(Leaf { path, value, marks: None, element: self.element, free: false });
     }
 }
 
@@ -292,7 +344,7 @@ impl<'de> Visitor<'de> for Walk<'_, 'de> {
                 continue;
             }
             if TAGS.contains(&key.as_str()) {
-                let mut tags = Leaves::default();
+                let mut tags = Leaves { marks: self.out.marks, ..Leaves::default() };
                 let walk = Walk {
                     path: String::new(),
                     out: &mut tags,
@@ -303,7 +355,7 @@ impl<'de> Visitor<'de> for Walk<'_, 'de> {
                 map.next_value_seed(walk)?;
                 self.out.tagged |= tags.tagged || !tags.all.is_empty();
                 let types = tags.all.iter().filter(|leaf| leaf.key() == "resourcetype");
-                self.out.tag_types.extend(types.map(|leaf| leaf.value.to_string()));
+                self.out.tag_types.extend(types.map(|leaf| leaf.value().to_owned()));
                 continue;
             }
             // An item's key has attributes below it; an object's key is a name.
@@ -333,8 +385,9 @@ mod tests {
                 "filterSet":{"items":[{"name":"no"}]},"tags":[{"key":"no"}],"n":3,"secret":"HIDDEN_DUE_TO_SECURITY_REASONS"}"#,
         )
         .unwrap();
-        let leaves = of(Some(&raw)).unwrap();
-        let got: Vec<(&str, &str)> = leaves.all.iter().map(|l| (l.path.as_str(), l.value.as_ref())).collect();
+        let marks = Marks::default();
+        let leaves = of(Some(&raw), &marks).unwrap();
+        let got: Vec<(&str, &str)> = leaves.all.iter().map(|l| (l.path.as_str(), l.value())).collect();
         assert_eq!(
             got,
             [
@@ -352,6 +405,6 @@ mod tests {
     fn too_deep_is_refused_not_overflowed() {
         let deep = format!("{{\"a\":{}1{}}}", "[".repeat(5000), "]".repeat(5000));
         let raw: Box<RawValue> = serde_json::from_str(&deep).unwrap();
-        assert!(of(Some(&raw)).is_none());
+        assert!(of(Some(&raw), &Marks::default()).is_none());
     }
 }

@@ -146,7 +146,7 @@ const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
 /// Index of the first quote, backslash or control character.
-fn special(bytes: &[u8]) -> Option<usize> {
+pub(super) fn special(bytes: &[u8]) -> Option<usize> {
     let zero = |x: u64| x.wrapping_sub(ONES) & !x & HIGH;
     let mut at = 0;
     for chunk in bytes.chunks_exact(8) {

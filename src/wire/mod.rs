@@ -7,4 +7,5 @@ pub mod frame;
 pub mod leaves;
 pub mod members;
 pub mod repeats;
+pub mod sketch;
 pub mod text;

@@ -10,7 +10,7 @@ const HEAD: usize = 256;
 const LONGEST: usize = 4096;
 
 /// A value that was seen.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Seen<T> {
     /// Length of its text.
     pub len: usize,
@@ -29,7 +29,7 @@ pub struct Repeats<T> {
     places: Vec<Option<(Box<str>, Seen<T>)>>,
 }
 
-impl<T: Copy> Repeats<T> {
+impl<T: Clone> Repeats<T> {
     /// None yet; `size` is a power of two.
     #[must_use]
     pub fn new(key: &'static str, size: usize) -> Self {
@@ -51,7 +51,7 @@ impl<T: Copy> Repeats<T> {
     #[must_use]
     pub fn find(&self, rest: &str) -> Option<Seen<T>> {
         let (text, seen) = self.places.get(self.place(rest))?.as_ref()?;
-        rest.starts_with(&**text).then_some(*seen)
+        rest.starts_with(&**text).then(|| seen.clone())
     }
 
     /// Keeps an object for later.
@@ -62,7 +62,7 @@ impl<T: Copy> Repeats<T> {
         if let Some(known) =
             self.places.get_mut(place).filter(|_| text.starts_with('{') && text.len() <= LONGEST)
         {
-            *known = Some((text.into(), seen));
+            *known = Some((text.into(), seen.clone()));
         }
         seen
     }

@@ -131,6 +131,52 @@ fn fixtures_come_to_the_same() {
     check(&all, &Filter { regions: vec!["eu-central-1".to_owned()], ..Filter::default() });
 }
 
+/// The record once more for each of its texts in a request, an answer or additional data, with another text there.
+fn varied(record: &Value, by: &dyn Fn(&str) -> String) -> Vec<Value> {
+    fn paths(value: &Value, path: &str, all: &mut Vec<String>) {
+        let below = |key: &str| format!("{path}/{}", key.replace('~', "~0").replace('/', "~1"));
+        match value {
+            Value::String(_) => all.push(path.to_owned()),
+            Value::Array(list) => {
+                (0..list.len()).for_each(|at| paths(&list[at], &below(&at.to_string()), all))
+            }
+            Value::Object(map) => map.iter().for_each(|(key, value)| paths(value, &below(key), all)),
+            _ => {}
+        }
+    }
+    let mut all = Vec::new();
+    for member in ["requestParameters", "responseElements", "additionalEventData"] {
+        paths(&record[member], &format!("/{member}"), &mut all);
+    }
+    let vary = |path: &String| {
+        let mut record = record.clone();
+        let text = record.pointer_mut(path)?;
+        *text = json!(by(text.as_str()?));
+        Some(record)
+    };
+    all.iter().filter_map(vary).collect()
+}
+
+#[test]
+fn texts_that_differ_come_to_what_they_are() {
+    let plain = |text: &str| format!("{text}x");
+    let arn = |_: &str| "arn:aws:iam::111122223333:role/other".to_owned();
+    let id = |_: &str| "subnet-0123456789abcdef0".to_owned();
+    let empty = |_: &str| String::new();
+    let ways: [&dyn Fn(&str) -> String; 4] = [&plain, &arn, &id, &empty];
+    // One after the other, so that each meets what the ones before it left behind.
+    let one = |record: &Value| {
+        let all = ways.iter().flat_map(|by| varied(record, by));
+        std::iter::once(record.clone()).chain(all).collect::<Vec<_>>()
+    };
+    let mut all: Vec<Value> = FIXTURES.iter().flat_map(one).collect();
+    println!("{} records", all.len());
+    for (at, record) in all.iter_mut().enumerate() {
+        record["eventID"] = json!(format!("varied-{at}"));
+    }
+    check(&all, &Filter::default());
+}
+
 #[test]
 fn stores_of_them_are_the_same() {
     let all = thrice(&FIXTURES);

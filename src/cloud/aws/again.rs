@@ -1,17 +1,19 @@
 //! Records as trails deliver them, read member by member: what their like came to before is repeated, and only the others
 //! are parsed and mapped. What stands in another form is given back, to be parsed as a whole.
 //!
-//! What a call comes to depends on the members in [`Parts::call`], on the caller only as [`salt`] has it, and on the answer
-//! only where it was looked at. Whoever makes the mapping look at more must add it there.
+//! What a call comes to depends on the members in [`Parts::like`], on the caller only as [`salt`] has it, and on texts of the
+//! request and of the answer only where they were looked at ([`Marks`]). Whoever makes the mapping look at more must add it
+//! there.
 
 use super::record::{Identity, Record, Resource};
 use super::take::{Form, taken};
-use super::{coverage, take};
-use crate::cloud::{Known, Like, Sink};
+use super::{coverage, identity, take};
+use crate::cloud::{Known, Like, Sink, Stranger};
 use crate::model::time::Timestamp;
 use crate::wire::fingerprint::{self, Wide, of_member};
 use crate::wire::members::{Members, Odd, Value};
 use crate::wire::repeats::{Repeats, Seen};
+use crate::wire::sketch::{Marks, Sketch};
 use crate::wire::text::{Lenient, OneOrMany, Text};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -21,6 +23,12 @@ use std::cell::RefCell;
 const ANSWER: u64 = 1;
 /// So does the whole of who calls.
 const CALLER: u64 = 2;
+/// So do these texts of the request: so many bits, from here on.
+const ASKED: (usize, usize) = (32, 2);
+/// So do these texts of the answer.
+const ANSWERED: (usize, usize) = (20, 34);
+/// So do these texts of the additional data.
+const TOLD: (usize, usize) = (10, 54);
 
 /// Members that are plain texts, in the order of [`Parts::texts`].
 const TEXTS: [&str; 17] = [
@@ -64,7 +72,7 @@ const AGENT: usize = 16;
 struct Recent {
     /// With what decides calls.
     identities: Repeats<Wide>,
-    requests: Repeats<()>,
+    requests: Repeats<Sketch>,
     resources: Repeats<()>,
     key: Vec<u8>,
 }
@@ -88,18 +96,22 @@ struct Parts<'a> {
     /// Which members were seen: one that stands twice is an error.
     seen: u32,
     identity: Option<(&'a str, Seen<Wide>)>,
-    request: Option<(&'a str, Wide)>,
+    request: Option<(&'a str, Sketch)>,
     resources: Option<(&'a str, Wide)>,
     message: Option<&'a str>,
     answer: Option<&'a str>,
     additional: Option<&'a str>,
+    /// Of additional data that may prove something.
+    told: Option<Sketch>,
 }
 
 /// Reads the record that starts `rest`; returns its length, or none where it must be parsed as a whole.
 pub(super) fn read(rest: &str, sink: &mut dyn Sink) -> Option<usize> {
     let (parts, mut like) = RECENT
         .with_borrow_mut(|recent| {
-            let parts = Parts::scan(rest, recent)?;
+            let mut parts = Parts::scan(rest, recent)?;
+            let tells = parts.additional.filter(|raw| coverage::tells(raw));
+            parts.told = tells.map(|raw| Sketch::of(raw, &mut recent.key));
             let like = parts.like(&mut recent.key, !sink.conditions().is_empty());
             Ok::<_, Odd>((parts, like))
         })
@@ -109,6 +121,9 @@ pub(super) fn read(rest: &str, sink: &mut dyn Sink) -> Option<usize> {
     if let Known::Ask(more) = known {
         like.call = parts.with(first, more);
         known = sink.known(&like);
+    }
+    if known == Known::Call {
+        known = parts.meet(sink, &like).ok()?;
     }
     if known != Known::All {
         return parts.slowly(sink, &like, first, before);
@@ -123,7 +138,7 @@ pub(super) fn read(rest: &str, sink: &mut dyn Sink) -> Option<usize> {
 }
 
 /// Takes the value of a member that comes again and again.
-fn again<'a, T: Copy>(
+fn again<'a, T: Clone>(
     members: &mut Members<'a>,
     repeats: &mut Repeats<T>,
     make: impl FnOnce(&'a str) -> Result<T, Odd>,
@@ -150,9 +165,12 @@ impl<'a> Parts<'a> {
                     17
                 }
                 "requestParameters" => {
-                    let (raw, seen) = again(&mut members, &mut recent.requests, |_| Ok(()))?;
+                    let (raw, seen) = {
+                        let Recent { requests, key, .. } = recent;
+                        again(&mut members, requests, |raw| Ok(Sketch::of(raw, key)))?
+                    };
                     parts.print = parts.print.wrapping_add(seen.print);
-                    parts.request = Some((raw, seen.hash));
+                    parts.request = Some((raw, seen.made));
                     18
                 }
                 "resources" => {
@@ -221,15 +239,14 @@ impl<'a> Parts<'a> {
             put(self.texts.get(ENDPOINT).copied().flatten());
             put(self.texts.get(OWNER).copied().flatten());
         }
-        put(self.additional.filter(|raw| coverage::tells(raw)));
         let short = self.answer.filter(|raw| coverage::may_omit(raw));
         put(short.or(self.answer.map(|_| "")));
         let none = Wide::of(b"");
-        let (raw, who) = self.identity.map_or((none, none), |(_, seen)| (seen.hash, seen.made));
+        let (raw, who) = self.identity.as_ref().map_or((none, none), |(_, seen)| (seen.hash, seen.made));
         let call = Wide::of(key)
             .and(who)
-            .and(self.request.map_or(none, |(_, hash)| hash))
-            .and(self.resources.map_or(none, |(_, hash)| hash));
+            .and(self.request.as_ref().map_or(none, |(_, sketch)| sketch.hash))
+            .and(self.told.as_ref().map_or(none, |sketch| sketch.hash));
         let mut actor =
             raw.and(Wide::of(self.texts.get(RECIPIENT).copied().flatten().unwrap_or("").as_bytes()));
         if let Some(console) = self.texts.get(CONSOLE).copied().flatten() {
@@ -241,11 +258,24 @@ impl<'a> Parts<'a> {
     /// The call where these parts decide as well.
     fn with(&self, call: Wide, parts: u64) -> Wide {
         let mut call = call.and(Wide::of(&parts.to_le_bytes()));
-        if parts & ANSWER != 0 {
-            call = call.and(Wide::of(self.answer.unwrap_or("").as_bytes()));
+        if let Some((_, hash)) = self.resources {
+            call = call.and(hash);
         }
+        let bits = |(width, from): (usize, usize)| (parts >> from) & ((1 << width) - 1);
+        RECENT.with_borrow_mut(|Recent { key, .. }| {
+            if let Some((raw, sketch)) = self.request.as_ref().filter(|_| bits(ASKED) != 0) {
+                call = call.and(sketch.of_texts(raw, bits(ASKED), ASKED.0, key));
+            }
+            if let Some(raw) = self.answer.filter(|_| parts & ANSWER != 0) {
+                let sketch = Sketch::of(raw, key);
+                call = call.and(sketch.hash).and(sketch.of_texts(raw, bits(ANSWERED), ANSWERED.0, key));
+            }
+            if let Some((raw, sketch)) = self.additional.zip(self.told.as_ref()).filter(|_| bits(TOLD) != 0) {
+                call = call.and(sketch.of_texts(raw, bits(TOLD), TOLD.0, key));
+            }
+        });
         if parts & CALLER != 0 {
-            call = call.and(self.identity.map_or(call, |(_, seen)| seen.hash));
+            call = call.and(self.identity.as_ref().map_or(call, |(_, seen)| seen.hash));
         }
         call
     }
@@ -262,23 +292,54 @@ impl<'a> Parts<'a> {
         let idle = taken(&record, &content, sink, Form::Delivered);
         let asked = if let Known::Ask(parts) = known { parts } else { 0 };
         let parts = asked
-            | if record.answered.get() { ANSWER } else { 0 }
+            | self.looked(&record)
+            | if record.answered.opened() { ANSWER } else { 0 }
             | if record.named.get() { CALLER } else { 0 };
-        let call = if parts == 0 { first } else { self.with(first, parts) };
-        if parts != asked {
+        let call = self.with(first, parts);
+        if known != Known::Ask(parts) {
             sink.ask(first, parts);
         }
         sink.learn(like.actor, call, idle);
         Some(self.len)
     }
 
+    /// The texts that were looked at.
+    fn looked(&self, record: &Record<'a>) -> u64 {
+        let bits =
+            |marks: &Marks, sketch: &Sketch, (width, from): (usize, usize)| marks.bits(sketch, width) << from;
+        let asked = self.request.as_ref().map_or(0, |(_, sketch)| bits(&record.asked, sketch, ASKED));
+        let answer = self.answer.filter(|_| record.answered.opened());
+        let answer = answer.map(|raw| RECENT.with_borrow_mut(|recent| Sketch::of(raw, &mut recent.key)));
+        let answered = answer.map_or(0, |sketch| bits(&record.answered, &sketch, ANSWERED));
+        asked | answered | self.told.as_ref().map_or(0, |sketch| bits(&record.told, sketch, TOLD))
+    }
+
+    /// Tells the sink who acts, where it knows all of the call but that; returns what it knows then.
+    fn meet(&self, sink: &mut dyn Sink, like: &Like) -> Result<Known, Odd> {
+        let record = Record {
+            user_identity: self.who()?,
+            recipient_account_id: self.text(RECIPIENT),
+            session_credential_from_console: self.text(CONSOLE),
+            ..Record::default()
+        };
+        let region = self.text(REGION);
+        let via = record.user_identity.0.invoked_by.filled();
+        let actor = identity::identify(&record);
+        let who = Stranger { actor: &actor, via, account: record.account(), region: region.or_empty() };
+        sink.meet("aws", like, &who);
+        Ok(sink.known(like))
+    }
+
+    fn who(&self) -> Result<Lenient<Identity<'a>>, Odd> {
+        match &self.identity {
+            Some((text, _)) => serde_json::from_str(text).map_err(|_| Odd),
+            None => Ok(Lenient::default()),
+        }
+    }
+
     fn record(&self) -> Result<Record<'a>, Odd> {
         let raw = |text: Option<&'a str>| -> Result<Option<&'a RawValue>, Odd> {
             text.map_or(Ok(None), |text| serde_json::from_str(text).map_err(|_| Odd))
-        };
-        let identity: Lenient<Identity<'a>> = match self.identity {
-            Some((text, _)) => serde_json::from_str(text).map_err(|_| Odd)?,
-            None => Lenient::default(),
         };
         let resources: OneOrMany<Resource<'a>> = match self.resources {
             Some((text, _)) => serde_json::from_str(text).map_err(|_| Odd)?,
@@ -289,14 +350,14 @@ impl<'a> Parts<'a> {
             None => Text::default(),
         };
         Ok(Record {
-            user_identity: identity,
+            user_identity: self.who()?,
             event_time: self.text(TIME),
             event_source: self.text(SOURCE),
             event_name: self.text(NAME),
             aws_region: self.text(REGION),
             error_code: self.text(CODE),
             error_message: message,
-            request_parameters: raw(self.request.map(|(text, _)| text))?,
+            request_parameters: raw(self.request.as_ref().map(|(text, _)| *text))?,
             response_elements: raw(self.answer)?,
             resources,
             event_id: self.text(ID),

@@ -133,8 +133,8 @@ fn expects(record: &Record<'_>, service: &str) -> Option<&'static str> {
     let raw = record.additional_event_data?;
     let rows = catalog::aws().trails.encrypted.iter().filter(|row| row.service == service);
     rows.filter(|row| raw.get().contains(row.field.as_str())).find_map(|row| {
-        let leaves = leaves::of_answer(Some(raw))?;
-        let says = leaves.at(&row.field).any(|leaf| row.values.iter().any(|value| *value == *leaf.value));
+        let leaves = leaves::of_answer(Some(raw), &record.told)?;
+        let says = leaves.at(&row.field).any(|leaf| row.values.iter().any(|value| value == leaf.value()));
         says.then_some(row.expects.as_str())
     })
 }

@@ -5,14 +5,14 @@ use super::record::Record;
 use crate::catalog;
 use crate::catalog::template::{ACCOUNT, PARTITION, REGION};
 use crate::cloud::Sink;
+use crate::wire::sketch::may_be_id;
 use std::borrow::Cow;
 
 /// The resource type of EC2 that an id is of.
 pub(super) fn kind(id: &str) -> Option<&'static str> {
     // Every prefix ends in a dash: most values have no id behind their last one.
-    let (_, last) = id.rsplit_once('-')?;
     let made = |text: &str| (8..=17).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit());
-    if !made(last) {
+    if !may_be_id(id) {
         return None;
     }
     let known = catalog::aws().ids.iter().find(|known| id.starts_with(&known.prefix))?;
@@ -23,7 +23,8 @@ pub(super) fn kind(id: &str) -> Option<&'static str> {
 pub(super) fn tell(record: &Record<'_>, sink: &mut dyn Sink) {
     let Some(request) = record.request_parameters else { return };
     // An id holds no quote and nothing that is escaped: between two quotes it stands as it is.
-    for id in request.get().split('"') {
+    for id in request.get().split('"').filter(|text| may_be_id(text)) {
+        record.asked.mark_in(request.get(), id);
         if let Some(name) = kind(id).and_then(|kind| name(record, kind, id)) {
             sink.stands("aws", &name);
         }

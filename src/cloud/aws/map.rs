@@ -11,6 +11,7 @@ use crate::catalog::table::{AccessLevel, Action, Service};
 use crate::model::pattern::escape;
 use crate::model::tally::Skip;
 use crate::model::usage::{Basis, Context, Level, Outcome, Target, Use};
+use crate::wire::leaves::Leaf;
 use smallvec::SmallVec;
 use std::borrow::Cow;
 
@@ -140,7 +141,7 @@ pub(super) fn family(target: &Target<'_>) -> Option<usize> {
 }
 
 fn aws_managed_key(ctx: &Ctx<'_>) -> bool {
-    ctx.request.all.iter().any(|l| l.value.starts_with("alias/aws/") || l.value.contains(":alias/aws/"))
+    ctx.request.all.iter().any(Leaf::is_managed_key)
 }
 
 /// Condition keys that the request attests for an action.
@@ -234,7 +235,7 @@ fn chosen<'c>(ctx: &Ctx<'_>, rule: &'c EventRule) -> Vec<(&'c String, Option<usi
             let path = format!("{list}.{verb}");
             ctx.request
                 .at(&path)
-                .filter_map(|leaf| Some((by_word(&leaf.value)?, Some(leaf.element))))
+                .filter_map(|leaf| Some((by_word(leaf.value())?, Some(leaf.element))))
                 .collect()
         }
         (Some(list), None) => {
@@ -274,9 +275,9 @@ fn rest_path(ctx: &Ctx<'_>, path: &str) -> Option<String> {
         let (name, tail) = after.split_once('}')?;
         out.push_str(before);
         let key = crate::wire::leaves::normal(name);
-        let value = &ctx.request.all.iter().find(|leaf| leaf.key() == key)?.value;
+        let value = ctx.request.all.iter().find(|leaf| leaf.key() == key)?.value();
         // An ARN in a path is encoded, and IAM compares it so.
-        out.push_str(&if value.starts_with("arn:") { percent_encode(value) } else { value.to_string() });
+        out.push_str(&if value.starts_with("arn:") { percent_encode(value) } else { value.to_owned() });
         rest = tail;
     }
     out.push_str(rest);

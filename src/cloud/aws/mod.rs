@@ -22,6 +22,7 @@ mod passed;
 mod record;
 mod refusal;
 mod resource;
+mod scales;
 mod shape;
 mod statement;
 mod tags;
@@ -101,7 +102,7 @@ impl Cloud for Aws {
     }
 
     fn scales<'g>(&'g self, _who: &'g Subject<'g>, grants: &'g [Grant]) -> Scales<'g> {
-        package::scales(grants)
+        scales::scales(grants)
     }
 
     fn loosenings(&self, grants: &[Grant]) -> Vec<Step> {

@@ -113,7 +113,7 @@ impl Namer<'_, '_> {
             // A name that the request gave is no id that the service made.
             let last = |arn: &str| arn.rsplit(['/', ':']).next().unwrap_or("").to_owned();
             let asked =
-                in_answer.iter().all(|arn| self.ctx.request.naming().any(|leaf| leaf.value == last(arn)));
+                in_answer.iter().all(|arn| self.ctx.request.naming().any(|leaf| leaf.value() == last(arn)));
             return named(in_answer, if asked { "answer-arn" } else { "response-arn" });
         }
         let by_name = self.filled(&|var| self.by_name(&self.ctx.request, var));
@@ -299,10 +299,10 @@ pub(super) fn arn_leaves<'l, 'a: 'l>(
     leaves: impl Iterator<Item = &'l Leaf<'a>>,
 ) -> impl Iterator<Item = String> {
     leaves.filter_map(|leaf| {
-        if leaf.value.starts_with("arn:") {
-            Some(leaf.value.to_string())
-        } else if leaf.value.starts_with("arn%3A") || leaf.value.starts_with("arn%3a") {
-            Some(percent_decode(&leaf.value))
+        if leaf.is_arn() {
+            Some(leaf.value().to_owned())
+        } else if leaf.is_encoded_arn() {
+            Some(percent_decode(leaf.value()))
         } else {
             None
         }

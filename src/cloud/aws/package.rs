@@ -2,18 +2,17 @@
 
 use super::layout::Pool;
 use super::meaning::Kinds;
-use super::statement::{self, Ask, Reads, asks, digest, prefix, service_group, statements};
-use crate::cloud::{Scales, Subject};
+use super::scales::at_least;
+use super::statement::{self, Reads, asks, digest, prefix, service_group, statements};
+use crate::cloud::Subject;
 use crate::model::document::{Document, DocumentKind, DoesNotFit, Layout, Packing, Statement};
-use crate::model::grant::{Grant, On};
+use crate::model::grant::Grant;
 use crate::model::identity::Kind;
-use rustc_hash::FxHashSet;
 use serde_json::{Map, Value, json};
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Characters of a customer managed policy, white space not counted (IAM quotas).
-const POLICY_LIMIT: usize = 6_144;
+pub(super) const POLICY_LIMIT: usize = 6_144;
 /// Characters of all inline policies of a role or user together, white space not counted (IAM quotas).
 const ROLE_INLINE_LIMIT: usize = 10_240;
 const USER_INLINE_LIMIT: usize = 2_048;
@@ -52,7 +51,7 @@ pub(super) fn package(
 fn fresh(who: &Subject<'_>, grants: &[Grant], packing: &Packing) -> Result<Vec<Document>, DoesNotFit> {
     let (asks, mut kinds) = (asks(grants), Kinds::default());
     let single = single_limit(who.kind, packing);
-    if packing.inline || at_least(&asks) <= single {
+    if packing.inline || at_least(asks.iter()) <= single {
         let together = statements(&asks, Reads::Together, &BTreeSet::new(), &mut kinds);
         let size = length(&together);
         if size <= single {
@@ -65,47 +64,6 @@ fn fresh(who: &Subject<'_>, grants: &[Grant], packing: &Packing) -> Result<Vec<D
         }
     }
     split(who, statements(&asks, Reads::ByGroup, &BTreeSet::new(), &mut kinds), packing)
-}
-
-/// Weighs what [`fresh`] would write, wherever it is attached.
-pub(super) fn scales(grants: &[Grant]) -> Scales<'_> {
-    let written: Vec<String> = grants.iter().map(statement::resource).collect();
-    let mut kinds = Kinds::default();
-    Box::new(move |opened| {
-        // Grants that have become one are one.
-        let mut first = FxHashSet::default();
-        let mut asks = Vec::with_capacity(grants.len());
-        for (at, (grant, written)) in grants.iter().zip(&written).enumerate() {
-            let written = match opened.get(&at) {
-                Some(pattern) => Cow::Owned(pattern.to_string()),
-                None => Cow::Borrowed(written.as_str()),
-            };
-            let alone = grant.on == On::Service;
-            if first.insert((grant.action.as_str(), grant.scope.as_str(), alone, written.clone())) {
-                asks.push(Ask::of(grant, written));
-            }
-        }
-        weigh(&asks, &mut kinds)
-    })
-}
-
-fn weigh(asks: &[Ask<'_>], kinds: &mut Kinds) -> usize {
-    if at_least(asks) <= POLICY_LIMIT {
-        let together = length(&statements(asks, Reads::Together, &BTreeSet::new(), kinds));
-        if together <= POLICY_LIMIT {
-            return together;
-        }
-    }
-    let filled = filled(statements(asks, Reads::ByGroup, &BTreeSet::new(), kinds));
-    let sizes = || filled.iter().map(|document| document.size);
-    if sizes().any(|size| size > POLICY_LIMIT) { usize::MAX } else { sizes().sum() }
-}
-
-/// Characters that no document for this can do without: each action and each resource stands in it once.
-fn at_least(asks: &[Ask<'_>]) -> usize {
-    let actions: FxHashSet<&str> = asks.iter().map(|ask| ask.action).collect();
-    let resources: FxHashSet<&str> = asks.iter().map(|ask| ask.resource.as_ref()).collect();
-    [actions, resources].into_iter().map(|texts| texts.into_iter().map(quoted).sum::<usize>()).sum()
 }
 
 /// Characters of a document that stands alone.
@@ -181,7 +139,7 @@ pub(super) fn document(
 }
 
 /// Characters as IAM counts them: without white space between tokens. Not written, only counted: packing asks often.
-fn length(statements: &[Statement]) -> usize {
+pub(super) fn length(statements: &[Statement]) -> usize {
     let frame = r#"{"Version":"2012-10-17","Statement":[]}"#.len();
     let all: usize = statements.iter().map(statement_length).sum();
     frame + all + statements.len().saturating_sub(1)
@@ -213,7 +171,10 @@ fn list_length(values: &[String]) -> usize {
 }
 
 /// Characters of a text as a JSON string.
-fn quoted(text: &str) -> usize {
+pub(super) fn quoted(text: &str) -> usize {
+    if text.bytes().all(|b| (b' '..0x80).contains(&b) && b != b'"' && b != b'\\') {
+        return 2 + text.len();
+    }
     let of = |c: char| match c {
         '"' | '\\' | '\u{8}' | '\t' | '\n' | '\u{c}' | '\r' => 2,
         '\0'..'\u{20}' => 6,
@@ -256,14 +217,14 @@ fn one_or_many(values: &[String]) -> Value {
 }
 
 /// A document as it is filled.
-struct Filled {
+pub(super) struct Filled {
     groups: Vec<String>,
     statements: Vec<Statement>,
-    size: usize,
+    pub(super) size: usize,
 }
 
 /// Fills documents with whole service groups; a group that is too large alone is cut by statements.
-fn filled(statements: Vec<Statement>) -> Vec<Filled> {
+pub(super) fn filled(statements: Vec<Statement>) -> Vec<Filled> {
     let mut groups: BTreeMap<String, Vec<Statement>> = BTreeMap::new();
     for statement in statements {
         groups.entry(group_of(&statement)).or_default().extend(cut(statement));

@@ -32,7 +32,11 @@ pub(super) fn add<'a>(
     let mut found = by_row(ctx, service, action);
     if guessed(service, action) {
         let roles = ctx.request.all.iter().filter(|leaf| settings(service, leaf) && passes(leaf.key()));
-        found.extend(roles.filter(|leaf| is_role(&leaf.value)).map(|leaf| Passed::given(leaf, &leaf.value)));
+        found.extend(
+            roles
+                .filter(|leaf| leaf.is_arn() && is_role(leaf.value()))
+                .map(|leaf| Passed::given(leaf, leaf.value())),
+        );
     }
     found.extend(referred(ctx, service, action));
     found.sort();
@@ -104,7 +108,7 @@ fn by_row(ctx: &Ctx<'_>, service: &Service, action: &Action) -> Vec<Passed> {
             |leaf: &&Leaf<'_>| row.keys.iter().any(|key| key == leaf.key()) && !(row.names && leaf.free);
         let leaves = ctx.request.all.iter().filter(named);
         leaves.flat_map(|leaf| {
-            let roles = roles(ctx, row, &leaf.value).into_iter();
+            let roles = roles(ctx, row, leaf.value()).into_iter();
             roles.map(|role| Passed::given(leaf, &role)).collect::<Vec<_>>()
         })
     };

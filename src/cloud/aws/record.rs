@@ -1,5 +1,6 @@
 //! A CloudTrail record as AWS writes it, borrowed from the log.
 
+use crate::wire::sketch::Marks;
 use crate::wire::text::{Lenient, OneOrMany, Text};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -71,9 +72,15 @@ pub(super) struct Record<'a> {
     pub(super) user_agent: Text<'a>,
     #[serde(default, borrow)]
     pub(super) session_credential_from_console: Text<'a>,
-    /// Whether the answer was looked at for what it names.
+    /// What of the request was looked at.
     #[serde(skip)]
-    pub(super) answered: Cell<bool>,
+    pub(super) asked: Marks,
+    /// What of the answer was.
+    #[serde(skip)]
+    pub(super) answered: Marks,
+    /// What of the additional data was.
+    #[serde(skip)]
+    pub(super) told: Marks,
     /// Whether the caller's own name was.
     #[serde(skip)]
     pub(super) named: Cell<bool>,

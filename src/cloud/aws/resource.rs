@@ -20,7 +20,7 @@ use crate::catalog::table::{AccessLevel, Action, ResourceType, Service};
 use crate::catalog::template::{ACCOUNT, PARTITION, REGION, Template};
 use crate::model::pattern::escape;
 use crate::model::usage::{Level, Target};
-use crate::wire::leaves::{Leaf, Leaves, normal};
+use crate::wire::leaves::{Leaf, Leaves, normal, of_answer};
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
@@ -40,22 +40,19 @@ pub(super) type Found = (Target<'static>, &'static str);
 impl<'a> Ctx<'a> {
     /// Parses the request; `None` when it is nested too deep.
     pub(super) fn new(record: &'a Record<'a>) -> Option<Self> {
-        let request = crate::wire::leaves::of(record.request_parameters)?;
+        let request = crate::wire::leaves::of(record.request_parameters, &record.asked)?;
         Some(Self { record, request, response: OnceCell::new(), element: false })
     }
 
     /// The answer, parsed when first asked for; one that is nested too deep names nothing.
     pub(super) fn response(&self) -> &Leaves<'a> {
-        self.record.answered.set(true);
-        self.response
-            .get_or_init(|| crate::wire::leaves::of_answer(self.record.response_elements).unwrap_or_default())
+        let answer = |record: &'a Record<'a>| of_answer(record.response_elements, &record.answered);
+        self.response.get_or_init(|| answer(self.record).unwrap_or_default())
     }
 
     /// The same record, seen through one element of a list in the request, with what stands in no list.
     pub(super) fn within(&self, element: usize) -> Self {
-        let all =
-            self.request.all.iter().filter(|leaf| [0, element].contains(&leaf.element)).cloned().collect();
-        let request = Leaves { all, hidden: self.request.hidden, ..Leaves::default() };
+        let request = self.request.within(element);
         Self { record: self.record, request, response: OnceCell::from(Leaves::default()), element: true }
     }
 
@@ -80,7 +77,7 @@ impl<'a> Ctx<'a> {
             Some(path) => self.response().at(path).collect(),
             None => self.request.at(path).collect(),
         };
-        leaves.into_iter().filter_map(|leaf| cut(&leaf.value).map(Cow::Owned)).collect()
+        leaves.into_iter().filter_map(|leaf| cut(leaf.value()).map(Cow::Owned)).collect()
     }
 
     /// Whether all conditions of a rule hold.
@@ -90,12 +87,12 @@ impl<'a> Ctx<'a> {
             "absent" => !self.request.has(path),
             "hidden" => self.request.hidden_at.iter().any(|hidden| *hidden == normal(path)),
             literal => match literal.split_once(' ') {
-                Some(("has", text)) => self.request.at(path).any(|leaf| leaf.value.contains(text)),
+                Some(("has", text)) => self.request.at(path).any(|leaf| leaf.value().contains(text)),
                 Some(("not", text)) => {
-                    self.request.has(path) && !self.request.at(path).any(|leaf| leaf.value == text)
+                    self.request.has(path) && !self.request.at(path).any(|leaf| leaf.value() == text)
                 }
-                Some(("lacks", text)) => !self.request.at(path).any(|leaf| leaf.value.contains(text)),
-                _ => self.request.at(path).any(|leaf| leaf.value == literal),
+                Some(("lacks", text)) => !self.request.at(path).any(|leaf| leaf.value().contains(text)),
+                _ => self.request.at(path).any(|leaf| leaf.value() == literal),
             },
         })
     }
@@ -109,7 +106,7 @@ impl<'a> Ctx<'a> {
             "last" => value.rsplit(text).next()?.to_owned(),
             "but-last" => value.rsplit(text).nth(1)?.to_owned(),
             "below" => {
-                let above = self.request.at(text).next().map_or("", |leaf| leaf.value.trim_matches('/'));
+                let above = self.request.at(text).next().map_or("", |leaf| leaf.value().trim_matches('/'));
                 if above.is_empty() { value.to_owned() } else { format!("{above}/{value}") }
             }
             "prepend" => format!("{text}{value}"),
@@ -121,7 +118,7 @@ impl<'a> Ctx<'a> {
             "following" => following(value, text)?.next()?.to_owned(),
             "following-below" => following(value, text)?.nth(1)?.to_owned(),
             "blank" => Some("").filter(|_| value.starts_with(text))?.to_owned(),
-            "with" => format!("{value}:{}", self.request.at(text).next()?.value),
+            "with" => format!("{value}:{}", self.request.at(text).next()?.value()),
             "lacks" => Some(value).filter(|_| !self.request.has(text))?.to_owned(),
             "decode" => percent_decode(value),
             "account" => account_of(value)?.to_owned(),
@@ -133,7 +130,7 @@ impl<'a> Ctx<'a> {
             "not" => Some(value).filter(|value| *value != text)?.to_owned(),
             "beside" => {
                 let (path, wanted) = text.split_once(' ')?;
-                let is = |leaf: &Leaf<'_>| leaf.value.rsplit('/').next() == Some(wanted);
+                let is = |leaf: &Leaf<'_>| leaf.value().rsplit('/').next() == Some(wanted);
                 Some(value).filter(|_| self.request.at(path).any(is))?.to_owned()
             }
             _ => return None,
@@ -282,8 +279,8 @@ const ANY_TYPE: [&str; 6] =
 /// Whether one parameter for resources of any type named what was found: then no other type is meant.
 fn by_one_for_all(ctx: &Ctx<'_>, found: &[Found]) -> bool {
     let given = |target: &Target<'_>| {
-        let mut leaves = ctx.request.naming().filter(|leaf| leaf.value == target.text);
-        leaves.any(|leaf| ANY_TYPE.contains(&leaf.path.as_str()))
+        let mut leaves = ctx.request.naming().filter(|leaf| ANY_TYPE.contains(&leaf.path.as_str()));
+        leaves.any(|leaf| leaf.value() == target.text)
     };
     found.iter().any(|(target, _)| given(target))
 }

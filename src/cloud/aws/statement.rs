@@ -109,6 +109,19 @@ pub(super) fn statements(
     taken: &BTreeSet<String>,
     kinds: &mut Kinds,
 ) -> Vec<Statement> {
+    ordered(joined(asks, reads, kinds), taken)
+}
+
+/// Statements of any number of services in reading order, named apart from those `taken` and from each other.
+pub(super) fn ordered(mut all: Vec<Statement>, taken: &BTreeSet<String>) -> Vec<Statement> {
+    name_apart(&mut all, taken);
+    sort(&mut all);
+    all
+}
+
+/// Statements for what is asked, of which several may have one name. What is asked of one group of services has no part in
+/// the statements of another.
+pub(super) fn joined(asks: &[Ask<'_>], reads: Reads, kinds: &mut Kinds) -> Vec<Statement> {
     let names = Names::of(asks);
     let mut joined: Vec<Purpose<'_>> = Vec::new();
     let mut asked = Asked::new(&names, kinds);
@@ -118,10 +131,7 @@ pub(super) fn statements(
             None => joined.push(purpose),
         }
     }
-    let mut all: Vec<Statement> = joined.into_iter().map(|purpose| purpose.statement(&names)).collect();
-    name_apart(&mut all, taken);
-    sort(&mut all);
-    all
+    joined.into_iter().map(|purpose| purpose.statement(&names)).collect()
 }
 
 /// Groups of actions with the very same resources and conditions.

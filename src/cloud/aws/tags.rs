@@ -129,7 +129,7 @@ fn own<'u>(ctx: &Ctx<'_>, tagging: &Service, action: &Action, uses: &'u [Use<'_>
 fn is_source(ctx: &Ctx<'_>, name: &str) -> bool {
     let last = name.rsplit([':', '/']).next().unwrap_or("");
     let mut given = ctx.request.naming().filter(|leaf| leaf.key().starts_with("source"));
-    given.any(|leaf| leaf.value == name || leaf.value.eq_ignore_ascii_case(last))
+    given.any(|leaf| leaf.value() == name || leaf.value().eq_ignore_ascii_case(last))
 }
 
 /// The search for what the tags of one call go onto.

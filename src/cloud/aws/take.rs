@@ -204,8 +204,8 @@ fn links(record: &Record<'_>, sink: &mut dyn Sink) {
         _ if identity.kind.get() == Some("AWSService") => Vouched::SERVICE,
         _ => return,
     };
-    let leaves = crate::wire::leaves::of(record.request_parameters).unwrap_or_default();
+    let leaves = crate::wire::leaves::of(record.request_parameters, &record.asked).unwrap_or_default();
     if let Some(role) = leaves.at("roleArn").next() {
-        sink.link(&role.value, vouched);
+        sink.link(role.value(), vouched);
     }
 }

@@ -13,22 +13,17 @@ pub(super) fn policy(who: &Subject<'_>, documents: &[Document], used: &[&str]) -
     let denied = principal(who.principal)?;
     let known = catalog::gcp();
     let granted = documents.iter().flat_map(|d| &d.statements).flat_map(|s| &s.actions).map(String::as_str);
-    // One permission may have two spellings.
-    let kept: BTreeSet<String> =
-        granted.chain(used.iter().copied()).map(|one| known.limits.full(one)).collect();
-    let mut refused: BTreeMap<String, String> = BTreeMap::new();
-    for one in known.all().filter(|one| known.sensitive(one) && known.limits.deniable(one)) {
-        let full = known.limits.full(&one);
-        if !kept.contains(&full) {
-            refused.entry(full).or_insert(one);
-        }
-    }
+    // One permission may have two spellings; most are used again and again.
+    let kept: BTreeSet<&str> = granted.chain(used.iter().copied()).collect();
+    let kept: BTreeSet<String> = kept.into_iter().map(|one| known.limits.full(one)).collect();
+    let open = |(full, _): &(&String, &String)| !kept.contains(*full);
+    let refused: BTreeMap<&String, &String> = known.refusable().iter().filter(open).collect();
     let place = |d: &Document| container(&d.scope).to_owned();
     let places: BTreeSet<String> = documents.iter().map(place).filter(|place| !place.is_empty()).collect();
     if refused.is_empty() || places.is_empty() {
         return None;
     }
-    let full: Vec<&String> = refused.keys().collect();
+    let full: Vec<&String> = refused.keys().copied().collect();
     let description = "Would let it take more than it was given; never seen in the audit log";
     let value = json!({
         "displayName": "What leads to more access",
@@ -50,7 +45,7 @@ pub(super) fn policy(who: &Subject<'_>, documents: &[Document], used: &[&str]) -
         statements: vec![Statement {
             id: "Refused".to_owned(),
             effect: "Deny",
-            actions: refused.into_values().collect::<BTreeSet<String>>().into_iter().collect(),
+            actions: refused.into_values().cloned().collect::<BTreeSet<String>>().into_iter().collect(),
             resources: places.into_iter().collect(),
             except: Vec::new(),
             conditions: Conditions::new(),

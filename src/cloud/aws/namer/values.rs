@@ -139,9 +139,9 @@ impl Namer<'_, '_> {
                 || (own && bare(key) && ((top && self.is_about(kind)) || below()))
                 || (generic && key == core && below())
         };
-        let plain = |leaf: &&Leaf<'_>| !leaf.value.starts_with("arn:") && !leaf.value.contains("://");
+        let plain = |leaf: &&Leaf<'_>| !leaf.is_arn() && !leaf.value().contains("://");
         let values: BTreeSet<String> =
-            leaves.naming().filter(fits).filter(plain).map(|l| self.without_slash(var, &l.value)).collect();
+            leaves.naming().filter(fits).filter(plain).map(|l| self.without_slash(var, l.value())).collect();
         values.into_iter().map(|v| (v, String::new())).collect()
     }
 
@@ -167,8 +167,9 @@ impl Namer<'_, '_> {
         if self.service.prefix != "ec2" {
             return Vec::new();
         }
-        let fits = leaves.naming().filter(|leaf| ids::kind(&leaf.value) == Some(self.resource.name));
-        let values: BTreeSet<String> = fits.map(|leaf| leaf.value.to_string()).collect();
+        let own = |leaf: &&Leaf<'_>| leaf.may_be_id() && ids::kind(leaf.value()) == Some(self.resource.name);
+        let values: BTreeSet<String> =
+            leaves.naming().filter(own).map(|leaf| leaf.value().to_owned()).collect();
         values.into_iter().map(|v| (v, String::new())).collect()
     }
 }

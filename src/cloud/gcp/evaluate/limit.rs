@@ -64,14 +64,16 @@ impl Deny {
 
 /// `service/resource.verb`, with `*` for all resources or verbs.
 fn permits(pattern: &str, permission: &str) -> bool {
-    let cut = |text: &str| -> Option<(String, String, String)> {
-        let (service, rest) = text.split_once('/')?;
-        let (resource, verb) = rest.rsplit_once('.')?;
-        Some((service.to_owned(), resource.to_owned(), verb.to_owned()))
-    };
+    let (Some(of), Some(is)) = (parts(pattern), parts(permission)) else { return pattern == permission };
     let fits = |pattern: &str, text: &str| pattern == "*" || pattern == text;
-    let (Some(of), Some(is)) = (cut(pattern), cut(permission)) else { return pattern == permission };
-    of.0 == is.0 && fits(&of.1, &is.1) && fits(&of.2, &is.2)
+    of.0 == is.0 && fits(of.1, is.1) && fits(of.2, is.2)
+}
+
+/// Service, resource and verb.
+fn parts(permission: &str) -> Option<(&str, &str, &str)> {
+    let (service, rest) = permission.split_once('/')?;
+    let (resource, verb) = rest.rsplit_once('.')?;
+    Some((service, resource, verb))
 }
 
 /// A principal access boundary policy with one of its bindings.
