@@ -129,7 +129,8 @@ pub fn exact(rows: &[&Row], cloud: &dyn Cloud) -> Vec<Grant> {
 /// The grants that some of the passes make: the tests hold every prefix of [`PASSES`] to the law of replay.
 #[must_use]
 pub fn run<'r>(passes: &[(&str, Pass)], rows: &[&'r Row], ctx: &Ctx<'r>) -> Vec<Grant> {
-    let used = rows.iter().filter(|row| row.outcome.grants() && row.target.level == Level::Named);
+    let told = |row: &Row| matches!(row.target.level, Level::Named | Level::Partial);
+    let used = rows.iter().filter(|row| row.outcome.grants() && told(row));
     let names = |grant: &'r Grant| if let On::Resource(pattern) = &grant.on { pattern.name() } else { None };
     let mut draft = Draft {
         own: used

@@ -200,9 +200,10 @@ fn pattern(
     if whole && !(kin.names.len() > 1 && made.contains(&open)) {
         return None;
     }
-    let chosen = [open, written(name, &tokens, true)]
-        .into_iter()
-        .find(|pattern| ctx.world.strangers(pattern, &draft.own).next().is_none())?;
+    let chosen = [open, written(name, &tokens, true)].into_iter().find(|pattern| {
+        let begun = || ctx.world.strange_beginnings(pattern, &draft.own).next().is_none();
+        ctx.world.strangers(pattern, &draft.own).next().is_none() && (!name.ends_with(OPEN) || begun())
+    })?;
     let words: BTreeSet<&str> = tokens.iter().map(|token| token.words).collect();
     let words: Vec<&str> = words.into_iter().collect();
     let count = kin.names.len();

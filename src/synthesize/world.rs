@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Clone, Debug, Default)]
 pub struct World<'u> {
     names: Vec<&'u str>,
+    /// Names of which the log tells only how they begin, as patterns.
+    begun: Vec<&'u str>,
     units: BTreeSet<&'u str>,
     /// Names that principals used in records left out by a filter.
     elsewhere: BTreeMap<&'u str, Vec<&'u str>>,
@@ -19,11 +21,11 @@ impl<'u> World<'u> {
     #[must_use]
     pub fn new(rows: impl Iterator<Item = &'u Row> + Clone, cloud: &dyn Cloud) -> Self {
         let units = rows.clone().filter_map(|row| cloud.unit(&row.target.text)).collect();
-        let named = rows.filter(|row| row.target.level == Level::Named);
-        let mut names: Vec<&str> = named.map(|row| row.target.text.as_ref()).collect();
-        names.sort_unstable();
-        names.dedup();
-        Self { names, units, elsewhere: BTreeMap::new() }
+        let of = |level: Level| {
+            let rows = rows.clone().filter(|row| row.target.level == level);
+            rows.map(|row| row.target.text.as_ref()).collect::<BTreeSet<&str>>().into_iter().collect()
+        };
+        Self { names: of(Level::Named), begun: of(Level::Partial), units, elsewhere: BTreeMap::new() }
     }
 
     /// Units of deployment that the log knows.
@@ -56,9 +58,22 @@ impl<'u> World<'u> {
         pattern: &'w Pattern,
         own: &'w BTreeSet<&str>,
     ) -> impl Iterator<Item = &'u str> + 'w {
-        let head = pattern.head();
-        let from = self.names.partition_point(|name| *name < head);
-        let near = self.names.iter().skip(from).take_while(move |name| name.starts_with(head));
-        near.copied().filter(|name| !own.contains(name) && pattern.matches(name))
+        near(&self.names, pattern).filter(|name| !own.contains(name) && pattern.matches(name))
     }
+
+    /// Beginnings of names that fit the pattern, which is over such, and are not among `own`.
+    pub fn strange_beginnings<'w>(
+        &'w self,
+        pattern: &'w Pattern,
+        own: &'w BTreeSet<&str>,
+    ) -> impl Iterator<Item = &'u str> + 'w {
+        near(&self.begun, pattern).filter(|name| !own.contains(name) && pattern.matches(name))
+    }
+}
+
+/// Names that begin as the pattern does.
+fn near<'w, 'u>(names: &'w [&'u str], pattern: &'w Pattern) -> impl Iterator<Item = &'u str> + 'w {
+    let head = pattern.head();
+    let from = names.partition_point(|name| *name < head);
+    names.iter().skip(from).take_while(move |name| name.starts_with(head)).copied()
 }
