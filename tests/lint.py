@@ -549,6 +549,10 @@ ROLE_KEYS = {"title", "description", "stage", "includedPermissions"}
 STAGES = {"ALPHA", "BETA", "GA", "DEPRECATED", "DISABLED", "EAP"}
 
 
+# Some are spelled with their service's host.
+PERMISSION = r"[a-z0-9]+(\.googleapis\.com/[A-Za-z0-9]+|\.[A-Za-z0-9]+)\.[A-Za-z0-9_]+"
+
+
 def role_faults(role: Any, role_id: str) -> Iterator[str]:
     """What IAM would refuse in a custom role: its keys, its id, its limits."""
     if not isinstance(role, dict) or set(role) != ROLE_KEYS:
@@ -567,7 +571,7 @@ def role_faults(role: Any, role_id: str) -> Iterator[str]:
             yield f"its {key} is longer than {limit} bytes"
     if not 1 <= len(permissions) <= 3000 or len(set(permissions)) != len(permissions):
         yield "it holds no permissions, more than 3,000 or one twice"
-    yield from (f"`{p}` is no permission" for p in permissions if not re.fullmatch(r"[a-z0-9]+(\.[A-Za-z0-9]+){2}", p))
+    yield from (f"`{p}` is no permission" for p in permissions if not re.fullmatch(PERMISSION, p))
     if sum(len(text.encode()) for text in [role["title"], role["description"], *permissions]) > 64 * 1024:
         yield "it is larger than 64 KiB"
 

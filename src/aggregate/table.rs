@@ -282,5 +282,13 @@ fn notes(
         );
         all.push(Note { code: Code::Unmapped, text });
     }
+    if tally.full > 0 {
+        let text = format!(
+            "{} files hold just as many records as a download can: the rest may be missing; export the log, or download it in \
+             parts",
+            tally.full
+        );
+        all.push(Note { code: Code::Full, text });
+    }
     all
 }

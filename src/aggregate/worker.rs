@@ -164,6 +164,10 @@ impl Sink for Worker<'_> {
         }
     }
 
+    fn full(&mut self) {
+        self.0.tally.full += 1;
+    }
+
     fn conditions(&self) -> &[String] {
         &self.0.rules.filter.conditions
     }

@@ -11,6 +11,7 @@ use super::platform::{
 };
 use super::token::Tokens;
 use super::user::Provenance;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::OnceLock;
@@ -207,9 +208,10 @@ impl Gcp {
         self.leads(permission).any(|row| row.beside.is_none())
     }
 
-    fn leads<'s>(&'s self, permission: &str) -> impl Iterator<Item = &'s SensitiveRule> {
+    fn leads<'s>(&'s self, permission: &'s str) -> impl Iterator<Item = &'s SensitiveRule> + 's {
         // Some permissions are spelled with the service's host.
-        let plain = permission.replacen(".googleapis.com/", ".", 1);
+        let hosted = permission.contains('/').then(|| permission.replacen(".googleapis.com/", ".", 1));
+        let plain = hosted.map_or(Cow::Borrowed(permission), Cow::Owned);
         self.sensitive.iter().filter(move |row| row.actions.iter().any(|known| glob(known, &plain)))
     }
 

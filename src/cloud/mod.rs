@@ -22,7 +22,7 @@ use crate::wire::frame::{Broken, Shape};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use crate::wire::fingerprint::Wide;
-pub use sink::{Known, Like, Sink, Stranger};
+pub use sink::{Known, Like, Settled, Sink, Stranger};
 
 /// What one principal may do, as an evaluator reads it from documents.
 pub trait Evaluator {
@@ -84,8 +84,7 @@ pub trait Cloud: Sync {
         layout: &[Layout],
         packing: &Packing,
     ) -> Result<Vec<Document>, DoesNotFit>;
-    /// Weighs documents: characters of all that these grants need, some of them on other patterns, or the most there is where
-    /// they fit into none. For those who weigh often.
+    /// Weighs documents: characters of all that these grants need, or the most there is where they fit into none.
     fn scales<'g>(&'g self, who: &'g Subject<'g>, grants: &'g [Grant]) -> Scales<'g>;
     /// Steps that would make these grants shorter.
     fn loosenings(&self, _grants: &[Grant]) -> Vec<Step> {
@@ -131,8 +130,7 @@ pub trait Cloud: Sync {
     fn boundable(&self, _wanted: &Wanted) -> Option<Result<(), String>> {
         None
     }
-    /// Documents for [`Cloud::evaluator`], with those that do not say where they hold holding at that place; none where all
-    /// say it.
+    /// The documents with those that do not say where they hold holding at that place; none where all say it.
     fn placed(&self, _documents: &[String], _place: &str) -> Option<Vec<String>> {
         None
     }
@@ -286,9 +284,6 @@ pub trait Cloud: Sync {
     fn level(&self, action: &str) -> &'static str;
 }
 
-/// Where a use can be granted, and why no document carries it.
-pub type Settled = (String, Option<&'static str>);
-
 /// Weighs the documents for some grants, those at the given places on the given patterns.
 pub type Scales<'g> = Box<dyn FnMut(&BTreeMap<usize, Pattern>) -> usize + 'g>;
 
@@ -335,6 +330,8 @@ pub struct Logging {
     pub kinds: &'static [(Plane, Access)],
     /// The name of a kind of calls.
     pub name: fn(Plane, Access) -> &'static str,
+    /// Records that a download holds at most: a file of just so many may lack the rest.
+    pub most: Option<u64>,
 }
 
 impl Logging {

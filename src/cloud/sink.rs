@@ -43,6 +43,9 @@ pub struct Stranger<'a> {
     pub region: &'a str,
 }
 
+/// Where a use can be granted, and why no document carries it.
+pub type Settled = (String, Option<&'static str>);
+
 /// Where decoded records go.
 pub trait Sink {
     /// What is known of records like this one.
@@ -86,6 +89,8 @@ pub trait Sink {
     fn stranger(&mut self, event: Option<&str>);
     /// Counts a record that could not be understood.
     fn malformed(&mut self, event: Option<&str>);
+    /// Learns that a file holds as many records as a download can.
+    fn full(&mut self) {}
     /// Condition keys that were asked for beside those that are always attested.
     fn conditions(&self) -> &[String];
     /// Learns how sessions of a principal come about.

@@ -53,7 +53,8 @@ fn part(text: &str, from: u64, clouds: &Clouds, sink: &mut dyn Sink) -> Verdict 
         End::Broken(why, at) => (file.known.get(), Some((from + at as u64, why == Broken::Cut))),
     };
     let (taken, strangers, malformed) = (file.taken, file.strangers, file.malformed);
-    Verdict { known, blank: text.trim().is_empty(), taken, strangers, malformed, broken }
+    let most = clouds.get(file.chosen.get()).filter(|_| taken > 0).and_then(|cloud| cloud.logging().most);
+    Verdict { known, blank: text.trim().is_empty(), taken, strangers, malformed, broken, most }
 }
 
 /// What a text, or a part of it, turned out to be.
@@ -67,6 +68,8 @@ pub struct Verdict {
     malformed: u64,
     /// The first place where it stops being JSON, and whether it just ends there.
     broken: Option<(u64, bool)>,
+    /// Records of a download at most.
+    most: Option<u64>,
 }
 
 impl Verdict {
@@ -86,6 +89,7 @@ impl Verdict {
             strangers: self.strangers + other.strangers,
             malformed: self.malformed + other.malformed,
             broken: self.broken.into_iter().chain(other.broken).min(),
+            most: self.most.or(other.most),
         }
     }
 
@@ -108,6 +112,9 @@ impl Verdict {
                 "holds records, but none of CloudTrail or Cloud Audit Logs (other services also write `Records`)"
                     .to_owned(),
             );
+        }
+        if self.most == Some(taken) {
+            sink.full();
         }
         for _ in 0..self.strangers {
             sink.skip(None, None, Skip::NotAnEvent, "");

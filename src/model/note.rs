@@ -22,12 +22,14 @@ pub enum Code {
     Unmapped,
     /// An end of the window lies within a day, and the whole day was taken.
     WindowRounded,
+    /// A download that may lack the rest.
+    Full,
 }
 
 impl Code {
     /// All codes.
-    pub const ALL: [Self; 5] =
-        [Self::IdReused, Self::RootUsed, Self::Collapsed, Self::Unmapped, Self::WindowRounded];
+    pub const ALL: [Self; 6] =
+        [Self::IdReused, Self::RootUsed, Self::Collapsed, Self::Unmapped, Self::WindowRounded, Self::Full];
 
     /// The word scripts rely on.
     #[must_use]
@@ -38,6 +40,7 @@ impl Code {
             Self::Collapsed => "collapsed",
             Self::Unmapped => "unmapped",
             Self::WindowRounded => "window-rounded",
+            Self::Full => "full-download",
         }
     }
 }

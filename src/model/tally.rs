@@ -122,6 +122,8 @@ pub struct Tally {
     pub malformed: u64,
     /// Records that share an id with another but not the content.
     pub id_reused: u64,
+    /// Files with as many records as a download can have.
+    pub full: u64,
     /// Files read, for the summary.
     pub files: u64,
     /// Bytes of JSON read, for the summary.
@@ -155,6 +157,7 @@ impl Tally {
         self.duplicate += other.duplicate;
         self.malformed += other.malformed;
         self.id_reused += other.id_reused;
+        self.full += other.full;
         self.files += other.files;
         self.bytes += other.bytes;
         self.unreadable.extend(other.unreadable);

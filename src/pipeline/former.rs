@@ -52,7 +52,7 @@ pub(super) fn still(
 }
 
 /// What a former run held back: what has been let go since, by a flag or by another session of the same action, and what
-/// still waits. What the log names no resource for waits for a person whatever comes.
+/// still waits. What the log names no resource for, or what nothing can give, waits for a person whatever comes.
 pub(super) fn freed(
     held: Vec<Grant>,
     rows: &[&Row],
@@ -60,7 +60,9 @@ pub(super) fn freed(
     accepted: bool,
 ) -> (Vec<Grant>, Vec<Grant>) {
     held.into_iter().partition(|held| {
-        let sensitive = cloud.sensitive(&held.action) && held.evidence.level != Level::Unseen;
+        let sensitive = cloud.sensitive(&held.action)
+            && held.evidence.level != Level::Unseen
+            && cloud.ungivable(&held.action, &held.scope).is_empty();
         let again = |row: &&Row| row.action == held.action && synthesize::asks(row);
         let givable = cloud.ungivable(&held.action, &held.scope).is_empty();
         sensitive && givable && (accepted || rows.iter().any(again))

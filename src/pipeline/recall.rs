@@ -23,7 +23,9 @@ pub fn recall(usage: &mut Usage, memory: &Memory) {
         row.exempt == Some("review") && row.outcome.grants() && row.target.level != Level::Unseen
     };
     for row in usage.rows.iter_mut().filter(waits) {
-        let sensitive = cloud::by_id(row.cloud).is_some_and(|cloud| cloud.sensitive(&row.action));
+        let sensitive = cloud::by_id(row.cloud).is_some_and(|cloud| {
+            cloud.sensitive(&row.action) && cloud.ungivable(&row.action, &row.scope).is_empty()
+        });
         let known = often.get(&(row.cloud, row.principal.clone()));
         if sensitive && known.is_some_and(|actions| actions.contains(&row.action)) {
             row.exempt = None;

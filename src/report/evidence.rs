@@ -89,9 +89,7 @@ pub fn why_not(row: &Row) -> &'static str {
         }
         (Some("root"), _) => "root has no policies",
         (Some("public"), _) => "it is shared with everybody: no role is needed, and none can be bound there",
-        (Some("external"), _) if row.cloud == "gcp" => {
-            "it lies in another organization, whose administrators must allow it"
-        }
+        (Some("foreign"), _) => "it lies in another organization, whose administrators must allow it",
         (Some("external"), _) => "the principal belongs to another account",
         (Some("infrastructure"), _) => "the role belongs to the platform",
         (Some("report-only"), _) => "nothing is written for this kind of principal",

@@ -240,3 +240,22 @@ fn a_refusal_is_mended_by_the_binding_that_would_be_written() {
     );
     assert_eq!(one["mend"]["resource"], "projects/example-dev");
 }
+
+#[test]
+fn a_download_of_as_many_entries_as_there_can_be_is_told() {
+    let folder = Folder::new();
+    let said = |count: usize| {
+        let all: String = (0..count)
+            .map(|n| {
+                let mut one = entry(1, "storage.objects.get", "projects/_/buckets/b/objects/a");
+                one["insertId"] = json!(format!("e{n}"));
+                format!("{one}\n")
+            })
+            .collect();
+        let path = folder.at("log.json");
+        std::fs::write(&path, all).unwrap();
+        folder.generate(&path, &[]).1
+    };
+    assert!(said(10_000).contains("full-download"));
+    assert!(!said(9_999).contains("full-download"));
+}

@@ -61,7 +61,7 @@ fn what_is_shared_with_everybody_or_another_organizations_is_listed_and_not_gran
     }
     let got = run_in(&folder.0.path().join("data"), &["uses", &folder.at("in")]);
     let text = String::from_utf8(got.stdout).unwrap();
-    assert!(text.contains("\"exempt\":\"public\"") && text.contains("\"exempt\":\"external\""), "{text}");
+    assert!(text.contains("\"exempt\":\"public\"") && text.contains("\"exempt\":\"foreign\""), "{text}");
 }
 
 #[test]

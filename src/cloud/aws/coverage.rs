@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 /// How CloudTrail speaks of it.
 pub(super) static LOGGING: Logging =
-    Logging { optional: "data events", proof: "trail description", kinds: &DATA, name };
+    Logging { optional: "data events", proof: "trail description", kinds: &DATA, name, most: None };
 
 const DATA: [(Plane, Access); 2] = [(Plane::Data, Access::Read), (Plane::Data, Access::Write)];
 

@@ -14,9 +14,17 @@ use crate::wire::text::{Lenient, OneOrMany, Text};
 use serde::Deserialize;
 use std::collections::BTreeSet;
 
+/// Entries of one download from the Logs Explorer (<https://docs.cloud.google.com/logging/docs/view/logs-explorer-interface>).
+const DOWNLOAD: u64 = 10_000;
+
 /// How Cloud Audit Logs speak of it.
-pub(super) static LOGGING: Logging =
-    Logging { optional: "data access logs", proof: "audit configuration", kinds: &ACCESS, name };
+pub(super) static LOGGING: Logging = Logging {
+    optional: "data access logs",
+    proof: "audit configuration",
+    kinds: &ACCESS,
+    name,
+    most: Some(DOWNLOAD),
+};
 
 const ACCESS: [(Plane, Access); 3] =
     [(Plane::Management, Access::Read), (Plane::Data, Access::Read), (Plane::Data, Access::Write)];

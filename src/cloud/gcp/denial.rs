@@ -25,11 +25,11 @@ pub(super) fn refused(entry: &Entry<'_>, uses: &[Use<'_>]) -> Vec<Refused> {
     if denied.is_empty() {
         return Vec::new();
     }
-    let said = said(payload);
     let (by, explicit, policy) = elsewhere(payload).unwrap_or((IAM, None, None));
     // Where no row names the permission, the answer may: it is the better witness than the method's name.
     let told = denied.iter().any(|used| used.rule == "authorization-info");
-    if let Some(answer) = read(&said).filter(|answer| !told && !answer.permission.is_empty()) {
+    let answer = if told { None } else { read(&said(payload)) };
+    if let Some(answer) = answer.filter(|answer| !answer.permission.is_empty()) {
         let name = answer.name.as_deref().or(payload.resource_name.filled());
         let of = answer.permission.starts_with("iam.").then_some("iam.googleapis.com");
         let used =
@@ -51,7 +51,9 @@ pub(super) fn elsewhere(payload: &Payload<'_>) -> Option<(&'static str, Option<b
     if let Some(constraint) = constraint(payload) {
         return Some((ORG_POLICY, Some(true), Some(constraint.to_owned())));
     }
-    let answer = read(status.message.or_empty())?;
+    let message = status.message.or_empty();
+    let by = &catalog::gcp().denials.phrase(message, "")?.by;
+    let answer = read(message).filter(|_| by != IAM)?;
     (answer.by != IAM).then_some((answer.by, answer.explicit, answer.policy))
 }
 

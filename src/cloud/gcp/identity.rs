@@ -82,7 +82,9 @@ fn named<'a>(entry: &Entry<'_>, says: &'a str, session: u64) -> Result<Actor<'a>
         actor.kind = Kind::ServiceAccount;
     } else if email.contains('@') {
         // Addresses know no letter case.
-        actor.principal = format!("user:{}", email.to_ascii_lowercase()).into();
+        let mut member = format!("user:{email}");
+        member.make_ascii_lowercase();
+        actor.principal = member.into();
         actor.kind = Kind::User;
         actor.vouched = Vouched::PERSON;
     } else {

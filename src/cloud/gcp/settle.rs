@@ -10,7 +10,7 @@ use crate::model::usage::Row;
 
 /// Why no document carries what is open to everybody, and what belongs to another organization.
 pub(super) const PUBLIC: &str = "public";
-const EXTERNAL: &str = "external";
+const FOREIGN: &str = "foreign";
 
 /// The project, folder or organization of a scope, as it is bound.
 pub(super) fn container(scope: &str) -> &str {
@@ -65,7 +65,7 @@ pub(super) fn settle(
     let own = home(principal);
     let own = own.as_deref().and_then(|own| organization(&format!("projects/{own}"), within));
     if own.is_some_and(|own| own != top) {
-        return Some((scope.to_owned(), Some(EXTERNAL)));
+        return Some((scope.to_owned(), Some(FOREIGN)));
     }
     if !scope.starts_with("folders/") {
         return None;
@@ -90,7 +90,7 @@ pub(super) fn denial(denial: &mut Denial, within: &Within) {
 pub(super) fn owner(row: &Row) -> Option<(&str, &'static str)> {
     let allows = match row.exempt {
         Some(PUBLIC) => "nothing: it is shared with everybody",
-        Some(EXTERNAL) => "IAM policy of that organization's resource",
+        Some(FOREIGN) => "IAM policy of that organization's resource",
         _ => return None,
     };
     Some((container(&row.scope), allows))
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn folders_get_their_organization_and_others_projects_are_external() {
+    fn folders_get_their_organization_and_others_projects_are_foreign() {
         let all = [
             ("projects/a", vec!["folders/1", "organizations/7"]),
             ("projects/b", vec!["organizations/8"]),
@@ -124,7 +124,7 @@ mod tests {
         assert_eq!(of("a", get, "folders/1"), Some(("organizations/7/folders/1".to_owned(), None)));
         assert_eq!(of("a", get, "folders/2"), None);
         assert_eq!(of("a", "storage.objects.get", "projects/c"), None);
-        let foreign = |scope: &str| Some((scope.to_owned(), Some(EXTERNAL)));
+        let foreign = |scope: &str| Some((scope.to_owned(), Some(FOREIGN)));
         assert_eq!(of("a", "storage.objects.get", "projects/b"), foreign("projects/b"));
         assert_eq!(of("b", get, "folders/1"), foreign("folders/1"));
         assert_eq!(of("d", "storage.objects.get", "projects/b"), None, "nothing says where d lies");
