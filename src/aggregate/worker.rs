@@ -1,6 +1,6 @@
 //! A shard at work: where decoded records go.
 
-use super::pending::Pending;
+use super::pending::{self, Pending};
 use super::{Key, Line, Shard, dedup, sensitive};
 use crate::cloud::{Known, Like, Sink, Stranger, Wide};
 use crate::model::coverage::{Declaration, Sighting};
@@ -94,7 +94,7 @@ impl Sink for Worker<'_> {
         shard.remember(reading, principal, &keys);
         let lines = if shard.lines.is_some() { Line::of(cloud, reading) } else { Vec::new() };
         let join = reading.join.unwrap_or_default();
-        shard.leading.extend(join.leads.into_iter().flatten());
+        shard.leading.extend(pending::leads(reading));
         if let Some((key, why)) = join.follows {
             let rows = keys.into_iter().map(|key| (key, event.to_owned())).collect();
             let waits = Pending::new((key, why), cloud, principal, reading, rows, lines);

@@ -184,19 +184,21 @@ pub struct Join {
     pub leads: [Option<u64>; 2],
     /// This copy counts only where none that leads with the key is in the log; otherwise it is skipped under the reason.
     pub follows: Option<(u64, super::tally::Skip)>,
+    /// With this key, each use leads for itself, or stands back where another copy's leads.
+    pub uses: Option<u64>,
 }
 
 impl Join {
     /// A copy that counts.
     #[must_use]
     pub fn leads(key: u64) -> Self {
-        Self { leads: [Some(key), None], follows: None }
+        Self { leads: [Some(key), None], ..Self::default() }
     }
 
     /// A copy that counts for want of a better one.
     #[must_use]
     pub fn follows(key: u64, why: super::tally::Skip) -> Self {
-        Self { leads: [None, None], follows: Some((key, why)) }
+        Self { follows: Some((key, why)), ..Self::default() }
     }
 }
 

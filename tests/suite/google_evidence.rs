@@ -259,3 +259,28 @@ fn a_download_of_as_many_entries_as_there_can_be_is_told() {
     assert!(said(10_000).contains("full-download"));
     assert!(!said(9_999).contains("full-download"));
 }
+
+#[test]
+fn an_operation_counts_once_also_where_its_ends_name_different_permissions() {
+    let end = |id: usize, side: &str, permissions: &[&str]| {
+        let name = "projects/example-dev/zones/z/instances/i";
+        let row = |permission: &&str| json!({ "permission": permission, "resource": name, "granted": true });
+        let all: Vec<Value> = permissions.iter().map(row).collect();
+        let mut value = with(id, permissions[0], name, &json!({ "authorizationInfo": all }));
+        value["operation"] = json!({ "id": "op", "producer": "compute.googleapis.com", side: true });
+        value
+    };
+    let (delete, stop) = ("compute.instances.delete", "compute.instances.stop");
+    let counts = |all: &[Value]| -> Vec<(String, u64)> {
+        rows(all).iter().map(|row| (row.action.clone(), row.seen.count)).collect()
+    };
+    let once = vec![(delete.to_owned(), 1), (stop.to_owned(), 1)];
+    let more = [end(1, "first", &[delete]), end(2, "last", &[delete, stop])];
+    assert_eq!(counts(&more), once);
+    assert_eq!(counts(&[more[1].clone(), more[0].clone()]), once, "in any order");
+    let fewer = [end(1, "first", &[delete, stop]), end(2, "last", &[stop])];
+    assert_eq!(counts(&fewer), once);
+    let usage = read_text(&fewer.iter().map(|one| format!("{one}\n")).collect::<String>());
+    assert_eq!(usage.tally.total_skipped().values().sum::<u64>(), 1, "{:?}", usage.tally);
+    assert_eq!(counts(&more[1..]), once, "what stands alone counts as a whole");
+}

@@ -264,6 +264,7 @@ impl<'s> Loader<'s> {
                     principal: if refused.is_empty() { String::new() } else { principal.to_owned() },
                     refused,
                 },
+                uses: waits.uses,
             });
         }
         Ok(())

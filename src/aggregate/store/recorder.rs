@@ -3,6 +3,7 @@
 
 use super::super::intern::Sym;
 use super::super::memo::Again;
+use super::super::pending;
 use super::super::{Rules, Shard, Worker, dedup};
 use super::known::Known;
 use super::objects::Span;
@@ -291,7 +292,7 @@ impl Sink for Recorder {
         let who = part.shard.texts.sym(&reading.actor.principal);
         let learned = !part.withheld(who, day, &before);
         let join = reading.join.unwrap_or_default();
-        part.leads.extend(join.leads.into_iter().flatten().map(|key| (who, day, key)));
+        part.leads.extend(pending::leads(reading).map(|key| (who, day, key)));
         if join.follows.is_none() {
             *part.used.entry((who, day)).or_default() += 1;
             if learned {

@@ -212,6 +212,8 @@ struct PendingCell {
     event: String,
     keys: Vec<KeyCell>,
     refused: Vec<RefusedCell>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    uses: Option<u64>,
 }
 
 /// What of a waiting reading stands in a cell.
@@ -222,6 +224,7 @@ pub(super) struct Waits {
     pub(super) event: String,
     pub(super) keys: Vec<KeyText>,
     pub(super) refused: Vec<Refused>,
+    pub(super) uses: Option<u64>,
 }
 
 /// A row's key, still by text.
@@ -262,6 +265,7 @@ pub(super) fn pending_cell(one: &super::super::Pending, texts: &Interner) -> Str
         event: one.event.clone(),
         keys: one.rows.iter().map(|(one, _)| key(one)).collect(),
         refused: refused.iter().map(RefusedCell::of).collect(),
+        uses: one.uses,
     };
     serde_json::to_string(&cell).unwrap_or_default()
 }
@@ -290,5 +294,6 @@ pub(super) fn pending(cell: &str) -> Option<Waits> {
         event: cell.event,
         keys: cell.keys.into_iter().map(key).collect::<Option<_>>()?,
         refused: cell.refused.into_iter().map(RefusedCell::refused).collect::<Option<_>>()?,
+        uses: cell.uses,
     })
 }

@@ -123,7 +123,7 @@ fn ends(entry: &Entry<'_>) -> bool {
 }
 
 /// The first and last entry of an operation are one call. What names its permissions leads, the first before the last;
-/// a last entry that names others than the first counts beside it.
+/// what a last entry names beside the first counts as well.
 fn join(entry: &Entry<'_>, uses: &[Use<'_>]) -> Option<Join> {
     let operation = &entry.operation.0;
     let key = [operation.producer.or_empty(), operation.id.filled()?];
@@ -143,9 +143,13 @@ fn join(entry: &Entry<'_>, uses: &[Use<'_>]) -> Option<Join> {
     let end = Skip::OperationEnd;
     match (operation.first.is_true(), operation.last.is_true(), map::has_rows(entry)) {
         (false, false, _) => None,
-        (true, _, true) => Some(Join { leads: [Some(key), Some(rows())], follows: None }),
-        (true, _, false) => Some(Join { leads: [Some(key), None], follows: Some((by_last, end)) }),
-        (false, true, true) => Some(Join { leads: [Some(by_last), None], follows: Some((rows(), end)) }),
+        (true, _, true) => Some(Join { leads: [Some(key), Some(rows())], follows: None, uses: Some(key) }),
+        (true, _, false) => {
+            Some(Join { leads: [Some(key), None], follows: Some((by_last, end)), uses: None })
+        }
+        (false, true, true) => {
+            Some(Join { leads: [Some(by_last), None], follows: Some((rows(), end)), uses: Some(key) })
+        }
         (false, true, false) => Some(Join::follows(key, end)),
     }
 }
