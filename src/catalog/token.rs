@@ -33,6 +33,9 @@ pub struct TokenRule {
     /// Whether the length stays.
     #[serde(default)]
     pub fixed: bool,
+    /// It may be all there is to a name.
+    #[serde(default)]
+    pub passing: bool,
     /// Resource types, `prefix:type`; none: all.
     #[serde(default)]
     pub types: Vec<String>,

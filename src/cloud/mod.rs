@@ -6,6 +6,7 @@ pub mod aws;
 pub mod gcp;
 mod piece;
 mod sink;
+mod token;
 
 pub use piece::Piece;
 
@@ -23,6 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use crate::wire::fingerprint::Wide;
 pub use sink::{Known, Like, Settled, Sink, Stranger};
+pub use token::Token;
 
 /// What one principal may do, as an evaluator reads it from documents.
 pub trait Evaluator {
@@ -296,27 +298,6 @@ pub struct Step {
     pub breadth: String,
     /// Which of the grants get which pattern.
     pub opened: Vec<(usize, Pattern)>,
-}
-
-/// A machine-made part of a resource name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Token {
-    /// First byte, and the one after the last.
-    pub span: (usize, usize),
-    /// Recogniser.
-    pub rule: &'static str,
-    /// What it is, in words.
-    pub words: &'static str,
-    /// Different values of it that must be seen.
-    pub samples: usize,
-    /// Whether a person could have chosen it: then the name must be one of a stack's.
-    pub doubtful: bool,
-    /// Whether a deployed stack puts it behind its own name.
-    pub of_stack: bool,
-    /// Whether it holds for what stays exact otherwise.
-    pub suffix: bool,
-    /// Whether its length stays.
-    pub fixed: bool,
 }
 
 /// How a cloud speaks of what it logs.

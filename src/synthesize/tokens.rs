@@ -195,9 +195,10 @@ fn pattern(
         return None;
     }
     let open = written(name, &tokens, false);
-    // Nothing but the service's own id: a type, not a name. Only who makes such things needs them all.
+    // Nothing but the service's own id: a type, not a name. Only who makes such things needs them all, or where each lasts for a moment.
     let whole = ctx.cloud.whole_type(&open);
-    if whole && !(kin.names.len() > 1 && made.contains(&open)) {
+    let passing = tokens.iter().all(|token| token.passing);
+    if whole && !(kin.names.len() > 1 && (passing || made.contains(&open))) {
         return None;
     }
     let chosen = [open, written(name, &tokens, true)].into_iter().find(|pattern| {

@@ -46,6 +46,7 @@ pub(super) fn tokens(name: &str) -> Vec<Token> {
         doubtful: rule.id.starts_with("cloudformation") && !name.get(start..end).is_some_and(is_random),
         suffix: rule.suffix,
         fixed: rule.fixed,
+        passing: rule.passing,
     };
     found.into_iter().map(token).collect()
 }

@@ -36,6 +36,7 @@ pub(super) fn tokens(name: &str) -> Vec<Token> {
         of_stack: false,
         suffix: rule.suffix,
         fixed: rule.fixed,
+        passing: rule.passing,
     };
     found.into_iter().map(token).collect()
 }
