@@ -60,6 +60,7 @@ def cargo_clippy() -> None:
     """Lints."""
     component("clippy")
     call("cargo", "clippy", "--all-targets", "--locked", "--", "-D", "warnings")
+    call("cargo", "clippy", "--no-default-features", "--locked", "--", "-D", "warnings")
 
 
 def cargo_test() -> None:

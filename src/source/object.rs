@@ -83,6 +83,17 @@ impl Read for Stream {
     }
 }
 
+impl Body {
+    /// Where it is told why it ended early.
+    fn failure(&self) -> Failure {
+        match self {
+            #[cfg(feature = "live")]
+            Self::Flowing(flow) => flow.failure(),
+            _ => Failure::default(),
+        }
+    }
+}
+
 impl Arrival {
     /// The text, inflated by the thread that asks.
     ///
@@ -91,7 +102,7 @@ impl Arrival {
     pub fn open(self) -> Result<Opened, String> {
         #[cfg(feature = "live")]
         let _share;
-        let mut failure = Failure::default();
+        let failure = self.body.failure();
         let long = self.object.is_long();
         let inflated = match self.body {
             Body::Local(file) if long => inflate::open(file.open()?),
@@ -103,10 +114,7 @@ impl Arrival {
                 inflate::inflate(result?)
             }
             #[cfg(feature = "live")]
-            Body::Flowing(flow) => {
-                failure = flow.failure();
-                inflate::open(Box::new(flow))
-            }
+            Body::Flowing(flow) => inflate::open(Box::new(flow)),
         };
         if let Some(why) = failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
             return Err(why);
