@@ -39,6 +39,15 @@ fn what_something_beside_iam_refused_is_no_use_to_grant() {
     more["policyViolationInfo"] =
         json!({ "orgPolicyViolationInfo": { "violationInfo": [{ "constraint": "constraints/x.y" }] } });
     assert_eq!(of(&more), Outcome::Denied);
+    // Some services write HTTP's number, or the name alone.
+    let mut plain = entry(1, "bigquery.jobs.create", "projects/example-dev");
+    plain["protoPayload"]["authorizationInfo"][0]["granted"] = json!(false);
+    for status in [json!({ "code": 403, "message": "Forbidden" }), json!({ "message": "PERMISSION_DENIED" })]
+    {
+        plain["protoPayload"]["status"] = status;
+        assert_eq!(rows(std::slice::from_ref(&plain))[0].outcome, Outcome::Denied);
+    }
+    assert_eq!(of(&json!({ "status": { "message": "PERMISSION_DENIED" } })), Outcome::Failed);
     // Not found is answered after the check, and a policy that is not found refuses nothing.
     assert_eq!(of(&status(5, "Policy for constraints/x.y not found")), Outcome::Failed);
     assert_eq!(of(&status(9, "not empty")), Outcome::Failed);

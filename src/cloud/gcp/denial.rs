@@ -45,7 +45,7 @@ pub(super) fn refused(entry: &Entry<'_>, uses: &[Use<'_>]) -> Vec<Refused> {
 /// What else than a missing role refused a call, whatever its permissions say: who, whether by a rule, and which.
 pub(super) fn elsewhere(payload: &Payload<'_>) -> Option<(&'static str, Option<bool>, Option<String>)> {
     let status = &payload.status.0;
-    if !status.code.filled().is_some_and(|code| REFUSING.contains(&code)) {
+    if !REFUSING.contains(&map::status(payload)) {
         return None;
     }
     if let Some(constraint) = constraint(payload) {

@@ -95,9 +95,33 @@ pub(super) fn has_rows(entry: &Entry<'_>) -> bool {
     entry.proto_payload.0.authorization_info.0.iter().any(|row| row.permission.filled().is_some())
 }
 
-/// A status code, empty for success.
-fn status<'a>(payload: &'a Payload<'_>) -> &'a str {
-    payload.status.0.code.filled().filter(|code| *code != "0").unwrap_or("")
+/// Codes that some services write in place of the number of `google.rpc.Code`: of HTTP, and by name
+/// (<https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto>).
+const SPELLINGS: [(&str, &str); 14] = [
+    ("400", "3"),
+    ("401", "16"),
+    ("403", DENIED),
+    ("404", "5"),
+    ("409", "10"),
+    ("429", "8"),
+    ("500", "13"),
+    ("503", "14"),
+    ("504", "4"),
+    ("PERMISSION_DENIED", DENIED),
+    ("NOT_FOUND", "5"),
+    ("ALREADY_EXISTS", "6"),
+    ("FAILED_PRECONDITION", "9"),
+    ("UNAUTHENTICATED", "16"),
+];
+
+/// A status code, empty for success. One that is written as the message, without a number, is none the less.
+pub(super) fn status<'a>(payload: &'a Payload<'_>) -> &'a str {
+    let status = &payload.status.0;
+    let spelled = |text: &str| SPELLINGS.iter().find(|(other, _)| *other == text).map(|(_, code)| *code);
+    match status.code.filled().filter(|code| *code != "0") {
+        Some(code) => spelled(code).unwrap_or(code),
+        None => status.message.filled().and_then(spelled).unwrap_or(""),
+    }
 }
 
 /// The permission of a documented method: where several are documented, the one that its name or the resource points at,
