@@ -1,15 +1,18 @@
 //! What each stage costs beside inflating the same logs. `benches/README.md` says how to run it and how to read it.
 //!
-//! No benchmark framework: what counts is CPU time, which no other load on the machine changes much, as a multiple of
-//! a floor measured in the same round; and such long runs need no statistics, but a check of what came of them.
+//! What counts is CPU time, which no other load on the machine changes much, as a multiple of a floor that is measured beside
+//! every sample; and each run's counts are held against what the corpus is known to hold.
 
 #![expect(clippy::print_stdout, reason = "its output is its purpose")]
 #![expect(clippy::disallowed_methods, reason = "writes and reads the logs it measures")]
 
 mod corpus;
+mod cpu;
 
 use corpus::Made;
+use cpu::CpuTime;
 use cpu_time::ProcessTime;
+use criterion::{Criterion, SamplingMode, Throughput};
 use leastgrant::aggregate::dedup::Dedup;
 use leastgrant::aggregate::{Rules, Shard, Usage, Worker};
 use leastgrant::cloud::{self, CLOUDS, Cloud, Sink, Subject};
@@ -29,6 +32,7 @@ use leastgrant::wire::frame::{self, Broken, End, Receiver, Shape};
 use leastgrant::wire::members::Members;
 use serde::de::IgnoredAny;
 use std::error::Error;
+use std::fmt::Write;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -40,7 +44,8 @@ type Failure = Box<dyn Error>;
 const EVENTS: u64 = 40_000;
 /// The same, where it only has to be shown that everything runs.
 const FEW: u64 = 1_200;
-const ROUNDS: usize = 5;
+/// Samples of each stage.
+const SAMPLES: usize = 10;
 const RECORDS_PER_FILE: u64 = 400;
 const SEED: u64 = 20_261_103;
 
@@ -48,9 +53,10 @@ fn main() -> Result<(), Failure> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     // `cargo bench` says so; `cargo test` does not.
     let measures = words.iter().any(|word| word == "--bench") && !words.iter().any(|word| word == "--test");
-    let given = words.iter().filter(|word| !word.starts_with('-')).map(String::as_str);
-    let (ids, wanted): (Vec<&str>, Vec<&str>) = given.partition(|word| cloud::by_id(word).is_some());
-    let (events, rounds) = if measures { (events()?, ROUNDS) } else { (FEW, 1) };
+    // Only the logs that the filter's stages read are made: `aws/decode` reads none of Google's.
+    let one = words.iter().find_map(|word| cloud::by_id(word.split('/').next()?)).map(Cloud::id);
+    let events = if measures { events()? } else { FEW };
+    let mut criterion = Criterion::default().with_measurement(CpuTime).configure_from_args();
     // Plans are made in parallel: on one thread, or waiting threads would count.
     rayon::ThreadPoolBuilder::new().num_threads(1).build_global()?;
     let temporary = tempfile::tempdir()?;
@@ -62,7 +68,8 @@ fn main() -> Result<(), Failure> {
         None => temporary.path().to_owned(),
     };
     let files = |events: u64| (events / RECORDS_PER_FILE).max(2);
-    for id in ["aws", "gcp"].into_iter().filter(|id| ids.is_empty() || ids.contains(id)) {
+    let mut tables = String::new();
+    for id in ["aws", "gcp"].into_iter().filter(|id| one.is_none_or(|one| one == *id)) {
         let (root, events) = (root.join(id), if id == "aws" { events } else { events / 2 });
         let made = match id {
             "aws" => corpus::cloudtrail(&root, events, files(events), SEED)?,
@@ -70,13 +77,17 @@ fn main() -> Result<(), Failure> {
         };
         assert_eq!(made.records, events, "{id}: as many records as asked for");
         let logs = Logs::load(&root, made)?;
-        println!(
-            "\n{id}: {events} records in {} files, {} bytes of JSON, {} packed",
-            made.files,
-            made.bytes,
-            logs.packed.iter().map(Vec::len).sum::<usize>()
-        );
-        measure(id, &logs, rounds, &wanted)?;
+        let packed: usize = logs.packed.iter().map(Vec::len).sum();
+        let (files, bytes) = (made.files, made.bytes);
+        writeln!(
+            tables,
+            "\n{id}: {events} records in {files} files, {bytes} bytes of JSON, {packed} packed"
+        )?;
+        measure(&mut criterion, id, &logs, &mut tables)?;
+    }
+    criterion.final_summary();
+    if measures {
+        println!("{tables}");
     }
     Ok(())
 }
@@ -139,32 +150,55 @@ struct Stage<'s> {
     expected: Counts,
 }
 
-/// Runs all stages in turn, so often, and prints the best time of each.
-fn measure(id: &str, logs: &Logs, rounds: usize, wanted: &[&str]) -> Result<(), Failure> {
+/// Measures all stages; adds a table of the best time of each beside the best of the floor.
+fn measure(
+    criterion: &mut Criterion<CpuTime>,
+    id: &str,
+    logs: &Logs,
+    table: &mut String,
+) -> Result<(), Failure> {
     let usage = read(logs)?;
     let plans = pipeline::plan(&usage, &Planning { boundaries: true, ..Planning::default() });
     let by = cloud::by_id(id).ok_or("no such cloud")?;
-    let stages = stages(by, logs, &usage, &plans);
-    // The floor is always measured.
-    let skips =
-        |stage: &Stage<'_>| !wanted.is_empty() && stage.name != "inflate" && !wanted.contains(&stage.name);
-    let mut best: Vec<Option<Duration>> = vec![None; stages.len()];
-    for _ in 0..rounds {
-        for (stage, best) in stages.iter().zip(&mut best).filter(|(stage, _)| !skips(stage)) {
-            let start = ProcessTime::now();
-            let counts = black_box((stage.run)()?);
-            let taken = start.elapsed();
-            assert_eq!(counts, stage.expected, "{id}: {} does not do its work", stage.name);
-            *best = Some(best.map_or(taken, |known| known.min(taken)));
+    let mut group = criterion.benchmark_group(id);
+    group.throughput(Throughput::BytesDecimal(logs.made.bytes)).sample_size(SAMPLES);
+    group.sampling_mode(SamplingMode::Flat).warm_up_time(Duration::from_millis(100));
+    writeln!(table, "{:<12} {:>10} {:>14} {:>10}", "stage", "CPU s", "bytes/CPU s", "x inflate")?;
+    let timed = |run: &dyn Fn() -> Result<Counts, Failure>, best: &mut Option<Duration>| {
+        let start = ProcessTime::now();
+        let counts = black_box(run());
+        let taken = start.elapsed();
+        *best = Some(best.map_or(taken, |known| known.min(taken)));
+        counts.map(|counts| (counts, taken))
+    };
+    for stage in stages(by, logs, &usage, &plans) {
+        let (mut best, mut floor, mut failed) = (None, None, None);
+        group.bench_function(stage.name, |bencher| {
+            bencher.iter_custom(|runs| {
+                let mut all = Duration::ZERO;
+                for _ in 0..runs {
+                    // The floor sees the same machine as the stage.
+                    failed = timed(&|| inflated(logs), &mut floor).err().or(failed.take());
+                    match timed(&*stage.run, &mut best) {
+                        Ok((counts, taken)) => {
+                            assert_eq!(counts, stage.expected, "{id}: {} does not do its work", stage.name);
+                            all += taken;
+                        }
+                        Err(why) => failed = Some(why),
+                    }
+                }
+                all
+            });
+        });
+        if let Some(why) = failed {
+            return Err(why);
         }
-    }
-    let floor = best.first().copied().flatten().unwrap_or_default().as_secs_f64();
-    println!("{:<12} {:>10} {:>14} {:>10}", "stage", "CPU s", "bytes/CPU s", "x inflate");
-    for (stage, best) in stages.iter().zip(best) {
-        let Some(best) = best.map(|best| best.as_secs_f64()) else { continue };
+        let (Some(best), Some(floor)) = (best, floor) else { continue };
+        let (best, floor) = (best.as_secs_f64(), floor.as_secs_f64());
         let bytes = bytes_per_second(logs.made.bytes, best);
-        println!("{:<12} {best:>10.4} {bytes:>14} {:>10.2}", stage.name, best / floor);
+        writeln!(table, "{:<12} {best:>10.4} {bytes:>14} {:>10.2}", stage.name, best / floor)?;
     }
+    group.finish();
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! Texts as small numbers within one shard; shards are joined by text.
 
+use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
@@ -45,7 +46,7 @@ impl Interner {
     #[must_use]
     pub fn ranks(&self) -> Vec<u32> {
         let mut order: Vec<u32> = (0..u32::try_from(self.texts.len()).unwrap_or(u32::MAX)).collect();
-        order.sort_unstable_by_key(|sym| self.text(Sym(*sym)));
+        order.par_sort_unstable_by_key(|sym| self.text(Sym(*sym)));
         let mut ranks = vec![0; order.len()];
         for (rank, sym) in (0..).zip(order) {
             if let Some(place) = ranks.get_mut(sym as usize) {

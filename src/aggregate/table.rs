@@ -14,6 +14,7 @@ use crate::model::note::{Code, Note};
 use crate::model::tally::Tally;
 use crate::model::time::{Day, Timestamp};
 use crate::model::usage::{Bystander, COLLAPSED, Row, Seen};
+use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -141,16 +142,14 @@ impl Shard {
         if held.is_empty() {
             return;
         }
-        let rows = std::mem::take(&mut self.rows);
-        rows.into_iter().for_each(|(key, seen)| {
-            let holds = held.contains(&(key.principal, key.action));
-            let key = if holds && key.exempt.is_none() && key.outcome.grants() {
-                Key { exempt: Some(REVIEW), ..key }
-            } else {
-                key
-            };
+        let holds = |key: &Key| {
+            key.exempt.is_none() && key.outcome.grants() && held.contains(&(key.principal, key.action))
+        };
+        let held_rows: Vec<(Key, Seen)> = self.rows.extract_if(|key, _| holds(key)).collect();
+        for (key, seen) in held_rows {
+            let key = Key { exempt: Some(REVIEW), ..key };
             self.rows.entry(key).and_modify(|known| known.merge(&seen)).or_insert(seen);
-        });
+        }
         let text = |sym| self.texts.text(sym);
         let held: FxHashSet<(&str, &str)> =
             held.iter().map(|(who, action)| (text(*who), text(*action))).collect();
@@ -176,7 +175,7 @@ impl Shard {
             if a == b { Ordering::Equal } else { context(a).cmp(&context(b)) }
         };
         let mut all: Vec<(Key, Seen)> = std::mem::take(&mut self.rows).into_iter().collect();
-        all.sort_unstable_by(|(a, _), (b, _)| {
+        all.par_sort_unstable_by(|(a, _), (b, _)| {
             let heads = head(a).cmp(&head(b)).then_with(|| by_context(a.context, b.context));
             heads.then_with(|| tail(a).cmp(&tail(b)))
         });
@@ -202,7 +201,7 @@ impl Shard {
             exempt: key.exempt,
             seen,
         };
-        all.into_iter().map(row).collect()
+        all.into_par_iter().map(row).collect()
     }
 
     fn principal_uses(&self, rows: &[Row]) -> Vec<PrincipalUse> {

@@ -6,7 +6,7 @@ use super::handlers::Handlers;
 use super::outcome::{OutcomeFile, Outcomes};
 use super::overlay::{
     Alternative, AlternativeFile, ContextFile, ContextRule, EventFile, EventRule, Fill, FillFile, IdFile,
-    IdPrefix, InferFile, MoreTypes, Qualifier, QualifierFile, SourceFile, TypesFile,
+    InferFile, MoreTypes, Qualifier, QualifierFile, SourceFile, TypesFile,
 };
 use super::passrole::PassRoleFile;
 use super::platform::{
@@ -64,8 +64,8 @@ pub struct Aws {
     pub outcomes: Lazy<Outcomes>,
     /// Parameters that hold placeholders under another name.
     pub fills: Lazy<HashMap<String, Vec<Fill>>>,
-    /// EC2 id prefixes, longest first.
-    pub ids: Lazy<Vec<IdPrefix>>,
+    /// Resource types of EC2, by what their ids begin with.
+    pub ids: Lazy<HashMap<String, String>>,
     /// Condition keys that requests attest.
     pub contexts: Lazy<HashMap<String, Vec<ContextRule>>>,
     /// Who is passed a role.
@@ -259,10 +259,8 @@ fn fills(file: FillFile) -> HashMap<String, Vec<Fill>> {
     all
 }
 
-fn ids(file: IdFile) -> Vec<IdPrefix> {
-    let mut all = file.id;
-    all.sort_by_key(|id| std::cmp::Reverse(id.prefix.len()));
-    all
+fn ids(file: IdFile) -> HashMap<String, String> {
+    file.id.into_iter().map(|id| (id.prefix, id.resource_type)).collect()
 }
 
 fn contexts(file: ContextFile) -> HashMap<String, Vec<ContextRule>> {

@@ -5,6 +5,7 @@
 
 use super::template::{Template, own_part};
 use crate::wire::leaves::normal;
+use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
@@ -97,12 +98,17 @@ pub struct Service {
     pub types: Vec<ResourceType>,
     /// Actions, sorted by lower-cased name.
     pub actions: Vec<Action>,
+    /// Places of actions, by their names as they are written.
+    named: FxHashMap<&'static str, usize>,
 }
 
 impl Service {
     /// The action of that name, whatever its case.
     #[must_use]
     pub fn action(&self, name: &str) -> Option<&Action> {
+        if let Some(at) = self.named.get(name) {
+            return self.actions.get(*at);
+        }
         let folded = |text: &'_ str| {
             text.bytes().map(|b| b.to_ascii_lowercase()).collect::<smallvec::SmallVec<[u8; 64]>>()
         };
@@ -179,7 +185,8 @@ impl Table {
 fn parse(block: &'static str) -> Service {
     let mut lines = block.lines();
     let (prefix, name) = lines.next().and_then(|l| l.split_once('\t')).unwrap_or(("", ""));
-    let mut service = Service { prefix, name, types: Vec::new(), actions: Vec::new() };
+    let (types, actions, named) = (Vec::new(), Vec::new(), FxHashMap::default());
+    let mut service = Service { prefix, name, types, actions, named };
     let mut known: Vec<&'static str> = Vec::new();
     for line in lines {
         let mut columns = line.split('\t');
@@ -199,6 +206,7 @@ fn parse(block: &'static str) -> Service {
             let keys =
                 fourth.split(',').filter_map(|k| known.get(k.parse::<usize>().ok()?).copied()).collect();
             let full = format!("{prefix}:{name}");
+            service.named.insert(name, service.actions.len());
             service.actions.push(Action { full, name, level: level_of(second), types, keys });
         }
     }

@@ -17,6 +17,8 @@ use crate::report::manifest::{self, ArtifactEntry};
 use crate::report::redact::Redactor;
 use crate::report::summary;
 use crate::verify;
+use rayon::prelude::*;
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -71,10 +73,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         entries: Vec::new(),
     };
     let refusals = if args.include_denied { denials::of_log(&usage) } else { Vec::new() };
-    for plan in &plans {
-        files.principal(plan, &targets)?;
-        files.denied(plan, &refusals);
-    }
+    files.principals(&plans, &targets, &refusals)?;
     if !redactor.is_on() {
         files.beside(folder::sets(&sets, &targets)?);
         files.beside(folder::logging(&usage, &targets)?);
@@ -88,7 +87,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         manifest::manifest(&usage, (&plans, &sets), &files.entries, (&stale, &standing), &planning);
     let manifest = redactor.manifest(manifest);
     let memory = (!redactor.is_on()).then(|| manifest::memory(&usage, &plans, &planning));
-    write::file(&args.out, "manifest.json", &manifest::text(&manifest, memory.as_deref()), false)?;
+    write::lasting(&args.out, "manifest.json", &manifest::pieces(&manifest, memory.as_deref()))?;
     if !args.input.quiet {
         let out = args.out.display().to_string();
         let text =
@@ -138,53 +137,88 @@ struct Files<'a> {
     entries: Vec<ArtifactEntry>,
 }
 
+/// A file of principals.
+struct Drawn<'p> {
+    whose: Vec<&'p Plan<'p>>,
+    folder: String,
+    artifact: Artifact,
+}
+
+/// What became of a file.
+struct Placed {
+    /// Where it stands, and whether it is to be applied.
+    at: std::io::Result<(String, bool)>,
+    /// Why what a partial run left beside it cannot be removed.
+    left: std::io::Result<()>,
+    sha256: String,
+}
+
 impl Files<'_> {
-    fn principal(&mut self, plan: &Plan<'_>, targets: &[Target]) -> Result<(), Failure> {
+    /// Renders everything before anything is written.
+    fn principals<'p>(
+        &mut self,
+        plans: &'p [Plan<'p>],
+        targets: &[Target],
+        refusals: &[Refusal],
+    ) -> Result<(), Failure> {
+        let drawn = |plan| Ok([self.principal(plan, targets)?, self.denied(plan, refusals)].concat());
+        let drawn: Vec<Result<Vec<(String, Artifact)>, Failure>> =
+            plans.par_iter().with_max_len(1).map(drawn).collect();
+        let mut all = Vec::new();
+        for (plan, drawn) in plans.iter().zip(drawn) {
+            let one = |(folder, artifact)| Drawn { whose: vec![plan], folder, artifact };
+            all.extend(drawn?.into_iter().map(one));
+        }
+        self.write(&all);
+        Ok(())
+    }
+
+    fn principal(&self, plan: &Plan<'_>, targets: &[Target]) -> Result<Vec<(String, Artifact)>, Failure> {
+        let mut all = Vec::new();
         if let Some(view) = view(plan) {
             for target in targets.iter().filter(|t| t.cloud == plan.who.cloud) {
                 let artifacts = render::render(target, &view)?;
                 read_back(plan, &artifacts)?;
-                for artifact in artifacts.into_iter().filter(|_| !self.redactor.is_on()) {
-                    self.write(&[plan], &plan.folder(), &artifact);
-                }
+                let artifacts = artifacts.into_iter().filter(|_| !self.redactor.is_on());
+                all.extend(artifacts.map(|artifact| (plan.folder(), artifact)));
             }
         }
         let held = (plan.waits() > 0).then(|| manifest::review(plan));
         let written = matches!(plan.fate, Fate::Written(_));
         let lifecycle = written.then(|| lifecycle::lifecycle(plan)).flatten();
         for (target, value) in [("review", held), ("lifecycle", lifecycle)] {
-            let Some(value) = value else { continue };
-            let (path, text) = (format!("{target}.json"), format!("{:#}\n", self.redactor.value(value)));
-            let target = target.to_owned();
-            let artifact = Artifact { target, path, text, applies: false, reads_back: false };
-            self.write(&[plan], &self.redactor.folder(plan), &artifact);
+            all.extend(value.map(|value| self.beside_documents(plan, target, value)));
         }
-        Ok(())
+        Ok(all)
     }
 
     /// What was refused: marked, and never part of a document to apply.
-    fn denied(&mut self, plan: &Plan<'_>, refusals: &[Refusal]) {
+    fn denied(&self, plan: &Plan<'_>, refusals: &[Refusal]) -> Vec<(String, Artifact)> {
         let own: Vec<&Refusal> = refusals.iter().filter(|one| one.principal() == plan.who.id).collect();
-        if !own.is_empty() {
-            let text = format!("{:#}\n", self.redactor.value(denials::document(&plan.who.id, &own)));
-            let (target, path) = ("denied".to_owned(), "denied.json".to_owned());
-            let artifact = Artifact { target, path, text, applies: false, reads_back: false };
-            self.write(&[plan], &self.redactor.folder(plan), &artifact);
-        }
+        let value = (!own.is_empty()).then(|| denials::document(&plan.who.id, &own));
+        value.map(|value| self.beside_documents(plan, "denied", value)).into_iter().collect()
+    }
+
+    /// A file for people, in the principal's folder.
+    fn beside_documents(&self, plan: &Plan<'_>, target: &str, value: Value) -> (String, Artifact) {
+        let (path, text) = (format!("{target}.json"), format!("{:#}\n", self.redactor.value(value)));
+        let artifact = Artifact { target: target.to_owned(), path, text, applies: false, reads_back: false };
+        (self.redactor.folder(plan), artifact)
     }
 
     /// Limits for sets of principals, and what is of no principal.
     fn beside(&mut self, all: Vec<folder::OfSet>) {
         for folder::OfSet { set, cloud, path, artifact } in all {
-            if let Some((path, applies)) = self.place(path, &artifact, self.partial) {
+            let placed = self.place(&path, &artifact, self.partial);
+            if let Some((path, applies)) = self.placed(path, &placed) {
                 self.entries.push(ArtifactEntry {
                     principal: set,
                     cloud: cloud.to_owned(),
-                    target: artifact.target.clone(),
+                    target: artifact.target,
                     path,
                     applies,
                     shared_with: Vec::new(),
-                    sha256: manifest::digest(&artifact.text),
+                    sha256: placed.sha256,
                 });
             }
         }
@@ -198,13 +232,14 @@ impl Files<'_> {
         let (plans, views): (Vec<&Plan<'_>>, Vec<View<'_>>) =
             plans.iter().filter_map(|plan| Some((plan, view(plan)?))).unzip();
         let groups = alike::groups(&views);
+        let mut all = Vec::new();
         for target in targets {
             for (group, artifact) in alike::render(target, &views, &groups)? {
-                let whose: Vec<&Plan<'_>> =
-                    group.members.iter().filter_map(|at| plans.get(*at).copied()).collect();
-                self.write(&whose, &group.folder, &artifact);
+                let whose = group.members.iter().filter_map(|at| plans.get(*at).copied()).collect();
+                all.push(Drawn { whose, folder: group.folder.clone(), artifact });
             }
         }
+        self.write(&all);
         Ok(())
     }
 
@@ -217,56 +252,65 @@ impl Files<'_> {
         folder::left(self.root, folder::former(self.root), &written.chain(self.unwritten.clone()).collect())
     }
 
-    /// What a partial run left beside a file is of no use once a complete run has written it.
-    fn tidy(&self, path: &str) {
-        let beside = format!("{path}{}", folder::BESIDE);
-        if let Err(why) = write::remove(self.root, &beside) {
-            let beside = self.root.join(beside);
-            output::message(&format!("leastgrant: `{}`: cannot be removed: {why}", beside.display()));
-        }
+    /// Writes one file, or what a partial log gives beside it; what a partial run left beside it is of no use once a
+    /// complete run has written it.
+    fn place(&self, path: &str, artifact: &Artifact, keep: bool) -> Placed {
+        let sha256 = manifest::digest(&artifact.text);
+        let written = write::file(self.root, path, &artifact.text, keep);
+        let left = match &written {
+            Ok(write::Written::Whole) if !self.partial => {
+                write::remove(self.root, &format!("{path}{}", folder::BESIDE))
+            }
+            _ => Ok(()),
+        };
+        let at = written.map(|written| match written {
+            write::Written::Whole => (path.to_owned(), artifact.applies),
+            write::Written::Beside(beside) => (beside, false),
+        });
+        Placed { at, left, sha256 }
     }
 
-    /// Writes one file, or what a partial log gives beside it; says where, and whether it is to be applied.
-    fn place(&mut self, path: String, artifact: &Artifact, keep: bool) -> Option<(String, bool)> {
-        match write::file(self.root, &path, &artifact.text, keep) {
-            Ok(write::Written::Whole) => {
-                if !self.partial {
-                    self.tidy(&path);
-                }
-                Some((path, artifact.applies))
-            }
-            Ok(write::Written::Beside(beside)) => Some((beside, false)),
+    /// Says where a file stands. One principal's fault must not cost the others their documents.
+    fn placed(&mut self, path: String, placed: &Placed) -> Option<(String, bool)> {
+        if let Err(why) = &placed.left {
+            let beside = self.root.join(format!("{path}{}", folder::BESIDE));
+            output::message(&format!("leastgrant: `{}`: cannot be removed: {why}", beside.display()));
+        }
+        match &placed.at {
+            Ok(at) => Some(at.clone()),
             Err(why) => {
-                // One principal's fault must not cost the others their documents.
-                output::message(&format!(
-                    "leastgrant: `{}`: cannot be written: {why}",
-                    self.root.join(&path).display()
-                ));
+                let path_of = self.root.join(&path);
+                output::message(&format!("leastgrant: `{}`: cannot be written: {why}", path_of.display()));
                 self.unwritten.insert(path);
                 None
             }
         }
     }
 
-    fn write(&mut self, plans: &[&Plan<'_>], folder: &str, artifact: &Artifact) {
-        let Some((plan, others)) = plans.split_first() else { return };
-        let path = format!("{folder}/{}", artifact.path);
+    fn write(&mut self, all: &[Drawn<'_>]) {
         // What was granted before is granted still, unless something was dropped.
         let stands = |plan: &&Plan<'_>| {
             let known = self.memory.and_then(|memory| memory.of(plan.who.cloud, &plan.who.id));
             plan.dropped == 0 && known.is_some()
         };
-        let keep = self.partial && !plans.iter().all(stands);
-        let Some((path, applies)) = self.place(path, artifact, keep) else { return };
-        self.entries.push(ArtifactEntry {
-            principal: plan.who.id.clone(),
-            cloud: plan.who.cloud.to_owned(),
-            target: artifact.target.clone(),
-            path,
-            applies,
-            shared_with: others.iter().map(|other| other.who.id.clone()).collect(),
-            sha256: manifest::digest(&artifact.text),
-        });
+        let path = |one: &Drawn<'_>| format!("{}/{}", one.folder, one.artifact.path);
+        let place = |one: &Drawn<'_>| {
+            self.place(&path(one), &one.artifact, self.partial && !one.whose.iter().all(stands))
+        };
+        let placed: Vec<Placed> = all.par_iter().with_max_len(1).map(place).collect();
+        for (one, placed) in all.iter().zip(placed) {
+            let Some((plan, others)) = one.whose.split_first() else { continue };
+            let Some((path, applies)) = self.placed(path(one), &placed) else { continue };
+            self.entries.push(ArtifactEntry {
+                principal: plan.who.id.clone(),
+                cloud: plan.who.cloud.to_owned(),
+                target: one.artifact.target.clone(),
+                path,
+                applies,
+                shared_with: others.iter().map(|other| other.who.id.clone()).collect(),
+                sha256: placed.sha256,
+            });
+        }
     }
 }
 

@@ -91,7 +91,7 @@ impl Termination for Exit {
 }
 
 /// What stops a command.
-type Failure = Box<dyn std::error::Error>;
+type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Runs one command line.
 #[must_use]

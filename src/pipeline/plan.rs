@@ -189,7 +189,7 @@ pub fn plan<'u>(usage: &'u Usage, planning: &Planning) -> Vec<Plan<'u>> {
         }
         Some(plan)
     };
-    drafts.into_par_iter().filter_map(one).collect()
+    drafts.into_par_iter().with_max_len(1).filter_map(one).collect()
 }
 
 /// A principal with its place in the output.

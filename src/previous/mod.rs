@@ -210,17 +210,16 @@ impl Memory {
     }
 }
 
-/// What the manifest keeps of these principals. Grants that only a person's word made are not kept: the word is.
+/// What the manifest keeps of one principal. Grants that only a person's word made are not kept: the word is.
 #[must_use]
-pub fn text<'p>(principals: impl Iterator<Item = Kept<'p>>) -> String {
-    // One by one: all of them at once are the largest thing that a run would hold.
-    let principals = principals.filter_map(|kept| serde_json::to_string(&of(kept)).ok());
-    let mut text = format!("{{\"version\":{VERSION},\"principals\":[");
-    for (at, principal) in principals.enumerate() {
-        text.push_str(if at > 0 { "," } else { "" });
-        text.push_str(&principal);
-    }
-    text + "]}"
+pub fn text(kept: Kept<'_>) -> String {
+    serde_json::to_string(&of(kept)).unwrap_or_default()
+}
+
+/// What stands around the [texts](text()) of all principals, which a comma parts.
+#[must_use]
+pub fn frame() -> (String, &'static str) {
+    (format!("{{\"version\":{VERSION},\"principals\":["), "]}")
 }
 
 fn of(kept: Kept<'_>) -> PrincipalFile {

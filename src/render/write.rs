@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "this is where files are written")]
 
 use std::io::Write;
+use std::iter::once;
 use std::path::{Path, PathBuf};
 
 /// What became of a file.
@@ -26,8 +27,9 @@ pub fn folder(path: &Path) -> std::io::Result<()> {
     builder.create(path)
 }
 
-/// Writes `root/relative`. With `keep`, a file that stands with other content is left, and the new content goes into
-/// `NAME.partial` beside it.
+/// Writes `root/relative`, which can be made again: whoever reads it sees all of it or what stood before, but nobody waits
+/// until it is on the disk. With `keep`, a file that stands with other content is left, and the new content
+/// goes into `NAME.partial` beside it.
 ///
 /// # Errors
 /// What the system says.
@@ -42,11 +44,23 @@ pub fn file(root: &Path, relative: &str, text: &str, keep: bool) -> std::io::Res
     }
     if keep && stands.is_some() {
         let beside = format!("{relative}.partial");
-        atomically(&parent, &root.join(&beside), text)?;
+        atomically(&parent, &root.join(&beside), once(text), false)?;
         return Ok(Written::Beside(beside));
     }
-    atomically(&parent, &path, text)?;
+    atomically(&parent, &path, once(text), false)?;
     Ok(Written::Whole)
+}
+
+/// Writes `root/relative` from its pieces, which nothing else can give back: it is on the disk when this returns.
+///
+/// # Errors
+/// What the system says.
+pub fn lasting(root: &Path, relative: &str, pieces: &[impl AsRef<str>]) -> std::io::Result<()> {
+    let path = root.join(relative);
+    let parent = path.parent().map_or_else(|| root.to_owned(), Path::to_owned);
+    folder(&parent)?;
+    let pieces = pieces.iter().map(AsRef::as_ref);
+    atomically(&parent, &path, pieces, true)
 }
 
 /// Leaves a file that stands to its owner.
@@ -75,9 +89,18 @@ pub fn remove(root: &Path, relative: &str) -> std::io::Result<()> {
     }
 }
 
-fn atomically(parent: &Path, path: &PathBuf, text: &str) -> std::io::Result<()> {
+fn atomically<'t>(
+    parent: &Path,
+    path: &PathBuf,
+    pieces: impl Iterator<Item = &'t str>,
+    lasting: bool,
+) -> std::io::Result<()> {
     let mut file = tempfile::NamedTempFile::new_in(parent)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
+    for piece in pieces {
+        file.write_all(piece.as_bytes())?;
+    }
+    if lasting {
+        file.as_file().sync_all()?;
+    }
     file.persist(path).map(|_| ()).map_err(|e| e.error)
 }

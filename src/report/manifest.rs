@@ -10,6 +10,7 @@ use crate::model::tally::Tally;
 use crate::model::usage::{Row, Seen};
 use crate::pipeline::{Bounded, Fate, Plan, Planning};
 use crate::previous::{self, Kept};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -144,11 +145,11 @@ fn unused(grant: &Grant) -> Value {
     json!({ "action": grant.action, "resource": grant.on.to_string(), "last": grant.evidence.seen.last })
 }
 
-/// What a later run needs to know: grants, where they stand, days.
+/// What a later run needs to know of each principal: grants, where they stand, days.
 #[must_use]
-pub fn memory(usage: &Usage, plans: &[Plan<'_>], planning: &Planning) -> String {
+pub fn memory(usage: &Usage, plans: &[Plan<'_>], planning: &Planning) -> Vec<String> {
     let partial = !usage.tally.unreadable.is_empty();
-    let all = plans.iter().map(|plan| {
+    let one = |plan: &Plan<'_>| {
         let before = planning.memory.of(plan.who.cloud, &plan.who.id);
         let refused = matches!(plan.fate, Fate::Refused(_));
         // What cannot be written this time still stands as it was; and so does what a partial log would narrow.
@@ -161,12 +162,14 @@ pub fn memory(usage: &Usage, plans: &[Plan<'_>], planning: &Planning) -> String 
         }
         let layout = stands.map_or_else(|| plan.layout(), |old| old.layout.clone());
         let sensitive = planning.memory.sensitive(plan.who.cloud, &plan.who.id, &usage.sensitive);
-        let review = plan.held.iter().chain(&plan.waiting).cloned().collect();
-        Kept { who: &plan.who, slug: &plan.slug, sensitive, grants, review, layout, doubted: plan.doubted }
-    });
-    let worth =
-        |kept: &Kept<'_>| !(kept.grants.is_empty() && kept.sensitive.is_empty() && kept.review.is_empty());
-    previous::text(all.filter(worth))
+        let review: Vec<Grant> = plan.held.iter().chain(&plan.waiting).cloned().collect();
+        if grants.is_empty() && sensitive.is_empty() && review.is_empty() {
+            return None;
+        }
+        let (who, slug, doubted) = (&plan.who, &plan.slug, plan.doubted);
+        Some(previous::text(Kept { who, slug, sensitive, grants, review, layout, doubted }))
+    };
+    plans.par_iter().with_max_len(1).filter_map(one).collect()
 }
 
 /// Every entry of the intent file, and what it did.
@@ -251,18 +254,20 @@ pub fn manifest(
     manifest
 }
 
-/// The manifest as it is written: for people, but for the memory, which stands on one line.
+/// The manifest as it is written, in pieces: for people, but for the memory, which stands on one line.
 #[must_use]
-pub fn text(manifest: &Value, memory: Option<&str>) -> String {
+pub fn pieces<'m>(manifest: &Value, memory: Option<&'m [String]>) -> Vec<Cow<'m, str>> {
     let mut text = format!("{manifest:#}");
-    if let Some(memory) = memory {
-        text.truncate(text.trim_end_matches('}').trim_end().len());
-        text.push_str(",\n  \"memory\": ");
-        text.reserve_exact(memory.len() + "\n}\n".len());
-        text.push_str(memory);
-        text.push_str("\n}");
+    let Some(memory) = memory else { return vec![Cow::Owned(text + "\n")] };
+    let (head, tail) = previous::frame();
+    text.truncate(text.trim_end_matches('}').trim_end().len());
+    let mut all = vec![Cow::Owned(text), Cow::Owned(format!(",\n  \"memory\": {head}"))];
+    for (at, principal) in memory.iter().enumerate() {
+        all.push(Cow::Borrowed(if at > 0 { "," } else { "" }));
+        all.push(Cow::Borrowed(principal.as_str()));
     }
-    text + "\n"
+    all.push(Cow::Owned(format!("{tail}\n}}\n")));
+    all
 }
 
 /// The review file of one principal: what the log shows but no document should hold unseen.

@@ -27,13 +27,16 @@ pub struct Seen<T> {
 pub struct Repeats<T> {
     key: &'static str,
     places: Vec<Option<(Box<str>, Seen<T>)>>,
+    /// What was last seen at each place: only what comes a second time is kept.
+    last: Vec<Wide>,
 }
 
 impl<T: Clone> Repeats<T> {
     /// None yet; `size` is a power of two.
     #[must_use]
     pub fn new(key: &'static str, size: usize) -> Self {
-        Self { key, places: std::iter::repeat_with(|| None).take(size).collect() }
+        let places = std::iter::repeat_with(|| None).take(size).collect();
+        Self { key, places, last: vec![Wide::of(b""); size] }
     }
 
     /// The place of a value that starts `rest`: by its bytes up to the first that can end it, so that what stands behind the
@@ -54,15 +57,19 @@ impl<T: Clone> Repeats<T> {
         rest.starts_with(&**text).then(|| seen.clone())
     }
 
-    /// Keeps an object for later.
+    /// Keeps an object for later, when it comes again.
     pub fn keep(&mut self, text: &str, made: T) -> Seen<T> {
         let (hash, print) = (Wide::of(text.as_bytes()), of_member(self.key, Value::Json(text)));
         let seen = Seen { len: text.len(), hash, print, made };
+        if !text.starts_with('{') || text.len() > LONGEST {
+            return seen;
+        }
         let place = self.place(text);
-        if let Some(known) =
-            self.places.get_mut(place).filter(|_| text.starts_with('{') && text.len() <= LONGEST)
-        {
-            *known = Some((text.into(), seen.clone()));
+        if let (Some(known), Some(last)) = (self.places.get_mut(place), self.last.get_mut(place)) {
+            if *last == hash {
+                *known = Some((text.into(), seen.clone()));
+            }
+            *last = hash;
         }
         seen
     }
@@ -76,11 +83,14 @@ mod tests {
     fn objects_are_known_again_wherever_they_stand() {
         let mut repeats = Repeats::new("k", 4);
         let seen = repeats.keep(r#"{"a":1}"#, 7);
+        assert!(repeats.find(r#"{"a":1}"#).is_none(), "most come once");
+        repeats.keep(r#"{"a":1}"#, 7);
         assert_eq!(
             repeats.find(r#"{"a":1},"next":2"#).map(|s| (s.len, s.hash, s.made)),
             Some((7, seen.hash, 7))
         );
         assert!(repeats.find(r#"{"a":12}"#).is_none());
+        repeats.keep("\"plain\"", 1);
         repeats.keep("\"plain\"", 1);
         assert!(repeats.find("\"plain\"").is_none(), "only objects say where they end");
     }

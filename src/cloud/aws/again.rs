@@ -27,8 +27,6 @@ const CALLER: u64 = 2;
 const ASKED: (usize, usize) = (32, 2);
 /// So do these texts of the answer.
 const ANSWERED: (usize, usize) = (20, 34);
-/// So do these texts of the additional data.
-const TOLD: (usize, usize) = (10, 54);
 
 /// Members that are plain texts, in the order of [`Parts::texts`].
 const TEXTS: [&str; 17] = [
@@ -101,8 +99,8 @@ struct Parts<'a> {
     message: Option<&'a str>,
     answer: Option<&'a str>,
     additional: Option<&'a str>,
-    /// Of additional data that may prove something.
-    told: Option<Sketch>,
+    /// What additional data prove.
+    expects: Option<&'static str>,
 }
 
 /// Reads the record that starts `rest`; returns its length, or none where it must be parsed as a whole.
@@ -110,8 +108,8 @@ pub(super) fn read(rest: &str, sink: &mut dyn Sink) -> Option<usize> {
     let (parts, mut like) = RECENT
         .with_borrow_mut(|recent| {
             let mut parts = Parts::scan(rest, recent)?;
-            let tells = parts.additional.filter(|raw| coverage::tells(raw));
-            parts.told = tells.map(|raw| Sketch::of(raw, &mut recent.key));
+            let source = parts.texts.get(SOURCE).copied().flatten().unwrap_or("");
+            parts.expects = coverage::expects(source, parts.additional);
             let like = parts.like(&mut recent.key, !sink.conditions().is_empty());
             Ok::<_, Odd>((parts, like))
         })
@@ -241,12 +239,10 @@ impl<'a> Parts<'a> {
         }
         let short = self.answer.filter(|raw| coverage::may_omit(raw));
         put(short.or(self.answer.map(|_| "")));
+        put(self.expects);
         let none = Wide::of(b"");
         let (raw, who) = self.identity.as_ref().map_or((none, none), |(_, seen)| (seen.hash, seen.made));
-        let call = Wide::of(key)
-            .and(who)
-            .and(self.request.as_ref().map_or(none, |(_, sketch)| sketch.hash))
-            .and(self.told.as_ref().map_or(none, |sketch| sketch.hash));
+        let call = Wide::of(key).and(who).and(self.request.as_ref().map_or(none, |(_, sketch)| sketch.hash));
         let mut actor =
             raw.and(Wide::of(self.texts.get(RECIPIENT).copied().flatten().unwrap_or("").as_bytes()));
         if let Some(console) = self.texts.get(CONSOLE).copied().flatten() {
@@ -269,9 +265,6 @@ impl<'a> Parts<'a> {
             if let Some(raw) = self.answer.filter(|_| parts & ANSWER != 0) {
                 let sketch = Sketch::of(raw, key);
                 call = call.and(sketch.hash).and(sketch.of_texts(raw, bits(ANSWERED), ANSWERED.0, key));
-            }
-            if let Some((raw, sketch)) = self.additional.zip(self.told.as_ref()).filter(|_| bits(TOLD) != 0) {
-                call = call.and(sketch.of_texts(raw, bits(TOLD), TOLD.0, key));
             }
         });
         if parts & CALLER != 0 {
@@ -311,7 +304,7 @@ impl<'a> Parts<'a> {
         let answer = self.answer.filter(|_| record.answered.opened());
         let answer = answer.map(|raw| RECENT.with_borrow_mut(|recent| Sketch::of(raw, &mut recent.key)));
         let answered = answer.map_or(0, |sketch| bits(&record.answered, &sketch, ANSWERED));
-        asked | answered | self.told.as_ref().map_or(0, |sketch| bits(&record.told, sketch, TOLD))
+        asked | answered
     }
 
     /// Tells the sink who acts, where it knows all of the call but that; returns what it knows then.

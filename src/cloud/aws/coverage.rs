@@ -7,7 +7,7 @@ use crate::catalog::coverage::DataAccess;
 use crate::cloud::{Logging, Sink};
 use crate::model::coverage::{Access, KINDS, Plane, Sighting};
 use crate::model::time::Timestamp;
-use crate::wire::leaves;
+use crate::wire::members::Members;
 use crate::wire::text::{Lenient, OneOrMany, Text};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -64,7 +64,7 @@ pub(super) fn sight(record: &Record<'_>, at: Option<Timestamp>, history: bool, s
             aggregated,
             truncated: omitted(record.request_parameters) || omitted(record.response_elements),
             history,
-            expects: expects(record, service),
+            expects: expects(record.event_source.or_empty(), record.additional_event_data.map(RawValue::get)),
         },
     );
     trail::changed(record, at, sink);
@@ -123,20 +123,26 @@ fn by_name(service: &str, event: &str) -> Access {
     if reads { Access::Read } else { Access::Write }
 }
 
-/// Whether additional data may prove that another service was called.
-pub(super) fn tells(raw: &str) -> bool {
-    catalog::aws().trails.encrypted.iter().any(|row| raw.contains(row.field.as_str()))
+/// The service that additional data prove to have been called as well.
+pub(super) fn expects(source: &str, additional: Option<&str>) -> Option<&'static str> {
+    let (raw, service) = (additional?, trail::service(source));
+    let rows = catalog::aws().trails.encrypted.iter().filter(|row| row.service == service);
+    rows.filter(|row| raw.contains(row.field.as_str())).find_map(|row| {
+        let says = said(raw, &row.field)?;
+        row.values.iter().any(|value| value == says).then_some(row.expects.as_str())
+    })
 }
 
-/// The service that a record proves to have been called as well.
-fn expects(record: &Record<'_>, service: &str) -> Option<&'static str> {
-    let raw = record.additional_event_data?;
-    let rows = catalog::aws().trails.encrypted.iter().filter(|row| row.service == service);
-    rows.filter(|row| raw.get().contains(row.field.as_str())).find_map(|row| {
-        let leaves = leaves::of_answer(Some(raw), &record.told)?;
-        let says = leaves.at(&row.field).any(|leaf| row.values.iter().any(|value| value == leaf.value()));
-        says.then_some(row.expects.as_str())
-    })
+/// The plain text of a member.
+fn said<'r>(raw: &'r str, wanted: &str) -> Option<&'r str> {
+    let mut members = Members::of(raw).ok()?;
+    while let Some(key) = members.key().ok()? {
+        let value = members.value().ok()?;
+        if key == wanted {
+            return value.scalar().ok()?;
+        }
+    }
+    None
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -10,13 +10,9 @@ use std::borrow::Cow;
 
 /// The resource type of EC2 that an id is of.
 pub(super) fn kind(id: &str) -> Option<&'static str> {
-    // Every prefix ends in a dash: most values have no id behind their last one.
-    let made = |text: &str| (8..=17).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit());
-    if !may_be_id(id) {
-        return None;
-    }
-    let known = catalog::aws().ids.iter().find(|known| id.starts_with(&known.prefix))?;
-    id.strip_prefix(known.prefix.as_str()).is_some_and(made).then_some(known.resource_type.as_str())
+    // Every prefix ends in a dash, and what is made behind it has none.
+    let dash = id.rfind('-').filter(|_| may_be_id(id))?;
+    catalog::aws().ids.get(id.get(..=dash)?).map(String::as_str)
 }
 
 /// Tells the names of all ids in the request.

@@ -55,6 +55,9 @@ pub(super) fn operation(name: &str) -> &str {
 
 /// Strips `2015_03_31`, `20150331` and an underscore before it.
 fn strip_date(text: &str) -> Option<&str> {
+    if !text.ends_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
     for len in [10, 8] {
         let cut = text.len().checked_sub(len)?;
         let date = text.get(cut..)?;

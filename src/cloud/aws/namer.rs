@@ -11,7 +11,6 @@ use crate::model::pattern::escape;
 use crate::model::usage::{Level, Target};
 use crate::wire::leaves::{Leaf, normal};
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
 /// Names one resource type of one action.
 pub(super) struct Namer<'n, 'c> {
@@ -46,8 +45,8 @@ impl Namer<'_, '_> {
         if self.rule.is_some_and(|rule| !rule.fill.is_empty()) {
             return mark(self.filled(&|var| self.by_rule(var)), "event-rule");
         }
-        let listed = self.ctx.record.resources.0.iter().filter_map(|r| r.arn.filled().map(str::to_owned));
-        let listed = self.fitting(listed);
+        let listed = self
+            .fitting(self.ctx.record.resources.0.iter().filter_map(|r| r.arn.filled()).map(Cow::Borrowed));
         if !listed.is_empty() && !self.ctx.element {
             return named(listed, "resources");
         }
@@ -179,14 +178,13 @@ impl Namer<'_, '_> {
                 matches!(rest, "" | "s" | "name" | "names" | "id" | "ids" | "arn" | "arns" | "identifier")
             })
         });
-        let arns: BTreeSet<String> = arn_leaves(at_paths.chain(called)).collect();
-        arns.into_iter().collect()
+        let arns = arn_leaves(at_paths.chain(called));
+        sorted(arns.map(Cow::into_owned).collect())
     }
 
     /// ARNs whose most specific type in the service is this one.
-    fn fitting(&self, arns: impl Iterator<Item = String>) -> Vec<String> {
-        let fits: BTreeSet<String> = arns.filter(|arn| self.service.is_type(self.at, arn)).collect();
-        fits.into_iter().collect()
+    fn fitting<'t>(&self, arns: impl Iterator<Item = Cow<'t, str>>) -> Vec<String> {
+        sorted(arns.filter(|arn| self.service.is_type(self.at, arn)).map(Cow::into_owned).collect())
     }
 
     /// Fills the type's template; one placeholder may have several values, and a server-made one may be missing.
@@ -294,15 +292,22 @@ fn mark(targets: Vec<Target<'static>>, rule: &'static str) -> Vec<Found> {
     targets.into_iter().map(|target| (target, rule)).collect()
 }
 
+/// Each once, in order.
+fn sorted(mut names: Vec<String>) -> Vec<String> {
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
 /// ARNs among leaves, percent-decoded where a service logs them so.
 pub(super) fn arn_leaves<'l, 'a: 'l>(
     leaves: impl Iterator<Item = &'l Leaf<'a>>,
-) -> impl Iterator<Item = String> {
+) -> impl Iterator<Item = Cow<'l, str>> {
     leaves.filter_map(|leaf| {
         if leaf.is_arn() {
-            Some(leaf.value().to_owned())
+            Some(Cow::Borrowed(leaf.value()))
         } else if leaf.is_encoded_arn() {
-            Some(percent_decode(leaf.value()))
+            Some(Cow::Owned(percent_decode(leaf.value())))
         } else {
             None
         }

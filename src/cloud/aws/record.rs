@@ -78,9 +78,6 @@ pub(super) struct Record<'a> {
     /// What of the answer was.
     #[serde(skip)]
     pub(super) answered: Marks,
-    /// What of the additional data was.
-    #[serde(skip)]
-    pub(super) told: Marks,
     /// Whether the caller's own name was.
     #[serde(skip)]
     pub(super) named: Cell<bool>,

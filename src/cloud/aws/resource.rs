@@ -267,8 +267,10 @@ pub(super) fn resolve(
     if found.is_empty() {
         found.push((Target::pattern(Level::Unseen, whole_service(ctx, service)), "not-logged"));
     }
-    let mut seen = BTreeSet::new();
-    found.retain(|(target, _)| seen.insert(target.clone()));
+    if found.len() > 1 {
+        let mut seen = BTreeSet::new();
+        found.retain(|(target, _)| seen.insert(target.clone()));
+    }
     found
 }
 

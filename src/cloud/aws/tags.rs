@@ -227,10 +227,10 @@ impl Tags<'_, '_> {
 
     /// ARNs of these types that the answer gives and the request did not.
     fn answered(&self, types: &[usize]) -> Vec<Found> {
-        let asked: BTreeSet<String> = arn_leaves(self.ctx.request.naming()).collect();
-        let given: BTreeSet<String> = arn_leaves(self.ctx.response().naming()).collect();
-        let of_type = |arn: &String| self.tagging.type_of(arn).is_some_and(|at| types.contains(&at));
+        let asked: BTreeSet<Cow<'_, str>> = arn_leaves(self.ctx.request.naming()).collect();
+        let given: BTreeSet<Cow<'_, str>> = arn_leaves(self.ctx.response().naming()).collect();
+        let of_type = |arn: &Cow<'_, str>| self.tagging.type_of(arn).is_some_and(|at| types.contains(&at));
         let made = given.into_iter().filter(|arn| !asked.contains(arn) && of_type(arn));
-        made.map(|arn| (Target::named(arn), "response-tags")).collect()
+        made.map(|arn| (Target::named(arn.into_owned()), "response-tags")).collect()
     }
 }
