@@ -319,6 +319,14 @@ list_file!(
 /// Whether `text` fits a pattern of these files: `*` stands for anything, `#` for one digit or more.
 #[must_use]
 pub fn glob(pattern: &str, text: &str) -> bool {
+    // Most differ in the first character.
+    if pattern
+        .bytes()
+        .next()
+        .is_some_and(|first| !b"*#".contains(&first) && text.bytes().next() != Some(first))
+    {
+        return false;
+    }
     if let Some((head, tail)) = pattern.split_once('#') {
         let Some(rest) = text.strip_prefix(head) else { return false };
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();

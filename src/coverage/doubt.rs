@@ -1,6 +1,5 @@
 //! What coverage means for one principal: which classes of what it uses nobody can tell of, in one line.
 
-use super::proof::Proof;
 use super::signs::{NO_READS, is_missing};
 use super::{Coverage, State};
 use crate::cloud::{self, Cloud};
@@ -16,9 +15,8 @@ type Kinds<'a> = BTreeMap<&'a str, BTreeSet<(Plane, Access)>>;
 /// Why the evidence of a principal may lack uses that were never logged; empty when it does not.
 #[must_use]
 pub fn doubts(coverage: &Coverage<'_>, principal: &str) -> Vec<String> {
-    let Some(observed) = coverage.observed else { return Vec::new() };
+    let (Some(observed), Some(proof)) = (coverage.observed, &coverage.proof) else { return Vec::new() };
     let Some(places) = observed.uses.get(principal) else { return Vec::new() };
-    let proof = Proof::new(observed, &coverage.spans);
     let (mut unknown, mut described, mut exempt): (Kinds<'_>, bool, Kinds<'_>) = Default::default();
     let mut missing: BTreeSet<&str> = BTreeSet::new();
     for place in places {

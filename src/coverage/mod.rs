@@ -82,6 +82,7 @@ pub struct Coverage<'u> {
     /// What is declared.
     pub declared: Vec<&'u Declaration>,
     observed: Option<&'u Observations>,
+    proof: Option<Proof<'u>>,
 }
 
 impl Coverage<'_> {
@@ -111,8 +112,10 @@ pub fn assess(usage: &Usage) -> Coverage<'_> {
         declared: observed.declared.iter().collect(),
         spans,
         observed: Some(observed),
+        proof: None,
     };
     coverage.signs = signs::signs(&coverage, observed, &proof);
+    coverage.proof = Some(proof);
     coverage
 }
 

@@ -6,7 +6,7 @@ use crate::model::time::{Day, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One property of a trail: as described, and as it changed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Line<'u, T> {
     described: Vec<&'u T>,
     changes: Vec<(Timestamp, &'u T)>,
@@ -42,7 +42,7 @@ impl<'u, T> Line<'u, T> {
 }
 
 /// One trail or policy.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Logger<'u> {
     cloud: &'static str,
     reach: Line<'u, Reach>,
@@ -82,7 +82,7 @@ pub(super) fn project(account: &str) -> bool {
 }
 
 /// All that is declared.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Proof<'u> {
     loggers: Vec<Logger<'u>>,
     windows: BTreeMap<(&'static str, String), (Day, Day)>,
