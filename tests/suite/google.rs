@@ -198,8 +198,18 @@ fn the_same_entry_in_every_container_gives_the_same_uses() {
         ("log analytics", lines(each(&analytics))),
         ("log analytics array", format!("{:#}", json!(each(&analytics)))),
     ];
+    let plain = lines(entries.clone());
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("1.json"), &plain).unwrap();
+    let beside = |text: &str| {
+        std::fs::write(folder.path().join("2.json"), text).unwrap();
+        let tally = read(&[folder.path().display().to_string()], 2).tally;
+        (tally.duplicate, tally.total_used(), tally.id_reused)
+    };
+    let copied = beside(&plain);
     for (name, text) in containers {
         similar_asserts(name, &facts(&read_text(&text)), &want);
+        assert_eq!(beside(&text), copied, "{name}: copies are known, however they came");
     }
 }
 

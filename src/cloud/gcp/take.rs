@@ -1,6 +1,6 @@
 //! One entry: counted, attributed, mapped, and joined with the other end of its operation.
 
-use super::record::Entry;
+use super::record::{Authorization, Entry};
 use super::{coverage, denial, identity, map};
 use crate::cloud::Sink;
 use crate::model::denial::Refused;
@@ -22,7 +22,8 @@ pub(super) fn take(entry: &Entry<'_>, raw: &str, sink: &mut dyn Sink) {
     };
     let time = entry.timestamp.filled().or(entry.receive_timestamp.filled());
     let at = time.and_then(Timestamp::parse);
-    if !sink.is_new(id, &|| fingerprint::of_json(raw), at, event) {
+    let content = || if id.is_some() { content(entry) } else { fingerprint::of_json(raw) };
+    if !sink.is_new(id, &content, at, event) {
         return;
     }
     let skipped = not_iam(entry);
@@ -59,6 +60,28 @@ pub(super) fn take(entry: &Entry<'_>, raw: &str, sink: &mut dyn Sink) {
             }
         }
     }
+}
+
+/// What is the same of an entry in every container: rows of BigQuery lack what the entry's JSON has, and spell it otherwise.
+fn content(entry: &Entry<'_>) -> u64 {
+    let payload = &entry.proto_payload.0;
+    let who = &payload.authentication_info.0;
+    let row = |row: &Authorization<'_>| {
+        let granted = if row.granted.is_true() { "true" } else { "" };
+        let texts = [row.permission.or_empty(), row.resource.or_empty(), granted];
+        texts.map(fingerprint::hash).into_iter().fold(4, fingerprint::join)
+    };
+    let texts = [
+        payload.service_name.or_empty(),
+        payload.method_name.or_empty(),
+        payload.resource_name.or_empty(),
+        map::status(payload),
+        who.principal_email.or_empty(),
+        who.principal_subject.or_empty(),
+        entry.operation.0.id.or_empty(),
+    ];
+    let rows = payload.authorization_info.0.iter().map(row);
+    texts.map(fingerprint::hash).into_iter().chain(rows).fold(3, fingerprint::join)
 }
 
 fn origin<'a>(entry: &'a Entry<'a>) -> Origin<'a> {
