@@ -11,8 +11,6 @@ use crate::model::tally::Skip;
 use crate::model::usage::{Basis, Level, Outcome, Target, Use};
 use std::borrow::Cow;
 
-const DENIED: &str = "7";
-
 /// The permissions of an entry, or why it has none.
 pub(super) fn map<'a>(entry: &'a Entry<'a>) -> Result<Vec<Use<'a>>, Skip> {
     let mut uses = stated(entry)?;
@@ -67,8 +65,8 @@ fn by_row<'a>(entry: &'a Entry<'a>, row: &'a Authorization<'a>) -> Option<Use<'a
         // IAM's roles had no objection, but something beside them had: an attempt is no need.
         (true, _) if super::denial::elsewhere(&entry.proto_payload.0).is_some() => Outcome::Denied,
         (true, _) => Outcome::Failed,
-        (false, DENIED) => Outcome::Denied,
         (false, "") => return None,
+        (false, code) if denies(code) => Outcome::Denied,
         (false, _) => Outcome::Unproven,
     };
     let named = row.resource.filled().or(row.resource_attributes.0.name.filled());
@@ -95,33 +93,19 @@ pub(super) fn has_rows(entry: &Entry<'_>) -> bool {
     entry.proto_payload.0.authorization_info.0.iter().any(|row| row.permission.filled().is_some())
 }
 
-/// Codes that some services write in place of the number of `google.rpc.Code`: of HTTP, and by name
-/// (<https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto>).
-const SPELLINGS: [(&str, &str); 14] = [
-    ("400", "3"),
-    ("401", "16"),
-    ("403", DENIED),
-    ("404", "5"),
-    ("409", "10"),
-    ("429", "8"),
-    ("500", "13"),
-    ("503", "14"),
-    ("504", "4"),
-    ("PERMISSION_DENIED", DENIED),
-    ("NOT_FOUND", "5"),
-    ("ALREADY_EXISTS", "6"),
-    ("FAILED_PRECONDITION", "9"),
-    ("UNAUTHENTICATED", "16"),
-];
-
 /// A status code, empty for success. One that is written as the message, without a number, is none the less.
 pub(super) fn status<'a>(payload: &'a Payload<'_>) -> &'a str {
     let status = &payload.status.0;
-    let spelled = |text: &str| SPELLINGS.iter().find(|(other, _)| *other == text).map(|(_, code)| *code);
+    let spelled = |text: &str| catalog::gcp().outcomes.spelled(text);
     match status.code.filled().filter(|code| *code != "0") {
         Some(code) => spelled(code).unwrap_or(code),
         None => status.message.filled().and_then(spelled).unwrap_or(""),
     }
+}
+
+/// Whether the code is IAM's own refusal.
+pub(super) fn denies(code: &str) -> bool {
+    !code.is_empty() && catalog::gcp().outcomes.get(code, "") == Some(Outcome::Denied)
 }
 
 /// The permission of a documented method: where several are documented, the one that its name or the resource points at,
