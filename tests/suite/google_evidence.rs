@@ -125,6 +125,40 @@ fn each_link_of_a_chain_acts_as_the_next_and_passes_on_what_a_request_delegates(
     let passed = found(&all, "iam.serviceAccounts.implicitDelegation");
     assert_eq!((passed.len(), passed[0].basis, &*passed[0].scope), (1, Basis::Inferred, &*scope("middle")));
     assert_eq!(passed[0].principal, account("job"));
+    // Each account of a longer chain passes it on to the next, and the last one mints.
+    let mut longer = request.clone();
+    longer["request"]["delegates"] =
+        json!(["first", "middle"].map(|name| {
+            format!("projects/-/serviceAccounts/{name}@example-dev.iam.gserviceaccount.com")
+        }));
+    let all = rows(&[with(1, "iam.serviceAccounts.getAccessToken", name, &longer)]);
+    let of = |action: &str| -> Vec<(String, String)> {
+        found(&all, action).iter().map(|row| (row.principal.clone(), row.scope.clone())).collect()
+    };
+    assert_eq!(
+        of("iam.serviceAccounts.implicitDelegation"),
+        [(account("first"), scope("middle")), (account("job"), scope("first"))]
+    );
+    assert_eq!(
+        of("iam.serviceAccounts.getAccessToken"),
+        [(account("job"), scope("target")), (account("middle"), scope("target"))]
+    );
+}
+
+#[test]
+fn an_entry_that_leaves_its_service_out_is_of_the_one_that_its_permission_names() {
+    let services = |one: Value| -> Vec<String> {
+        let usage = read_text(&format!("{one}\n"));
+        let coverage = leastgrant::report::coverage::coverage(&usage);
+        let classes = coverage["classes"].as_array().unwrap().iter();
+        classes.map(|class| class["service"].as_str().unwrap().to_owned()).collect()
+    };
+    let mut one = entry(1, "pubsub.topics.create", "projects/example-dev/topics/t");
+    one["protoPayload"].as_object_mut().unwrap().remove("serviceName");
+    assert_eq!(services(one.clone()), ["pubsub.googleapis.com"]);
+    one["protoPayload"].as_object_mut().unwrap().remove("authorizationInfo");
+    one["protoPayload"]["methodName"] = json!("no.such.Method");
+    assert!(services(one).is_empty());
 }
 
 #[test]
