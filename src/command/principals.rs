@@ -34,9 +34,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         }
     };
     output::print(&text)?;
-    // Who is not seen may only not be logged.
+    // Who is not seen may only not be logged. Scripts find that in the manifest.
     let said: Vec<String> = coverage::lines(&usage).iter().map(|line| redactor.text(line)).collect();
-    if !args.input.quiet && !said.is_empty() {
+    if matches!(output::format(args.format), Format::Table) && !args.input.quiet && !said.is_empty() {
         output::message(&said.join("\n"));
     }
     Ok(args.input.unreadable(&usage))

@@ -60,7 +60,7 @@ fn what_is_shared_with_everybody_or_another_organizations_is_listed_and_not_gran
     for other in ["bigquery-public-data", "debian-cloud", "\"theirs\""] {
         assert!(!terraform.contains(other), "{other}: {terraform}");
     }
-    let got = run_in(&folder.0.path().join("data"), &["principals", &folder.at("in")]);
+    let got = run_in(&folder.0.path().join("data"), &["principals", &folder.at("in"), "--format", "table"]);
     assert!(stderr(&got).contains("not proven to be logged"), "{}", stderr(&got));
     let got = run_in(&folder.0.path().join("data"), &["uses", &folder.at("in")]);
     let text = String::from_utf8(got.stdout).unwrap();
