@@ -79,6 +79,23 @@ pub struct Noun {
     pub link: String,
 }
 
+/// Words of answers in which the names of resources stand, `says = "query table {project}:{dataset}.{table}"`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wording {
+    /// The words, whatever their case; the names in braces are one word.
+    pub says: String,
+    /// The permission that such an answer is about, where the answer leaves it out.
+    #[serde(default)]
+    pub permission: String,
+    /// The resource, with the same names.
+    pub resource: String,
+    /// Why.
+    pub because: String,
+    /// Where that is documented.
+    pub link: String,
+}
+
 /// What messages name that is no resource: the action is then authorised on `*`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -109,6 +126,9 @@ pub struct DenialFile {
     /// Types by their words.
     #[serde(default)]
     pub noun: Vec<Noun>,
+    /// Resources by the words around their names.
+    #[serde(default)]
+    pub wording: Vec<Wording>,
     /// Names of what is no resource.
     #[serde(default)]
     pub no_resource: Vec<NoResource>,
@@ -126,7 +146,56 @@ impl Phrase {
     }
 }
 
+impl Wording {
+    /// The word of the answer that holds the names, and the resource they make.
+    fn find<'t>(&self, text: &'t str) -> Option<(&'t str, String)> {
+        let (lead, names) = self.says.split_at(self.says.find('{')?);
+        let names = names.split_at(names.rfind('}')? + 1).0;
+        let lower = text.to_ascii_lowercase();
+        let ends = |c: char| c.is_whitespace() || "'\"`,()[]{}".contains(c);
+        lower.match_indices(&lead.to_ascii_lowercase()).find_map(|(at, _)| {
+            let whole = text.get(..at)?.chars().next_back().is_none_or(|c| !c.is_alphanumeric());
+            let rest = text.get(at + lead.len()..).filter(|_| whole)?;
+            let word = rest.split(ends).next()?.trim_end_matches(['.', ':', ';']);
+            Some((word, filled(&self.resource, names, word)?))
+        })
+    }
+}
+
+/// The resource with the names that `word` has for `names`, read from the right: only the first may hold what parts them.
+fn filled(resource: &str, names: &str, word: &str) -> Option<String> {
+    let (mut names, mut word, mut resource) = (names, word, resource.to_owned());
+    loop {
+        let (before, name) = names.strip_suffix('}')?.rsplit_once('{')?;
+        let parted = before.rsplit_once('}').map(|(_, parted)| parted);
+        let (rest, own) = parted.map_or(Some(("", word)), |parted| word.rsplit_once(parted))?;
+        if !is_name(name, own) {
+            return None;
+        }
+        resource = resource.replace(&format!("{{{name}}}"), own);
+        let Some(parted) = parted else { return Some(resource) };
+        (names, word) = (before.strip_suffix(parted)?, rest);
+    }
+}
+
+/// Whether the word can be the name of such a thing: ids of projects have six characters at least, addresses an `@`.
+fn is_name(kind: &str, word: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:@$".contains(c);
+    let fits = match kind {
+        "account" => word.contains('@'),
+        "project" => word.len() >= 6 && !word.contains(|c: char| c.is_ascii_uppercase() || c == '_'),
+        _ => true,
+    };
+    fits && !word.is_empty() && word.chars().all(plain)
+}
+
 impl DenialFile {
+    /// The first wording that the answer has: with the word that holds the names, and the resource.
+    #[must_use]
+    pub fn worded<'t>(&self, text: &'t str) -> Option<(&Wording, &'t str, String)> {
+        self.wording.iter().find_map(|row| row.find(text).map(|(word, resource)| (row, word, resource)))
+    }
+
     /// The kind with that id.
     #[must_use]
     pub fn kind(&self, id: &str) -> Option<&PolicyKind> {

@@ -20,6 +20,32 @@ pub struct CodeRule {
     pub link: String,
 }
 
+/// How else a code is written.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spelling {
+    /// The code.
+    pub code: String,
+    /// What stands in its place.
+    pub written: Vec<String>,
+    /// Why.
+    pub because: String,
+    /// Where that is documented.
+    pub link: String,
+}
+
+/// Codes with which something beside the permissions refuses a call.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refusing {
+    /// The codes.
+    pub codes: Vec<String>,
+    /// Why.
+    pub because: String,
+    /// Where that is documented.
+    pub link: String,
+}
+
 /// `outcome.toml`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,6 +53,12 @@ pub struct OutcomeFile {
     /// Rows.
     #[serde(default)]
     pub code: Vec<CodeRule>,
+    /// Other spellings of codes.
+    #[serde(default)]
+    pub spelling: Vec<Spelling>,
+    /// Codes of refusals.
+    #[serde(default)]
+    pub refusing: Vec<Refusing>,
 }
 
 /// One code of a row.
@@ -39,7 +71,11 @@ struct Code {
 
 /// The codes, ready to look up.
 #[derive(Debug, Default)]
-pub struct Outcomes(Vec<Code>);
+pub struct Outcomes {
+    codes: Vec<Code>,
+    spellings: Vec<Spelling>,
+    refusing: Vec<Refusing>,
+}
 
 impl Outcomes {
     /// Prepares the table.
@@ -55,7 +91,20 @@ impl Outcomes {
                 outcome,
             }));
         }
-        Self(all)
+        Self { codes: all, spellings: file.spelling, refusing: file.refusing }
+    }
+
+    /// The code that is also written so.
+    #[must_use]
+    pub fn spelled(&self, written: &str) -> Option<&str> {
+        let row = self.spellings.iter().find(|row| row.written.iter().any(|one| one == written))?;
+        Some(&row.code)
+    }
+
+    /// Whether something beside the permissions may have refused with this code.
+    #[must_use]
+    pub fn refuses(&self, code: &str) -> bool {
+        self.refusing.iter().any(|row| row.codes.iter().any(|one| one == code))
     }
 
     /// The outcome of `code`; the longest literal match wins, an exact one first, and a row that knows the message before
@@ -65,7 +114,7 @@ impl Outcomes {
         let code = code.to_ascii_lowercase();
         let code = ["client.", "server."].iter().find_map(|p| code.strip_prefix(p)).unwrap_or(&code);
         let said =
-            self.0.iter().filter(|row| row.message.as_ref().is_none_or(|known| known.matches(message)));
+            self.codes.iter().filter(|row| row.message.as_ref().is_none_or(|known| known.matches(message)));
         let fits =
             said.filter_map(|row| Some((row.message.is_some(), score(&row.pattern, code)?, row.outcome)));
         fits.max().map(|(_, _, outcome)| outcome)

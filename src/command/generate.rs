@@ -94,7 +94,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
             summary::summary(&usage, (&plans, &sets), &files.entries, &stale, &planning, &out, &redactor);
         output::message(&text);
     }
-    let exit = exit(&usage, &plans)?;
+    let exit = exit(&usage, &plans, (&args.out, &redactor))?;
     Ok(if !files.unwritten.is_empty() { Exit::Refused } else { exit })
 }
 
@@ -107,9 +107,21 @@ fn holds_memory(out: &Path) -> bool {
     stands.is_ok_and(|text| !matches!(Memory::read(&text, &[]), Err(MemoryError::Redacted)))
 }
 
-fn exit(usage: &Usage, plans: &[Plan<'_>]) -> Result<Exit, Failure> {
+fn exit(usage: &Usage, plans: &[Plan<'_>], (out, redactor): (&Path, &Redactor)) -> Result<Exit, Failure> {
     let refused = plans.iter().any(|plan| matches!(plan.fate, Fate::Refused(_)));
     if !pipeline::documented(plans) && !refused {
+        let waits: Vec<&Plan<'_>> = plans.iter().filter(|plan| plan.waits() > 0).collect();
+        if let Some(first) = waits.first() {
+            let more =
+                if waits.len() > 1 { format!(", and {} more", waits.len() - 1) } else { String::new() };
+            let first = out.join(redactor.folder(first)).join("review.json");
+            return Err(format!(
+                "all that a policy could grant waits for review: {}{more} says what and why; `--accept-review` grants what \
+                 can be granted",
+                first.display()
+            )
+            .into());
+        }
         return Err(
             "no principal has a use that a policy could grant: the manifest says what became of each".into(),
         );

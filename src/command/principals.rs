@@ -5,6 +5,7 @@ use super::output::{self, Format};
 use super::{Exit, Failure};
 use crate::cloud;
 use crate::model::identity::PrincipalUse;
+use crate::report::coverage;
 use crate::report::redact::Redactor;
 use crate::report::table;
 use serde_json::{Value, json};
@@ -33,6 +34,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         }
     };
     output::print(&text)?;
+    // Who is not seen may only not be logged. Scripts find that in the manifest.
+    let said: Vec<String> = coverage::lines(&usage).iter().map(|line| redactor.text(line)).collect();
+    if matches!(output::format(args.format), Format::Table) && !args.input.quiet && !said.is_empty() {
+        output::message(&said.join("\n"));
+    }
     Ok(args.input.unreadable(&usage))
 }
 

@@ -19,7 +19,7 @@ pub fn doubts(coverage: &Coverage<'_>, principal: &str) -> Vec<String> {
     let Some(places) = observed.uses.get(principal) else { return Vec::new() };
     let (mut unknown, mut described, mut exempt): (Kinds<'_>, bool, Kinds<'_>) = Default::default();
     let mut missing: BTreeSet<&str> = BTreeSet::new();
-    for place in places {
+    for place in places.iter().filter(|place| !place.service.is_empty()) {
         if observed.expected.contains_key(place) && is_missing(coverage, observed, place) {
             missing.insert(&place.service);
             continue;

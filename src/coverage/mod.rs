@@ -104,7 +104,9 @@ pub fn assess(usage: &Usage) -> Coverage<'_> {
     let proof = Proof::new(observed, &spans);
     let seen = observed.classes.keys().map(|class| &class.place);
     let used = observed.uses.values().flatten();
-    let places: BTreeSet<&Place> = seen.chain(observed.expected.keys()).chain(used).collect();
+    // Of what names no service, nothing can be told.
+    let named = |place: &&Place| !place.service.is_empty();
+    let places: BTreeSet<&Place> = seen.chain(observed.expected.keys()).chain(used).filter(named).collect();
     let classes = places.into_iter().map(|place| (place, states(observed, &proof, place)));
     let mut coverage = Coverage {
         classes: classes.collect(),

@@ -4,6 +4,7 @@ use super::fold::Fold;
 use crate::aggregate::Usage;
 use crate::cloud;
 use crate::model::usage::Row;
+use crate::render::escape::terminal;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -25,6 +26,27 @@ pub fn cross_account(usage: &Usage) -> Vec<Value> {
                 "allow_in": place })
     };
     rows.into_iter().map(entry).collect()
+}
+
+/// That there are such uses, and where they stand.
+#[must_use]
+pub fn line(usage: &Usage, out: &str) -> Option<String> {
+    let all = cross_account(usage);
+    let shared = all
+        .iter()
+        .filter(|entry| entry["allow_in"].as_str().is_some_and(|says| says.starts_with("nothing")))
+        .count();
+    let (first, count) = (all.first()?, all.len());
+    let public = if shared > 0 {
+        format!(", {shared} of them on what is shared with everybody")
+    } else {
+        String::new()
+    };
+    let owner = terminal(first["owner"].as_str().unwrap_or_default());
+    Some(format!(
+        "{count} uses of what others own{public} (the first: {owner}): `cross_account` of {out}/manifest.json says who must \
+         allow them"
+    ))
 }
 
 fn foreign<'u>(row: &'u Row, usage: &'u Usage, fold: &Fold<'u>) -> Option<[String; 5]> {

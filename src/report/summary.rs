@@ -33,6 +33,11 @@ pub fn records(tally: &Tally) -> String {
     )
 }
 
+/// Said where an IAM policy cannot be placed.
+const UNPLACED: &str = "an IAM policy among the input does not say where it holds, and the log has several projects: what \
+                        principals hold by it is not known; give what `gcloud projects get-ancestors-iam-policy PROJECT \
+                        --format=json` prints";
+
 /// The whole screen.
 #[must_use]
 pub fn summary(
@@ -81,14 +86,10 @@ pub fn summary(
             .take(LISTED)
             .map(|plan| redactor.text(&loosenings(plan))),
     );
-    if unplaced(usage) {
-        screen.push(
-            "an IAM policy among the input does not say where it holds, and the log has several projects: what principals \
-             hold by it is not known; give what `gcloud projects get-ancestors-iam-policy PROJECT --format=json` prints"
-                .to_owned(),
-        );
-    }
-    screen.extend(super::access_boundary::lines(sets).iter().map(|line| redactor.text(line)));
+    screen.extend(unplaced(usage).then(|| UNPLACED.to_owned()));
+    let beyond =
+        super::cross_account::line(usage, out).into_iter().chain(super::access_boundary::lines(sets));
+    screen.extend(beyond.map(|line| redactor.text(&line)));
     for entry in stale.iter().take(LISTED) {
         let path = terminal(&entry.path);
         screen.push(format!("no longer written, yet still there: remove {out}/{path} by hand"));
@@ -183,7 +184,10 @@ fn row(plan: &Plan<'_>, redactor: &Redactor) -> Vec<String> {
                 if plan.reasons.is_empty() { "enough evidence".to_owned() } else { plan.reasons.join("; ") };
             let policies = verified.documents().iter().filter(|d| d.kind == DocumentKind::Policy).count();
             let anew = plan.regrouped.as_ref().map(|text| format!("; {text}")).unwrap_or_default();
-            (status(plan).to_owned(), policies.to_string(), note + &held + &anew)
+            let instead = plan.no_alternative.as_ref();
+            let instead = instead.map(|why| format!("; no predefined roles in their place: {why}"));
+            let note = note + &held + &anew + &instead.unwrap_or_default();
+            (status(plan).to_owned(), policies.to_string(), note)
         }
         Fate::Nothing(why) if review > 0 => ("review".to_owned(), "0".to_owned(), why.clone()),
         Fate::Nothing(why) => (plan.disposition.as_str().to_owned(), "0".to_owned(), why.clone()),

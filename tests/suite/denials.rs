@@ -76,6 +76,17 @@ fn every_kind_phrase_and_noun_has_a_fixture() {
                 noun.words
             );
         }
+        for row in &file.wording {
+            let said = |case: &Value| {
+                let text = case.get("message").or(case.pointer("/record/protoPayload/status/message"))?;
+                Some(file.worded(text.as_str()?)?.0.says == row.says)
+            };
+            assert!(
+                fixtures.iter().any(|(_, case)| said(case) == Some(true)),
+                "{cloud}: no fixture has the wording `{}`",
+                row.says
+            );
+        }
         for also in &file.also {
             let hit = fixtures.iter().flat_map(|(_, case)| denied(case)).any(|line| {
                 line["advice"].as_array().unwrap().iter().any(|text| text == also.advice.as_str())

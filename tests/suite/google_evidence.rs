@@ -53,6 +53,54 @@ fn what_something_beside_iam_refused_is_no_use_to_grant() {
     assert_eq!(of(&status(9, "not empty")), Outcome::Failed);
 }
 
+/// What stands in place of a code, and what it proves.
+const SPELLED: [(&str, Outcome); 20] = [
+    ("400", Outcome::Unproven),
+    ("INVALID_ARGUMENT", Outcome::Unproven),
+    ("504", Outcome::Unproven),
+    ("DEADLINE_EXCEEDED", Outcome::Unproven),
+    ("404", Outcome::Failed),
+    ("NOT_FOUND", Outcome::Failed),
+    ("ALREADY_EXISTS", Outcome::Failed),
+    ("403", Outcome::Denied),
+    ("PERMISSION_DENIED", Outcome::Denied),
+    ("429", Outcome::Unproven),
+    ("RESOURCE_EXHAUSTED", Outcome::Unproven),
+    ("FAILED_PRECONDITION", Outcome::Failed),
+    ("409", Outcome::Unproven),
+    ("ABORTED", Outcome::Unproven),
+    ("500", Outcome::Unproven),
+    ("INTERNAL", Outcome::Unproven),
+    ("503", Outcome::Unproven),
+    ("UNAVAILABLE", Outcome::Unproven),
+    ("401", Outcome::Unproven),
+    ("UNAUTHENTICATED", Outcome::Unproven),
+];
+
+#[test]
+fn every_spelling_of_a_code_proves_what_its_number_does() {
+    let file: leastgrant::catalog::outcome::OutcomeFile =
+        toml::from_str(include_str!("../../src/catalog/data/gcp/outcome.toml")).unwrap();
+    let written: Vec<&str> = file.spelling.iter().flat_map(|row| &row.written).map(String::as_str).collect();
+    assert_eq!(written, SPELLED.map(|(written, _)| written), "each spelling has a line here");
+    // A read and a write: what is not known of a code differs between them.
+    for method in ["google.pubsub.v1.Publisher.GetTopic", "google.pubsub.v1.Publisher.DeleteTopic"] {
+        for (written, outcome) in SPELLED {
+            let mut one = entry(1, "", "projects/example-dev/topics/t");
+            let payload = one["protoPayload"].as_object_mut().unwrap();
+            payload.remove("authorizationInfo");
+            payload.insert("serviceName".into(), json!("pubsub.googleapis.com"));
+            payload.insert("methodName".into(), json!(method));
+            payload.insert("resourceName".into(), json!("projects/example-dev/topics/t"));
+            for status in [json!({ "code": written }), json!({ "message": written })] {
+                one["protoPayload"]["status"] = status.clone();
+                let all = rows(std::slice::from_ref(&one));
+                assert_eq!(all.first().map(|row| row.outcome), Some(outcome), "{method}: {status}");
+            }
+        }
+    }
+}
+
 #[test]
 fn each_link_of_a_chain_acts_as_the_next_and_passes_on_what_a_request_delegates() {
     let link = |name: &str| json!({ "firstPartyPrincipal": { "principalEmail": format!("{name}@example-dev.iam.gserviceaccount.com") } });
@@ -77,6 +125,40 @@ fn each_link_of_a_chain_acts_as_the_next_and_passes_on_what_a_request_delegates(
     let passed = found(&all, "iam.serviceAccounts.implicitDelegation");
     assert_eq!((passed.len(), passed[0].basis, &*passed[0].scope), (1, Basis::Inferred, &*scope("middle")));
     assert_eq!(passed[0].principal, account("job"));
+    // Each account of a longer chain passes it on to the next, and the last one mints.
+    let mut longer = request.clone();
+    longer["request"]["delegates"] =
+        json!(["first", "middle"].map(|name| {
+            format!("projects/-/serviceAccounts/{name}@example-dev.iam.gserviceaccount.com")
+        }));
+    let all = rows(&[with(1, "iam.serviceAccounts.getAccessToken", name, &longer)]);
+    let of = |action: &str| -> Vec<(String, String)> {
+        found(&all, action).iter().map(|row| (row.principal.clone(), row.scope.clone())).collect()
+    };
+    assert_eq!(
+        of("iam.serviceAccounts.implicitDelegation"),
+        [(account("first"), scope("middle")), (account("job"), scope("first"))]
+    );
+    assert_eq!(
+        of("iam.serviceAccounts.getAccessToken"),
+        [(account("job"), scope("target")), (account("middle"), scope("target"))]
+    );
+}
+
+#[test]
+fn an_entry_that_leaves_its_service_out_is_of_the_one_that_its_permission_names() {
+    let services = |one: Value| -> Vec<String> {
+        let usage = read_text(&format!("{one}\n"));
+        let coverage = leastgrant::report::coverage::coverage(&usage);
+        let classes = coverage["classes"].as_array().unwrap().iter();
+        classes.map(|class| class["service"].as_str().unwrap().to_owned()).collect()
+    };
+    let mut one = entry(1, "pubsub.topics.create", "projects/example-dev/topics/t");
+    one["protoPayload"].as_object_mut().unwrap().remove("serviceName");
+    assert_eq!(services(one.clone()), ["pubsub.googleapis.com"]);
+    one["protoPayload"].as_object_mut().unwrap().remove("authorizationInfo");
+    one["protoPayload"]["methodName"] = json!("no.such.Method");
+    assert!(services(one).is_empty());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use leastgrant::catalog::token::{TokenFile, Tokens};
 use serde_json::{Value, json};
 
 /// A rule and a name that it opens.
-const NAMES: [(&str, &str); 11] = [
+const NAMES: [(&str, &str); 12] = [
     ("uuid", "//cloudbuild.googleapis.com/projects/p/builds/6f1c1c1e-8d7b-4c3a-9f5e-0123456789ab"),
     ("run-revision", "//run.googleapis.com/projects/p/locations/l/revisions/orders-00012-xyz"),
     ("dataflow-job", "//dataflow.googleapis.com/projects/p/jobs/2026-11-03_01_02_03-1234567890123456"),
@@ -13,6 +13,10 @@ const NAMES: [(&str, &str); 11] = [
     ("version", "//secretmanager.googleapis.com/projects/p/secrets/s/versions/3"),
     ("terraform", "//pubsub.googleapis.com/projects/p/topics/orders-20261103091500123400000001"),
     ("ulid", "//pubsub.googleapis.com/projects/p/topics/01ARZ3NDEKTSV4RRFFQ69G5FAV"),
+    (
+        "bigquery-result",
+        "//bigquery.googleapis.com/projects/p/datasets/_0a1b2c3d4e5f60718293a4b5c6d7e8f901234567/tables/anon0a1b2c3d4e5f60718293",
+    ),
     (
         "hex",
         "//artifactregistry.googleapis.com/projects/p/locations/l/versions/sha256:0a1b2c3d4e5f60718293a4b5c6d7e8f9",

@@ -54,11 +54,14 @@ fn what_is_shared_with_everybody_or_another_organizations_is_listed_and_not_gran
             ("pubsub.topics.publish", "projects/theirs"),
         ]
     );
+    assert!(said.contains("3 uses of what others own, 2 of them on what is shared with everybody"), "{said}");
     let terraform = folder.file("role.tf").unwrap();
     assert!(terraform.contains("storage.objects.get"));
     for other in ["bigquery-public-data", "debian-cloud", "\"theirs\""] {
         assert!(!terraform.contains(other), "{other}: {terraform}");
     }
+    let got = run_in(&folder.0.path().join("data"), &["principals", &folder.at("in"), "--format", "table"]);
+    assert!(stderr(&got).contains("not proven to be logged"), "{}", stderr(&got));
     let got = run_in(&folder.0.path().join("data"), &["uses", &folder.at("in")]);
     let text = String::from_utf8(got.stdout).unwrap();
     assert!(text.contains("\"exempt\":\"public\"") && text.contains("\"exempt\":\"foreign\""), "{text}");
@@ -69,7 +72,8 @@ fn a_folder_gets_a_role_of_its_organization_where_that_is_known() {
     let folder = Folder::new();
     folder.put("in/log.json", &json!([entry(1, "resourcemanager.projects.create", "folders/1")]));
     let (_, said, _) = folder.generate(&folder.at("in"), &[]);
-    assert!(said.contains("no principal has a use that a policy could grant"), "{said}");
+    let file = folder.at("out/gcp/example-dev/job/review.json");
+    assert!(said.contains(&format!("waits for review: {file} says what and why")), "{said}");
     assert!(held(&folder).contains("nothing says which that is"), "{}", held(&folder));
     folder.put("in/a.json", &ancestors("example-dev"));
     let (exit, said, manifest) = folder.generate(&folder.at("in"), &[]);

@@ -1,6 +1,7 @@
 //! Google's predefined roles, where a user imported them: which hold what, and the smallest that hold all of something.
 
 mod import;
+mod purpose;
 
 pub use import::{Snapshot, is_roles, snapshot};
 
@@ -23,9 +24,11 @@ const LOOKS: usize = 1;
 const USES: usize = 5;
 const CHANGES: usize = 50;
 const SENSITIVE: usize = 1000;
-/// What each role counts for, and each that is not finished.
+/// What each role counts for; each that is not finished, and each that is made for what is not needed: that as much as one
+/// permission that leads to more access.
 const ROLE: usize = 2;
 const UNFINISHED: usize = 100;
+const ODD: usize = 1000;
 
 /// Combinations of roles that are tried before it is enough to take one after the other.
 const TRIED: usize = 20_000;
@@ -65,6 +68,8 @@ pub struct Role {
     service: String,
     /// Its permissions, as places in the list of all.
     held: BTreeSet<u32>,
+    /// What its name says it is made for; empty where it says nothing.
+    made_for: String,
     /// Whether it is one to give to somebody.
     proposed: bool,
 }
@@ -111,8 +116,10 @@ impl Roles {
                     let mut next = || columns.next().unwrap_or("").to_owned();
                     let (stage, title, held) = (next(), next(), next());
                     let (name, held, service) = (name.to_owned(), ranges(&held), String::new());
-                    let mut role = Role { name, title, stage, service, held, proposed: true };
+                    let made_for = String::new();
+                    let mut role = Role { name, title, stage, service, held, made_for, proposed: true };
                     role.service = of_service(&role, &names).to_owned();
+                    role.made_for = purpose::of(&role, &names).unwrap_or_default();
                     role.proposed = !role.held.is_empty() && !banned.iter().any(|rule| forbids(rule, &role));
                     roles.push(role);
                 }
@@ -129,8 +136,8 @@ impl Roles {
         let gcp = super::gcp();
         let weight = |name: &String| match name {
             name if gcp.sensitive(name) => SENSITIVE,
-            name if gcp::reads(name) || asks(name) => LOOKS,
-            name if uses(name) => USES,
+            name if gcp::reads(name) || purpose::asks(name) => LOOKS,
+            name if purpose::uses(name) => USES,
             _ => CHANGES,
         };
         Self { weights: names.iter().map(weight).collect(), names, roles, holders }
@@ -220,17 +227,38 @@ impl Roles {
         })
     }
 
-    /// The roles of one group with the least beside what is needed.
+    /// The roles of one group with the least beside what is needed. Those that are finished, where they hold it all and do
+    /// not lead to more access than the others.
     fn least(&self, of: &BTreeSet<u32>, needed: &BTreeSet<u32>, service: Option<&str>) -> BTreeSet<usize> {
         let candidates: BTreeSet<usize> = of.iter().flat_map(|id| self.roles_of(*id, service)).collect();
         let candidates: Vec<usize> = candidates.into_iter().collect();
-        let mut best = self.one_by_one(of, needed, &candidates);
+        let any = self.least_of(of, needed, &candidates);
+        let ready = |at: &usize| self.roles.get(*at).is_some_and(|role| role.stage == "GA");
+        let ready: Vec<usize> = candidates.into_iter().filter(ready).collect();
+        if any.iter().all(|at| ready.contains(at))
+            || !of.iter().all(|id| ready.iter().any(|at| self.holds(*at, *id)))
+        {
+            return any;
+        }
+        let ready = self.least_of(of, needed, &ready);
+        if self.leads(&ready, needed) > self.leads(&any, needed) { any } else { ready }
+    }
+
+    /// How many permissions beside lead to more access.
+    fn leads(&self, roles: &BTreeSet<usize>, needed: &BTreeSet<u32>) -> usize {
+        let held = roles.iter().filter_map(|at| self.roles.get(*at)).flat_map(|role| &role.held);
+        let held: BTreeSet<u32> = held.copied().collect();
+        held.difference(needed).filter(|id| self.weight(std::iter::once(*id)) >= SENSITIVE).count()
+    }
+
+    fn least_of(&self, of: &BTreeSet<u32>, needed: &BTreeSet<u32>, candidates: &[usize]) -> BTreeSet<usize> {
+        let mut best = self.one_by_one(of, needed, candidates);
         let mut cost = self.cost(&best, needed);
         for size in 1..=3_usize {
             if combinations(candidates.len(), size) > TRIED {
                 break;
             }
-            each(&candidates, size, &mut |roles| {
+            each(candidates, size, &mut |roles| {
                 let set: BTreeSet<usize> = roles.iter().copied().collect();
                 if of.iter().all(|id| set.iter().any(|at| self.holds(*at, *id))) {
                     let new = self.cost(&set, needed);
@@ -252,8 +280,16 @@ impl Roles {
     fn cost(&self, roles: &BTreeSet<usize>, needed: &BTreeSet<u32>) -> usize {
         let all = || roles.iter().filter_map(|at| self.roles.get(*at));
         let held: BTreeSet<u32> = all().flat_map(|role| &role.held).copied().collect();
-        let own: usize = all().map(|role| if role.stage == "GA" { ROLE } else { ROLE + UNFINISHED }).sum();
+        let own: usize = all().map(|role| self.own(role, needed)).sum();
         self.weight(held.difference(needed)) + own
+    }
+
+    /// What a role counts for itself.
+    fn own(&self, role: &Role, needed: &BTreeSet<u32>) -> usize {
+        let meant = |id: &u32| role.held.contains(id) && purpose::is_for(&role.made_for, self.name(*id));
+        let odd = !role.made_for.is_empty() && !needed.iter().any(meant);
+        let unfinished = if role.stage == "GA" { 0 } else { UNFINISHED };
+        ROLE + unfinished + if odd { ODD } else { 0 }
     }
 
     /// Each time the role with the least excess for each permission that is still needed.
@@ -269,7 +305,7 @@ impl Roles {
             let worth = |at: &usize| {
                 let role = self.roles.get(*at)?;
                 let new = role.held.intersection(&left).count();
-                let beside = self.weight(role.held.difference(&held)) + ROLE;
+                let beside = self.weight(role.held.difference(&held)) + self.own(role, needed);
                 // Excess for each permission, in thousandths: a role that holds more is worth more.
                 Some(((beside * 1000).checked_div(new)?, usize::MAX - new, *at))
             };
@@ -296,19 +332,6 @@ impl Roles {
             }
         }
     }
-}
-
-/// Whether a permission only asks for an answer, though its verb is no reading one.
-fn asks(permission: &str) -> bool {
-    let verb = permission.rsplit('.').next().unwrap_or("");
-    ["analyze", "fetch", "test"].iter().any(|known| verb.starts_with(known))
-}
-
-/// Whether a permission only lets others' things be used: `compute.networks.useExternalIp`.
-fn uses(permission: &str) -> bool {
-    let verb = permission.rsplit('.').next().unwrap_or("");
-    verb == "access"
-        || verb.strip_prefix("use").is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_lowercase()))
 }
 
 fn of_service<'r>(role: &'r Role, names: &'r [String]) -> &'r str {
@@ -384,6 +407,12 @@ mod tests {
             role("roles/a.lister", "Lister", "BETA", &["a.x.list", "a.z.list"]),
             role("roles/c.writer", "C", "GA", &["c.x.list", "c.x.delete"]),
             role("roles/c.viewer", "C", "GA", &["c.x.list", "c.x.get", "c.y.get"]),
+            role("roles/d.newViewer", "New", "BETA", &["d.x.get"]),
+            role("roles/d.viewer", "D", "GA", &["d.x.get", "d.x.list", "d.y.get", "d.y.export"]),
+            role("roles/d.admin", "D", "GA", &["d.x.get", "d.x.setIamPolicy", "d.z.get"]),
+            role("roles/d.zViewer", "Z", "BETA", &["d.z.get", "d.z.list"]),
+            role("roles/e.policyViewer", "E", "GA", &["e.policies.get", "e.x.get"]),
+            role("roles/e.viewer", "E", "GA", &["e.policies.get", "e.x.get", "e.x.list", "e.y.list"]),
             role("roles/other.tiny", "Tiny", "GA", &["a.x.get"]),
             role("roles/other.b", "B", "GA", &["b.y.get", "b.y.list"]),
             role("roles/other.more", "More", "GA", &["b.y.get", "b.y.list", "b.y.delete"]),
@@ -415,9 +444,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_finished_and_what_is_made_for_it_is_preferred() {
+        let first = |permissions: &[&str]| cover(permissions).0;
+        assert_eq!(first(&["d.x.get"]), ["roles/d.viewer"], "the finished one, though wider");
+        assert_eq!(first(&["d.z.get"]), ["roles/d.zViewer"], "but for one that leads to more access");
+        assert_eq!(first(&["e.x.get"]), ["roles/e.viewer"], "the other is for policies");
+        assert_eq!(first(&["e.policies.get"]), ["roles/e.policyViewer"]);
+    }
+
+    #[test]
     fn roles_that_are_never_proposed_cover_nothing() {
         let roles = roles();
-        assert_eq!(roles.len(), 8);
+        assert_eq!(roles.len(), 14);
         assert_eq!(
             roles.permissions("roles/owner").unwrap(),
             ["a.x.get", "a.x.list", "b.y.get"],

@@ -16,7 +16,8 @@ const BINDINGS: usize = 20;
 enum Clause {
     Is(String),
     Like(String, String),
-    /// Below a path that is not at the beginning.
+    /// At or below a path that is not at the beginning.
+    At(String, String),
     Below(String, String),
 }
 
@@ -30,6 +31,10 @@ impl Clause {
             Self::Like(head, tail) if tail.is_empty() => (starts(head), 0),
             Self::Like(head, tail) if head.is_empty() => (ends(tail), 0),
             Self::Like(head, tail) => (format!("({} && {})", starts(head), ends(tail)), 1),
+            Self::At(path, name) => {
+                let below = format!("resource.name.extract({})", quoted(&format!("{path}{{name}}")));
+                (format!("{below} == {}", quoted(name)), 0)
+            }
             Self::Below(path, tail) => {
                 // What is extracted is empty where the path is not in the name.
                 let below = format!("resource.name.extract({}) != \"\"", quoted(&format!("{path}{{name}}")));
@@ -248,6 +253,11 @@ fn clause(pattern: &str, number: bool) -> Option<Clause> {
     let mut wild =
         own.match_indices(['*', '?']).filter(|(at, _)| !own.get(..*at).is_some_and(|b| b.ends_with("${")));
     let number = number.then(|| own.strip_prefix('*')).flatten().map(Pattern::parse);
+    // Exact but for the number: what follows the name of the collection.
+    if let Some(rest) = number.as_ref().and_then(Pattern::name).filter(|rest| !rest.contains(['{', '}'])) {
+        let (kind, name) = rest.strip_prefix('/')?.split_once('/')?;
+        return Some(Clause::At(format!("/{kind}/"), name.to_owned()));
+    }
     let tail = wild.next_back().and_then(|(at, _)| own.get(at + 1..)).map(Pattern::parse).unwrap_or_default();
     let tail = tail.name().unwrap_or("").to_owned();
     if let Some(path) = number.filter(|rest| !rest.is_exact()) {
@@ -264,7 +274,7 @@ fn clause(pattern: &str, number: bool) -> Option<Clause> {
 fn families(clauses: &BTreeMap<Clause, BTreeSet<String>>) -> Option<BTreeMap<Clause, BTreeSet<String>>> {
     let head = |clause: &'_ Clause| match clause {
         Clause::Is(name) | Clause::Like(name, _) => Some(name.clone()),
-        Clause::Below(..) => None,
+        Clause::At(..) | Clause::Below(..) => None,
     };
     let heads: Vec<(String, &BTreeSet<String>)> =
         clauses.iter().map(|(clause, of)| Some((head(clause)?, of))).collect::<Option<_>>()?;
@@ -314,7 +324,7 @@ mod tests {
             )
         );
         let numbered = of(&["projects/example-dev/secrets/s"], true).unwrap().expression;
-        assert!(numbered.ends_with("&& resource.name.endsWith(\"/secrets/s\")"), "{numbered}");
+        assert!(numbered.ends_with("&& resource.name.extract(\"/secrets/{name}\") == \"s\""), "{numbered}");
         let versions = of(&["projects/example-dev/secrets/s/versions/*"], true).unwrap().expression;
         assert!(
             versions.ends_with("resource.name.extract(\"/secrets/s/versions/{name}\") != \"\""),

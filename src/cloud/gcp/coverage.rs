@@ -1,5 +1,6 @@
 //! What an audit entry says of the log it stands in, and what IAM policies say of data access logs.
 
+use super::map;
 use super::record::Entry;
 use crate::catalog;
 use crate::catalog::platform::glob;
@@ -58,12 +59,26 @@ pub(super) fn sight(entry: &Entry<'_>, at: Option<Timestamp>, sink: &mut dyn Sin
         kinds = read(entry);
     }
     let payload = &entry.proto_payload.0;
+    // An entry that leaves its service out names it by the permission, or by that of its method.
+    let row =
+        || payload.authorization_info.0.iter().find_map(|row| row.permission.filled()).map(str::to_owned);
+    let of_method = || map::map(entry).ok()?.into_iter().next().map(|used| used.action.into_owned());
+    let permission = || row().or_else(of_method);
+    let stated = payload.service_name.filled().map(str::to_owned);
+    let service = stated.or_else(|| {
+        let full = catalog::gcp().limits.full(&permission()?).clone();
+        full.split_once('/').map(|(service, _)| service.to_owned())
+    });
+    let service = service.unwrap_or_default();
+    if service.is_empty() {
+        kinds.clear();
+    }
     sink.sighting(
         "gcp",
         &Sighting {
             account: entry.project().unwrap_or(entry.container()),
             region: "",
-            service: payload.service_name.or_empty(),
+            service: &service,
             kinds: &kinds,
             at,
             aggregated: false,

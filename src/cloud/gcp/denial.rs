@@ -14,57 +14,62 @@ const IAM: &str = "iam";
 const VPC_SC: &str = "vpc-sc";
 const ORG_POLICY: &str = "org-policy";
 
-/// Status codes of refusals: PERMISSION_DENIED, and FAILED_PRECONDITION, which organization policies answer with
-/// (<https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto>).
-const REFUSING: [&str; 2] = ["7", "9"];
-
-/// What an entry that gave these uses says was refused.
+/// What an entry that gave these uses says was refused; an entry that gave none, as nothing is known of its method, may
+/// still say it in its answer.
 pub(super) fn refused(entry: &Entry<'_>, uses: &[Use<'_>]) -> Vec<Refused> {
-    let denied: Vec<&Use<'_>> = uses.iter().filter(|used| used.outcome == Outcome::Denied).collect();
     let payload = &entry.proto_payload.0;
-    if denied.is_empty() {
+    let denied: Vec<&Use<'_>> = uses.iter().filter(|used| used.outcome == Outcome::Denied).collect();
+    let beside = elsewhere(payload);
+    if denied.is_empty() && beside.is_none() && !map::denies(map::status(payload)) {
         return Vec::new();
     }
-    let (by, explicit, policy) = elsewhere(payload).unwrap_or((IAM, None, None));
-    // Where no row names the permission, the answer may: it is the better witness than the method's name.
-    let told = denied.iter().any(|used| used.rule == "authorization-info");
-    let answer = if told { None } else { read(&said(payload)) };
-    if let Some(answer) = answer.filter(|answer| !answer.permission.is_empty()) {
+    let answer = read(&said(payload));
+    let (by, explicit, policy) = beside.unwrap_or((IAM, None, None));
+    let of = |used: &Use<'_>| Refused { by, explicit, policy: policy.clone(), ..from_use(used) };
+    // Where no row names the permission, the answer may: it is the better witness than the method's name. It may also
+    // name one that no row has: that of an account to act as, or of a table that a job reads.
+    let (told, untold): (Vec<&Use<'_>>, Vec<&Use<'_>>) =
+        denied.into_iter().partition(|used| used.rule == "authorization-info");
+    let answered = answer.filter(|answer| !answer.permission.is_empty()).map(|answer| {
         let name = answer.name.as_deref().or(payload.resource_name.filled());
-        let of = answer.permission.starts_with("iam.").then_some("iam.googleapis.com");
-        let used =
-            map::make(entry, answer.permission.as_str(), name, of, Outcome::Denied, "authorization-info");
-        return vec![Refused { by, explicit, policy, ..from_use(&used) }];
+        let service = answer.permission.starts_with("iam.").then_some("iam.googleapis.com");
+        map::make(entry, answer.permission, name, service, Outcome::Denied, "authorization-info")
+    });
+    let mut all: Vec<Refused> = told.iter().map(|used| of(used)).collect();
+    match answered {
+        Some(used) if told.iter().any(|row| row.action == used.action) => {}
+        Some(used) => all.push(of(&used)),
+        None => all.extend(untold.into_iter().map(of)),
     }
-    denied
-        .into_iter()
-        .map(|used| Refused { by, explicit, policy: policy.clone(), ..from_use(used) })
-        .collect()
+    if all.is_empty() && uses.is_empty() {
+        let method = payload.method_name.or_empty();
+        let name = payload.resource_name.filled();
+        let used = map::make(entry, method, name, None, Outcome::Denied, "method");
+        all.push(Refused { exempt: None, ..of(&used) });
+    }
+    all
 }
 
 /// What else than a missing role refused a call, whatever its permissions say: who, whether by a rule, and which.
 pub(super) fn elsewhere(payload: &Payload<'_>) -> Option<(&'static str, Option<bool>, Option<String>)> {
-    let status = &payload.status.0;
-    if !REFUSING.contains(&map::status(payload)) {
+    if !catalog::gcp().outcomes.refuses(map::status(payload)) {
         return None;
     }
     if let Some(constraint) = constraint(payload) {
         return Some((ORG_POLICY, Some(true), Some(constraint.to_owned())));
     }
-    let message = status.message.or_empty();
-    let by = &catalog::gcp().denials.phrase(message, "")?.by;
-    let answer = read(message).filter(|_| by != IAM)?;
+    let answer = read(&said(payload))?;
     (answer.by != IAM).then_some((answer.by, answer.explicit, answer.policy))
 }
 
-/// What the status says, with the permission and the resource of its details.
+/// What the status says, with the reason, the permission and the resource of its details.
 fn said(payload: &Payload<'_>) -> String {
     let status = &payload.status.0;
     let mut text = status.message.or_empty().to_owned();
     let details = status.details.and_then(|raw| serde_json::from_str::<Vec<Value>>(raw.get()).ok());
     for detail in details.into_iter().flatten() {
-        for key in ["permission", "resource"] {
-            if let Some(word) = detail.pointer(&format!("/metadata/{key}")).and_then(Value::as_str) {
+        for at in ["/reason", "/metadata/permission", "/metadata/resource"] {
+            if let Some(word) = detail.pointer(at).and_then(Value::as_str) {
                 text.push(' ');
                 text.push_str(word);
             }
@@ -143,9 +148,15 @@ fn read(text: &str) -> Option<Answer> {
         .map(|word| word.trim_end_matches(['.', ':', ';']))
         .filter(|w| !w.is_empty())
         .collect();
-    let permission = words.iter().find_map(|word| known.spelled(word)).unwrap_or_default();
-    let phrase =
-        known.denials.phrase(text, words.iter().find(|w| w.chars().all(reason)).copied().unwrap_or(""));
+    let worded = known.denials.worded(text);
+    let permission = words.iter().find_map(|word| known.spelled(word));
+    let permission =
+        permission.or(worded.as_ref().map(|(row, ..)| row.permission.clone())).unwrap_or_default();
+    let codes = words.iter().filter(|word| word.chars().all(reason));
+    let phrase = known
+        .denials
+        .phrase(text, "")
+        .or_else(|| codes.into_iter().find_map(|code| known.denials.phrase("", code)));
     if permission.is_empty() && phrase.is_none() {
         return None;
     }
@@ -153,31 +164,14 @@ fn read(text: &str) -> Option<Answer> {
         ["projects/", "organizations/", "folders/", "//"].iter().any(|kind| word.starts_with(kind))
     };
     let named = words.iter().find(container).map(|word| (*word).to_owned());
-    let project = || {
-        let at = words.iter().position(|word| *word == "project")?;
-        Some(format!("projects/{}", words.get(at + 1)?))
-    };
-    // `on service account x`: what it was refused on.
-    let target = |at: usize| {
-        let before: Vec<String> = words
-            .get(at.saturating_sub(3)..at)
-            .unwrap_or(&[])
-            .iter()
-            .map(|w| w.to_ascii_lowercase())
-            .collect();
-        let before: Vec<&str> = before.iter().map(String::as_str).collect();
-        matches!(before.as_slice(), ["on" | "for" | "of", "service", "account"])
-    };
-    let account = || {
-        let at = (0..words.len()).find(|at| target(*at))?;
-        Some(format!("projects/-/serviceAccounts/{}", words.get(at)?))
-    };
     let (by, explicit) = phrase.map_or((IAM, None), |row| (row.by.as_str(), row.explicit));
     let violated = words.iter().find(|word| by == ORG_POLICY && word.contains("constraints/"));
-    let whom = (0..words.len()).filter(|at| !target(*at)).find_map(|at| member(words.get(at)?));
+    // What it was refused on is not who was refused.
+    let on = worded.as_ref().map_or("", |(_, word, _)| word);
+    let whom = words.iter().filter(|word| **word != on).find_map(|word| member(word));
     Some(Answer {
         permission,
-        name: named.or_else(account).or_else(project),
+        name: named.or(worded.map(|(_, _, resource)| resource)),
         principal: whom.unwrap_or_default(),
         by,
         explicit,
@@ -189,11 +183,11 @@ fn read(text: &str) -> Option<Answer> {
 pub(super) fn pasted(text: &str) -> Option<Denial> {
     let answer = read(text)?;
     let entry = Entry::default();
-    let (permission, named) = (answer.permission, answer.name.is_some());
+    let permission = answer.permission;
     let name = answer.name.map(|name| map::by_id(&entry, &name));
     let scope = map::scope(&entry, &permission, name.as_deref().unwrap_or(""));
-    // Without a resource, nothing says that no role can be defined there.
-    let held = if named { map::review(&permission, &scope) } else { map::held_back(&permission) };
+    // Where the answer names no project, nothing says that no role can be defined there.
+    let held = if scope.is_empty() { map::held_back(&permission) } else { map::review(&permission, &scope) };
     let of = permission.starts_with("iam.serviceAccount").then_some("iam.googleapis.com");
     let full = name.map(|name| {
         of.filter(|_| !name.starts_with("//")).map_or(name.clone(), |of| format!("//{of}/{name}"))

@@ -57,6 +57,11 @@ pub(super) fn callers<'a>(entry: &'a Entry<'a>) -> Vec<(Actor<'a>, &'a str)> {
     acts.collect()
 }
 
+/// An account that a request names as one it goes through.
+pub(super) fn account<'a>(entry: &'a Entry<'a>, email: &'a str) -> Option<Actor<'a>> {
+    named(entry, email, session(entry, Some(email))).ok().filter(|actor| actor.kind != Kind::Unknown)
+}
+
 /// An address without its scheme.
 fn bare(says: &str) -> &str {
     let schemed = says.split_once(':').filter(|(scheme, _)| matches!(*scheme, "user" | "serviceAccount"));

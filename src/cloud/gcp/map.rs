@@ -11,8 +11,6 @@ use crate::model::tally::Skip;
 use crate::model::usage::{Basis, Level, Outcome, Target, Use};
 use std::borrow::Cow;
 
-const DENIED: &str = "7";
-
 /// The permissions of an entry, or why it has none.
 pub(super) fn map<'a>(entry: &'a Entry<'a>) -> Result<Vec<Use<'a>>, Skip> {
     let mut uses = stated(entry)?;
@@ -67,8 +65,8 @@ fn by_row<'a>(entry: &'a Entry<'a>, row: &'a Authorization<'a>) -> Option<Use<'a
         // IAM's roles had no objection, but something beside them had: an attempt is no need.
         (true, _) if super::denial::elsewhere(&entry.proto_payload.0).is_some() => Outcome::Denied,
         (true, _) => Outcome::Failed,
-        (false, DENIED) => Outcome::Denied,
         (false, "") => return None,
+        (false, code) if denies(code) => Outcome::Denied,
         (false, _) => Outcome::Unproven,
     };
     let named = row.resource.filled().or(row.resource_attributes.0.name.filled());
@@ -95,33 +93,19 @@ pub(super) fn has_rows(entry: &Entry<'_>) -> bool {
     entry.proto_payload.0.authorization_info.0.iter().any(|row| row.permission.filled().is_some())
 }
 
-/// Codes that some services write in place of the number of `google.rpc.Code`: of HTTP, and by name
-/// (<https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto>).
-const SPELLINGS: [(&str, &str); 14] = [
-    ("400", "3"),
-    ("401", "16"),
-    ("403", DENIED),
-    ("404", "5"),
-    ("409", "10"),
-    ("429", "8"),
-    ("500", "13"),
-    ("503", "14"),
-    ("504", "4"),
-    ("PERMISSION_DENIED", DENIED),
-    ("NOT_FOUND", "5"),
-    ("ALREADY_EXISTS", "6"),
-    ("FAILED_PRECONDITION", "9"),
-    ("UNAUTHENTICATED", "16"),
-];
-
 /// A status code, empty for success. One that is written as the message, without a number, is none the less.
 pub(super) fn status<'a>(payload: &'a Payload<'_>) -> &'a str {
     let status = &payload.status.0;
-    let spelled = |text: &str| SPELLINGS.iter().find(|(other, _)| *other == text).map(|(_, code)| *code);
+    let spelled = |text: &str| catalog::gcp().outcomes.spelled(text);
     match status.code.filled().filter(|code| *code != "0") {
         Some(code) => spelled(code).unwrap_or(code),
         None => status.message.filled().and_then(spelled).unwrap_or(""),
     }
+}
+
+/// Whether the code is IAM's own refusal.
+pub(super) fn denies(code: &str) -> bool {
+    !code.is_empty() && catalog::gcp().outcomes.get(code, "") == Some(Outcome::Denied)
 }
 
 /// The permission of a documented method: where several are documented, the one that its name or the resource points at,
@@ -222,25 +206,48 @@ pub(super) const MINTS: &str = "iam.serviceAccounts.getAccessToken";
 const PASSES: &str = "iam.serviceAccounts.implicitDelegation";
 
 /// What a link of a delegation chain needed on the next one.
-pub(super) fn impersonates<'a>(entry: &'a Entry<'a>, permission: &'static str, account: &str) -> Use<'a> {
+pub(super) fn impersonates<'a>(
+    entry: &'a Entry<'a>,
+    permission: impl Into<Cow<'a, str>>,
+    account: &str,
+) -> Use<'a> {
     let name = format!("projects/-/serviceAccounts/{account}");
     let service = Some("iam.googleapis.com");
     let used = make(entry, permission, Some(name), service, Outcome::Allowed, "delegation");
     Use { basis: Basis::Inferred, ..used }
 }
 
-/// What a call for credentials needed that goes through further accounts: it is passed on to the first of them.
-fn delegated<'a>(entry: &'a Entry<'a>, uses: &[Use<'_>]) -> Option<Use<'a>> {
+/// The accounts that a call for credentials goes through, in order: each passes it on to the next, the caller to the first
+/// (<https://docs.cloud.google.com/iam/docs/reference/credentials/rest/v1/projects.serviceAccounts/generateAccessToken>).
+fn delegates(entry: &Entry<'_>) -> Vec<String> {
     let payload = &entry.proto_payload.0;
-    let request = payload.request.filter(|raw| raw.get().contains("\"delegates\""))?;
-    if payload.service_name.or_empty() != "iamcredentials.googleapis.com" || !status(payload).is_empty() {
-        return None;
-    }
-    let request: serde_json::Value = serde_json::from_str(request.get()).ok()?;
-    let first = request.get("delegates")?.as_array()?.first()?.as_str()?;
-    let account = first.rsplit('/').next().filter(|account| account.contains('@'))?;
-    let stated = |used: &Use<'_>| used.action == PASSES && used.target.text.ends_with(account);
-    (!uses.iter().any(stated)).then(|| impersonates(entry, PASSES, account))
+    let asks =
+        payload.service_name.or_empty() == "iamcredentials.googleapis.com" && status(payload).is_empty();
+    let request = payload.request.filter(|raw| asks && raw.get().contains("\"delegates\""));
+    let request = request.and_then(|raw| serde_json::from_str::<serde_json::Value>(raw.get()).ok());
+    let named = request.as_ref().and_then(|request| request.get("delegates")?.as_array());
+    let names = named.into_iter().flatten().filter_map(|name| name.as_str()?.rsplit('/').next());
+    names.filter(|account| account.contains('@')).map(str::to_owned).collect()
+}
+
+/// What the caller needed on the first of them.
+fn delegated<'a>(entry: &'a Entry<'a>, uses: &[Use<'_>]) -> Option<Use<'a>> {
+    let first = delegates(entry).into_iter().next()?;
+    let stated = |used: &Use<'_>| used.action == PASSES && used.target.text.ends_with(&first);
+    (!uses.iter().any(stated)).then(|| impersonates(entry, PASSES, &first))
+}
+
+/// What each of them needed on the next: the last one what the call asks for, on the account it asks it of.
+pub(super) fn hops(entry: &Entry<'_>, uses: &[Use<'_>]) -> Vec<(String, String, String)> {
+    let all = delegates(entry);
+    let asked =
+        uses.iter().filter(|used| used.action.starts_with("iam.serviceAccounts.") && used.action != PASSES);
+    let asked = asked
+        .filter_map(|used| Some((used.action.to_string(), used.target.text.rsplit('/').next()?.to_owned())));
+    let Some(last) = all.last().cloned() else { return Vec::new() };
+    let between = all.iter().zip(all.iter().skip(1));
+    let between = between.map(|(from, to)| (from.clone(), PASSES.to_owned(), to.clone()));
+    between.chain(asked.map(|(action, account)| (last.clone(), action, account))).collect()
 }
 
 /// The name with project and service account by id where the entry says them beside their numbers.

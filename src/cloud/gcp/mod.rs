@@ -147,7 +147,7 @@ impl Cloud for Gcp {
     }
 
     fn alternatives(&self, who: &Subject<'_>, grants: &[Grant]) -> Option<Result<Vec<Document>, DoesNotFit>> {
-        catalog::predefined().map(|_| predefined::alternatives(who, grants))
+        Some(predefined::alternatives(who, grants))
     }
 
     fn documents(&self, files: &[(String, String)]) -> Result<Vec<String>, String> {

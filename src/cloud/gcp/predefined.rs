@@ -87,11 +87,11 @@ pub(super) fn documents(
     };
     let cover = roles.cover(&part.permissions);
     if !cover.missing.is_empty() {
-        let missing: Vec<String> = cover.missing.into_iter().collect();
-        return Err(DoesNotFit::new(format!(
-            "no predefined role holds {}: nothing can give it",
-            missing.join(", ")
-        )));
+        let more = cover.missing.len().saturating_sub(NAMED);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let missing: Vec<String> = cover.missing.into_iter().take(NAMED).collect();
+        let why = if kind == DocumentKind::Alternative { "" } else { ": nothing can give it" };
+        return Err(DoesNotFit::new(format!("no predefined role holds {}{more}{why}", missing.join(", "))));
     }
     let excess: Vec<&str> = cover.excess.iter().copied().collect();
     let all =
@@ -159,6 +159,10 @@ fn document(
 /// # Errors
 /// When no predefined roles give all of it.
 pub(super) fn alternatives(who: &Subject<'_>, grants: &[Grant]) -> Result<Vec<Document>, DoesNotFit> {
+    if catalog::predefined().is_none() {
+        let why = "no predefined roles were imported (`leastgrant catalog update --from`)";
+        return Err(DoesNotFit::new(why.to_owned()));
+    }
     let mut scopes: BTreeMap<&str, Vec<&Grant>> = BTreeMap::new();
     for grant in grants {
         scopes.entry(&grant.scope).or_default().push(grant);

@@ -47,13 +47,27 @@ pub(super) fn take(entry: &Entry<'_>, raw: &str, sink: &mut dyn Sink) {
     let payload = &entry.proto_payload.0;
     let what = format!("{}:{}", payload.service_name.or_empty(), payload.method_name.or_empty());
     match map::map(entry) {
-        Err(Skip::Unmapped) if ends(entry) => sink.skip(Some(at), event, Skip::OperationEnd, ""),
-        Err(why) => sink.skip(Some(at), event, why, &what),
+        Err(why) => {
+            let refused = if why == Skip::Unmapped { denial::refused(entry, &[]) } else { Vec::new() };
+            if !refused.is_empty() {
+                sink.refused("gcp", &reading(entry, at, actor, Vec::new(), refused));
+            }
+            match why {
+                Skip::Unmapped if ends(entry) => sink.skip(Some(at), event, Skip::OperationEnd, ""),
+                why => sink.skip(Some(at), event, why, &what),
+            }
+        }
         Ok(uses) => {
             map::unknown(entry).for_each(|permission| sink.unknown(permission));
             let refused = denial::refused(entry, &uses);
             let ends = join(entry, &uses).is_some_and(|join| join.follows.is_some());
+            let hops = if ends { Vec::new() } else { map::hops(entry, &uses) };
             sink.reading("gcp", &reading(entry, at, actor, uses, refused));
+            for (account, permission, next) in &hops {
+                let Some(actor) = identity::account(entry, account) else { continue };
+                let beside = vec![map::impersonates(entry, permission.as_str(), next)];
+                sink.beside("gcp", &Reading { join: None, ..reading(entry, at, actor, beside, Vec::new()) });
+            }
             for (caller, account) in identity::callers(entry).into_iter().filter(|_| !ends) {
                 let beside = vec![map::impersonates(entry, map::MINTS, account)];
                 sink.beside("gcp", &Reading { join: None, ..reading(entry, at, caller, beside, Vec::new()) });
