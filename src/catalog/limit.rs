@@ -38,6 +38,17 @@ pub struct NamedType {
 }
 
 impl NamedType {
+    /// Whether the relative name is one of its resources, or of what they lie in.
+    #[must_use]
+    pub fn lies_in(&self, name: &str) -> bool {
+        let mut wanted = self.name.split('/');
+        name.split('/').all(|part| match wanted.next() {
+            // A project of any spelling, also in names that leave it open.
+            Some("{}" | "_") => !part.is_empty(),
+            wanted => wanted == Some(part),
+        }) || self.fits(name)
+    }
+
     /// Whether the relative name is one of its resources.
     #[must_use]
     pub fn fits(&self, name: &str) -> bool {
@@ -185,6 +196,15 @@ impl Limits {
     #[must_use]
     pub fn checked(&self, permission: &str, name: &str) -> Option<&NamedType> {
         self.kind(permission, name).filter(|row| row.checks(permission))
+    }
+
+    /// Whether the relative name is of nothing that the permission is checked on, nor of what such a resource lies in, as far
+    /// as types are known.
+    #[must_use]
+    pub fn is_elsewhere(&self, permission: &str, name: &str) -> bool {
+        let mut types = self.resources.iter().filter(|row| row.checks(permission)).peekable();
+        let above = name.starts_with("folders/") || name.starts_with("organizations/");
+        types.peek().is_some() && !above && !types.any(|row| row.lies_in(name))
     }
 
     /// A permission as deny policies and access boundaries write it: `service/resource.verb`.

@@ -73,7 +73,7 @@ fn reading_allocates_no_more_than_it_did() {
     corpus::google(&root.path().join("gcp"), RECORDS, FILES, 7).unwrap();
     let (new, _) = figures(&texts(&root.path().join("gcp")));
     println!("Cloud Audit Logs: {new:.1} allocations for each record");
-    assert!(new <= 33.5, "{new:.1} allocations for each record");
+    assert!(new <= 35.0, "{new:.1} allocations for each record");
 }
 
 /// Instructions of the whole program on a log of so many records, and the bytes of the log; none without `valgrind`.

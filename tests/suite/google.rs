@@ -126,14 +126,32 @@ fn bigquery(entry: &Value) -> Value {
     row
 }
 
-/// As the Logs Explorer downloads it: a column for each field, lists as JSON.
-fn sheet(entries: &[Value]) -> String {
-    fn flat(path: &str, value: &Value, cells: &mut BTreeMap<String, String>) {
+/// A column for each member, as JSON where it is no text.
+fn cells(rows: &[Value]) -> String {
+    let head: BTreeSet<&String> = rows.iter().flat_map(|row| row.as_object().unwrap().keys()).collect();
+    let cell = |row: &Value, name: &str| match row.get(name) {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => format!("\"{}\"", text.replace('"', "\"\"")),
+        Some(value) => format!("\"{}\"", value.to_string().replace('"', "\"\"")),
+    };
+    let line = |row: &Value| head.iter().map(|name| cell(row, name)).collect::<Vec<_>>().join(",") + "\n";
+    let head = head.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(",") + "\n";
+    head + &rows.iter().map(line).collect::<String>()
+}
+
+/// As the Logs Explorer downloads it: a column for each field, lists as JSON; or, with `lists`, one for each element.
+fn sheet(entries: &[Value], lists: bool) -> String {
+    fn flat(path: &str, value: &Value, lists: bool, cells: &mut BTreeMap<String, String>) {
         match value {
             Value::Object(all) if !all.is_empty() => {
                 for (key, value) in all {
                     let dot = if path.is_empty() { "" } else { "." };
-                    flat(&format!("{path}{dot}{key}"), value, cells);
+                    flat(&format!("{path}{dot}{key}"), value, lists, cells);
+                }
+            }
+            Value::Array(all) if lists && !all.is_empty() => {
+                for (at, value) in all.iter().enumerate() {
+                    flat(&format!("{path}[{at}]"), value, lists, cells);
                 }
             }
             Value::String(text) => drop(cells.insert(path.to_owned(), text.clone())),
@@ -144,7 +162,7 @@ fn sheet(entries: &[Value]) -> String {
         .iter()
         .map(|entry| {
             let mut cells = BTreeMap::new();
-            flat("", entry, &mut cells);
+            flat("", entry, lists, &mut cells);
             cells
         })
         .collect();
@@ -186,7 +204,9 @@ fn the_same_entry_in_every_container_gives_the_same_uses() {
         ("pretty array", format!("{:#}", json!(entries))),
         ("entries.list", json!({ "entries": entries, "nextPageToken": "t" }).to_string()),
         ("yaml", yaml),
-        ("sheet", sheet(&entries)),
+        ("sheet", sheet(&entries, false)),
+        ("sheet of lists", sheet(&entries, true)),
+        ("sheet of log analytics", cells(&entries.iter().map(analytics).collect::<Vec<Value>>())),
         ("pushed", lines(each(&pushed))),
         ("pulled", json!(each(&pulled)).to_string()),
         ("pull response", json!({ "receivedMessages": each(&pulled) }).to_string()),

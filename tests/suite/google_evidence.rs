@@ -187,7 +187,7 @@ fn an_account_of_a_domains_project_is_at_home_there() {
 }
 
 #[test]
-fn a_row_that_says_nothing_counts_where_the_method_says_the_same() {
+fn a_row_that_does_not_say_granted_is_not() {
     let silent = |method: &str, granted: &Value| {
         let mut row =
             json!({ "permission": "storage.objects.get", "resource": "projects/_/buckets/b/objects/a" });
@@ -198,9 +198,28 @@ fn a_row_that_says_nothing_counts_where_the_method_says_the_same() {
             "resourceName": "projects/_/buckets/b/objects/a" });
         rows(&[with(1, "x", "y", &more)]).len()
     };
-    assert_eq!(silent("storage.objects.get", &Value::Null), 1);
-    assert_eq!(silent("storage.objects.get", &json!(false)), 0, "it is said not to be granted");
-    assert_eq!(silent("storage.buckets.get", &Value::Null), 0, "the method needs something else");
+    // JSON of protocol buffers leaves out what is false: both are the same entry.
+    assert_eq!(silent("storage.objects.get", &Value::Null), 0);
+    assert_eq!(silent("storage.objects.get", &json!(false)), 0);
+    assert_eq!(silent("storage.objects.get", &json!("true")), 1);
+}
+
+#[test]
+fn a_method_on_what_its_permission_is_not_checked_on_opens_nothing() {
+    let of = |method: &str, name: &str| {
+        let more = json!({ "serviceName": "bigquery.googleapis.com", "resourceName": name, "authorizationInfo": [],
+            "methodName": method });
+        rows(&[with(1, "x", "y", &more)])
+            .iter()
+            .map(|row| (row.action.clone(), row.exempt))
+            .collect::<Vec<_>>()
+    };
+    let read = |exempt| vec![("bigquery.tables.getData".to_owned(), exempt)];
+    let results = "google.cloud.bigquery.v2.JobService.GetQueryResults";
+    assert_eq!(of(results, "projects/example-dev/jobs/j"), read(Some("review")), "a job is no table");
+    let data = "google.cloud.bigquery.v2.TableDataService.List";
+    assert_eq!(of(data, "projects/example-dev/datasets/d/tables/t"), read(None));
+    assert_eq!(of(data, "projects/example-dev/datasets/d"), read(None), "which lies in it");
 }
 
 #[test]
@@ -374,4 +393,17 @@ fn an_operation_counts_once_also_where_its_ends_name_different_permissions() {
     let usage = read_text(&fewer.iter().map(|one| format!("{one}\n")).collect::<String>());
     assert_eq!(usage.tally.total_skipped().values().sum::<u64>(), 1, "{:?}", usage.tally);
     assert_eq!(counts(&more[1..]), once, "what stands alone counts as a whole");
+}
+
+#[test]
+fn the_name_that_conditions_see_completes_the_end_that_a_row_logs() {
+    let of = |resource: &str, whole: &str| {
+        let mut value = entry(1, "cloudsql.instances.connect", resource);
+        value["protoPayload"]["authorizationInfo"][0]["resourceAttributes"] = json!({ "service": "sqladmin.googleapis.com", "name": whole, "type": "sqladmin.googleapis.com/Instance" });
+        rows(&[value])[0].target.text.to_string()
+    };
+    let whole = "//sqladmin.googleapis.com/projects/example-dev/instances/main";
+    assert_eq!(of("instances/main", "projects/example-dev/instances/main"), whole);
+    assert_eq!(of("projects/example-dev/instances/main", "projects/example-dev/instances/main"), whole);
+    assert_eq!(of("projects/example-dev/instances/main", "projects/other/instances/more"), whole);
 }

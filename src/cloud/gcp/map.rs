@@ -31,15 +31,8 @@ fn stated<'a>(entry: &'a Entry<'a>) -> Result<Vec<Use<'a>>, Skip> {
     }
     let iam = rows.iter().filter(|row| !kubernetes(row));
     let uses: Vec<Use<'a>> = iam.filter_map(|row| by_row(entry, row)).collect();
-    if !uses.is_empty() {
-        return Ok(uses);
-    }
-    // A call that succeeded though no row says that it was granted: where the method is known to need just what a row names.
-    let silent = |permission: &str| {
-        rows.iter().any(|row| row.permission.or_empty() == permission && row.granted.filled().is_none())
-    };
-    let named = by_method(entry)?;
-    if named.iter().all(|used| silent(&used.action)) { Ok(named) } else { Err(Skip::Unmapped) }
+    // A call may succeed by something else than the permissions of its rows: JSON leaves `granted` out where it is false.
+    if uses.is_empty() { Err(Skip::Unmapped) } else { Ok(uses) }
 }
 
 /// Granted permissions of an entry that the catalog does not know; they cannot be granted, but must be told.
@@ -69,7 +62,13 @@ fn by_row<'a>(entry: &'a Entry<'a>, row: &'a Authorization<'a>) -> Option<Use<'a
         (false, code) if denies(code) => Outcome::Denied,
         (false, _) => Outcome::Unproven,
     };
-    let named = row.resource.filled().or(row.resource_attributes.0.name.filled());
+    // What conditions see is the name among the attributes; some services log only its end beside it.
+    let whole = row.resource_attributes.0.name.filled();
+    let completes = |whole: &&str| {
+        let end = row.resource.filled().and_then(|short| whole.strip_suffix(short));
+        end.is_some_and(|head| head.ends_with('/') && !head.starts_with("//"))
+    };
+    let named = whole.filter(completes).or(row.resource.filled()).or(whole);
     let name = named.or(entry.proto_payload.0.resource_name.filled());
     let stated = row.resource_attributes.0.service.filled().filter(|service| service.contains('.'));
     // Service accounts are IAM's, whichever API mints the credentials.
@@ -153,7 +152,15 @@ fn by_method<'a>(entry: &'a Entry<'a>) -> Result<Vec<Use<'a>>, Skip> {
     let also: Vec<Use<'a>> =
         also.map(|also| make(entry, also.as_str(), resource, of, outcome, rule)).collect();
     let used = if trust { Use { basis: Basis::Trust, ..used } } else { used };
-    Ok([vec![used], also].concat())
+    Ok([vec![used], also].concat().into_iter().map(on_another).collect())
+}
+
+/// A use on what the permission is never checked on: the resource it was checked on is not told, and one that holds any
+/// would be a guess.
+fn on_another(used: Use<'_>) -> Use<'_> {
+    let name = used.target.text.strip_prefix("//").and_then(|rest| rest.split_once('/'));
+    let elsewhere = name.is_some_and(|(_, name)| catalog::gcp().limits.is_elsewhere(&used.action, name));
+    Use { exempt: used.exempt.or(elsewhere.then_some("review")), ..used }
 }
 
 /// Whether the permission is one of the service that the entry names.
