@@ -129,3 +129,32 @@ fn what_runs_again_tomorrow_is_allowed_and_what_others_have_is_not() {
         assert!(denied(&files, "tomorrow.json", json!([again(n)])), "exact {n}");
     }
 }
+
+#[test]
+fn names_that_one_role_cannot_be_bound_on_are_bound_by_more_roles_and_nothing_else_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let bucket = |n: usize| format!("projects/_/buckets/{}-orders", ["a", "b", "c"][n % 3].repeat(n / 3 + 1));
+    let used: Vec<String> =
+        (0..300).map(|n| entry(n, "job", "storage.buckets.get", &bucket(n)).to_string()).collect();
+    std::fs::write(at("log.json"), used.join("\n")).unwrap();
+    let out = run(&["generate", &at("log.json"), "--out", &at("out"), "--target", "gcp-role", "-q"]);
+    assert_eq!(code(&out), 0, "{}", stderr(&out));
+    let files = tree(&folder.path().join("out"));
+    let bindings: Vec<Value> = files
+        .iter()
+        .filter(|(path, _)| path.ends_with(".binding.json"))
+        .map(|(_, text)| serde_json::from_str(text).unwrap())
+        .collect();
+    assert_eq!(bindings.len(), 2, "25 conditions, 20 for each role at most");
+    let each: Vec<usize> =
+        bindings.iter().map(|b| b["policy"]["bindings"].as_array().unwrap().len()).collect();
+    assert_eq!(each.iter().sum::<usize>(), 25);
+    assert!(each.iter().all(|bindings| *bindings <= 20), "{each:?}");
+    let roles: std::collections::BTreeSet<String> =
+        bindings.iter().map(|b| b["policy"]["bindings"][0]["role"].to_string()).collect();
+    assert_eq!(roles.len(), 2);
+    let text = bindings.iter().map(Value::to_string).collect::<String>();
+    assert_eq!(text.matches("resource.name == ").count(), 300);
+    assert!(!text.contains("startsWith"), "what others have stays theirs");
+}

@@ -9,7 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 const OPERATORS: usize = 12;
 const LENGTH: usize = 2_000;
 /// Bindings of one role for one principal that differ in their condition.
-const BINDINGS: usize = 20;
+pub(super) const BINDINGS: usize = 20;
+/// Roles of the same permissions that one principal gets at most, for more names than one role can be bound on.
+pub(super) const ROLES: usize = 5;
 
 /// A name or a pattern of names, as a condition asks for it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,8 +101,8 @@ pub(super) struct Condition {
     pub(super) names: BTreeSet<String>,
 }
 
-/// Cuts the grants of one scope into what can be limited to names and what cannot.
-pub(super) fn parts<'g>(grants: &[&'g Grant]) -> Vec<Part<'g>> {
+/// Cuts the grants of one scope into what can be limited to names and what cannot; each part is for so many roles.
+pub(super) fn parts<'g>(grants: &[&'g Grant], roles: usize) -> Vec<Part<'g>> {
     let mut named: BTreeMap<&str, Option<Names>> = BTreeMap::new();
     for grant in grants {
         let here = names(grant);
@@ -128,7 +130,7 @@ pub(super) fn parts<'g>(grants: &[&'g Grant]) -> Vec<Part<'g>> {
     }
     let (mut parts, mut notes) = (Vec::new(), Vec::new());
     for (names, permissions) in bound {
-        let (conditions, note) = conditions(&names);
+        let (conditions, note) = conditions(&names, roles);
         if conditions.is_empty() {
             open.extend(permissions);
             notes.extend(note);
@@ -167,7 +169,7 @@ fn names(grant: &Grant) -> Option<Names> {
 }
 
 /// Conditions for all the names, or for what they have in common where they are too many; and what is wider for it.
-fn conditions(names: &Names) -> (Vec<Condition>, Option<String>) {
+fn conditions(names: &Names, roles: usize) -> (Vec<Condition>, Option<String>) {
     let relative = |full: &str| Some(full.strip_prefix("//")?.split_once('/')?.1.to_owned());
     let one = |full: &String| Some((clause(&relative(full)?, names.number)?, full.clone()));
     let Some(all) = names.patterns.iter().map(one).collect::<Option<Vec<(Clause, String)>>>() else {
@@ -182,7 +184,8 @@ fn conditions(names: &Names) -> (Vec<Condition>, Option<String>) {
     {
         return (Vec::new(), None);
     }
-    let fits = |all: &Vec<Condition>| all.len() <= BINDINGS;
+    let most = BINDINGS * roles;
+    let fits = |all: &Vec<Condition>| all.len() <= most;
     if let Some(exact) = chunked(&clauses, names.kind).filter(fits) {
         return (exact, None);
     }
@@ -191,13 +194,13 @@ fn conditions(names: &Names) -> (Vec<Condition>, Option<String>) {
     match families(&clauses).and_then(|families| chunked(&families, names.kind)).filter(fits) {
         Some(all) => {
             let note = format!(
-                "{count} names are more than {BINDINGS} conditions hold: they take what the names begin with"
+                "{count} names are more than {most} conditions hold: they take what the names begin with"
             );
             (all, Some(note))
         }
         None => {
             let note = format!(
-                "{count} names of type {kind} are more than {BINDINGS} conditions hold, and begin with nothing in common: the \
+                "{count} names of type {kind} are more than {most} conditions hold, and begin with nothing in common: the \
                  permissions hold on all of them, also on names that were not used"
             );
             (Vec::new(), Some(note))
@@ -302,7 +305,7 @@ mod tests {
 
     fn all(patterns: &[&str], number: bool) -> (Vec<Condition>, Option<String>) {
         let patterns = patterns.iter().map(|p| format!("//storage.googleapis.com/{p}")).collect();
-        conditions(&Names { kind: "storage.googleapis.com/Object", number, patterns })
+        conditions(&Names { kind: "storage.googleapis.com/Object", number, patterns }, 1)
     }
 
     fn of(patterns: &[&str], number: bool) -> Option<Condition> {

@@ -28,15 +28,21 @@ pub(super) fn package(who: &Subject<'_>, grants: &[Grant]) -> Result<Vec<Documen
     for (scope, grants) in scopes {
         let (beyond, own): (Vec<&Grant>, Vec<&Grant>) =
             grants.into_iter().partition(|grant| predefined::only(&grant.action, scope));
-        for part in condition::parts(&own) {
-            let pieces = pieces(&part);
-            let many = pieces.len() > 1;
+        for part in condition::parts(&own, condition::ROLES) {
             // The first piece keeps the name that the whole would have.
-            for (at, piece) in pieces.into_iter().enumerate() {
-                documents.push(role(who, scope, &piece, many && at > 0)?);
+            for (at, piece) in pieces(&part).into_iter().enumerate() {
+                let bound = piece
+                    .conditions
+                    .chunks(condition::BINDINGS)
+                    .map(|some| Part { conditions: some.to_vec(), ..piece.clone() });
+                let bound: Vec<Part<'_>> =
+                    if piece.conditions.is_empty() { vec![piece.clone()] } else { bound.collect() };
+                for (nth, part) in bound.iter().enumerate() {
+                    documents.push(role(who, scope, part, at > 0, nth)?);
+                }
             }
         }
-        for part in condition::parts(&beyond) {
+        for part in condition::parts(&beyond, 1) {
             documents.extend(predefined::documents(who, scope, &part, DocumentKind::Policy)?);
         }
     }
@@ -88,7 +94,14 @@ fn pieces<'g>(part: &Part<'g>) -> Vec<Part<'g>> {
     all
 }
 
-fn role(who: &Subject<'_>, scope: &str, part: &Part<'_>, piece: bool) -> Result<Document, DoesNotFit> {
+/// One role with its bindings: a piece of the permissions, and the `nth` twenty of the conditions.
+fn role(
+    who: &Subject<'_>,
+    scope: &str,
+    part: &Part<'_>,
+    piece: bool,
+    nth: usize,
+) -> Result<Document, DoesNotFit> {
     let permissions = &part.permissions;
     // A service account has no roles of its own: the role is its project's, the binding is on the account.
     let (parent, account) =
@@ -103,7 +116,9 @@ fn role(who: &Subject<'_>, scope: &str, part: &Part<'_>, piece: bool) -> Result<
     };
     // Of two roles on one type, or in two pieces, each has permissions that the other has not.
     let first = permissions.first().filter(|_| piece || !part.conditions.is_empty()).copied();
-    let id = role_id(&purpose, who.principal, scope, first);
+    // Roles of the same permissions on more names than one can be bound on are counted.
+    let again = first.filter(|_| nth > 0).map(|first| format!("{first} {nth}"));
+    let id = role_id(&purpose, who.principal, scope, again.as_deref().or(first));
     let title: String = format!("Used by {}", purpose.replace('_', " ")).chars().take(100).collect();
     let description = "Permissions that the audit log shows in use";
     let size = title.len() + description.len() + permissions.iter().map(|p| p.len()).sum::<usize>();

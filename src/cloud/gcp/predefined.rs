@@ -172,7 +172,7 @@ pub(super) fn alternatives(who: &Subject<'_>, grants: &[Grant]) -> Result<Vec<Do
         if container(scope).is_empty() {
             continue;
         }
-        for part in condition::parts(&grants) {
+        for part in condition::parts(&grants, 1) {
             all.extend(documents(who, scope, &part, DocumentKind::Alternative)?);
         }
     }
