@@ -34,10 +34,18 @@ pub trait Evaluator {
     fn doubts(&self, _row: &Row) -> Vec<String> {
         Vec::new()
     }
+    /// What refuses a use that is not allowed: `policy`, `deny` or `pab`.
+    fn refuser(&self, _row: &Row) -> &'static str {
+        "policy"
+    }
 }
 
 /// Everything one cloud adds.
 pub trait Cloud: Sync {
+    /// Whether policies are replayed against the use though no document is ever written for its principal: these name such.
+    fn replays(&self, _row: &Row, _documents: &[String]) -> bool {
+        false
+    }
     /// Short name: `aws`, `gcp`.
     fn id(&self) -> &'static str;
     /// What an object with this key is.

@@ -49,8 +49,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let named = |key: &&&str| files.iter().chain(&limits).any(|(_, text)| names(text, key));
     let conditions = cloud.conditions().iter().filter(named).map(|key| (*key).to_owned()).collect();
     let (usage, intent) = args.input.read(Ask { conditions, ..Ask::default() })?;
-    let asked: Vec<&Row> =
-        usage.rows.iter().filter(|row| row.cloud == cloud.id() && verify::must_allow(row)).collect();
+    let replayed = |row: &&Row| verify::must_allow(row) || cloud.replays(row, &texts);
+    let asked: Vec<&Row> = usage.rows.iter().filter(|row| row.cloud == cloud.id()).filter(replayed).collect();
     if asked.is_empty() {
         return Err(format!("no use of {} to replay: check --principal and the inputs", cloud.id()).into());
     }
@@ -176,7 +176,7 @@ fn print(
         Outcome::Withheld => "nobody: withheld, yet allowed",
         _ if policies.allows(row) => "boundary",
         _ if !policies.doubts(row).is_empty() => "unknown",
-        _ => "policy",
+        _ => policies.refuser(row),
     };
     let all = denied.iter().chain(open);
     let text = match output::format(args.format) {

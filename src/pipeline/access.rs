@@ -90,9 +90,26 @@ fn limited<'u>(
     let together = cloud.evaluator(&together)?;
     let blocked = used.into_iter().filter(|row| says(row));
     let (given, lost): (Vec<&Row>, Vec<&Row>) = blocked.partition(|row| together.allows(row));
-    let doubts = doubts(usage, planning, &lost);
+    let mut doubts = doubts(usage, planning, &lost);
+    doubts.extend(unplaced(wanted, &boundary));
     boundary.outside.sort_by(|a, b| a.row.cmp(b.row));
     Ok(Limited { boundary, verified, lost, given, doubts })
+}
+
+/// What a tight boundary leaves out because nothing places it, though no version blocks it today.
+fn unplaced(wanted: &Wanted, boundary: &AccessBoundary<'_>) -> Option<String> {
+    let unknown = boundary.outside.iter().filter(|one| {
+        let blocked = one.since.is_some_and(|since| since <= boundary.version);
+        wanted.tight && !blocked && one.organization.is_none() && !one.row.scope.starts_with("organizations/")
+    });
+    let places: BTreeSet<&str> =
+        unknown.map(|one| one.row.scope.as_str()).filter(|at| !at.is_empty()).collect();
+    (!places.is_empty()).then(|| {
+        format!(
+            "nothing says where {} lies, which was used: the boundary leaves it out",
+            places.into_iter().collect::<Vec<_>>().join(", ")
+        )
+    })
 }
 
 /// Why it cannot be applied as it is.

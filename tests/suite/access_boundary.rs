@@ -182,6 +182,27 @@ fn a_tight_boundary_covers_what_every_principal_of_the_set_used() {
 }
 
 #[test]
+fn a_tight_boundary_holds_what_no_version_blocks_yet_and_not_what_nothing_places() {
+    let tight = "[[access_boundary]]\norganization = '111'\ntight = true\nversion = 1\n";
+    let stop = |id: usize, project: &str| {
+        let name = format!("projects/{project}/zones/z/instances/i");
+        entry(id, OURS, "compute.instances.stop", project, &name)
+    };
+    let mut log = json!([
+        stop(1, "ours-dev"),
+        entry(2, OURS, "storage.objects.get", "ours-prod", "projects/_/buckets/ours/objects/a"),
+    ]);
+    let got = generate(&log, tight, &["PROJECTS"]).boundary();
+    let here = |name: &str| format!("//cloudresourcemanager.googleapis.com/projects/{name}");
+    assert_eq!(texts(&got["resources"]), [here("ours-dev"), here("ours-prod")], "{got:#}");
+    assert_eq!(got["applies"], json!(true), "{got:#}");
+    log.as_array_mut().unwrap().push(stop(3, "elsewhere"));
+    let got = generate(&log, tight, &["PROJECTS"]).boundary();
+    assert_eq!(texts(&got["resources"]), [here("ours-dev"), here("ours-prod")], "{got:#}");
+    assert!(got["applies"] == false && got["why"].to_string().contains("projects/elsewhere"), "{got:#}");
+}
+
+#[test]
 fn a_second_bound_policy_voids_a_tight_one_and_is_told() {
     let tight = "[[access_boundary]]\norganization = '111'\ntight = true\n";
     let made = generate(&log(), tight, &["PROJECTS"]);

@@ -107,3 +107,92 @@ fn a_policy_that_does_not_say_where_it_holds_is_the_one_projects_or_needs_a_plac
     );
     assert_eq!((code(&got), lines(&got).len()), (4, 1), "{}", stderr(&got));
 }
+
+/// `denied_by` of the uses that policies would deny.
+fn denied_by(log: &Value, policies: &[Value]) -> Vec<String> {
+    let folder = Folder::new();
+    let log = folder.put("log.json", log);
+    let files: Vec<String> =
+        policies.iter().enumerate().map(|(at, one)| folder.put(&format!("p{at}.json"), one)).collect();
+    let mut args = vec!["check", &log, "--format", "json", "--policy"];
+    args.extend(files.iter().map(String::as_str));
+    let got = run_in(&folder.0.path().join("data"), &args);
+    assert!(matches!(code(&got), 0 | 4), "{}", stderr(&got));
+    lines(&got).iter().map(|row| row["denied_by"].as_str().unwrap().to_owned()).collect()
+}
+
+/// A role of one permission, bound to a member.
+fn given(permission: &str, member: &str, condition: Option<&str>) -> [Value; 2] {
+    let name = "projects/example-dev/roles/own";
+    let mut binding = json!({ "role": name, "members": [member] });
+    if let Some(expression) = condition {
+        binding["condition"] = json!({ "title": "t", "expression": expression });
+    }
+    let role = json!({ "name": name, "title": "t", "includedPermissions": [permission] });
+    [role, json!({ "version": 3, "etag": "x", "bindings": [binding] })]
+}
+
+#[test]
+fn names_with_a_projects_number_are_no_names_with_its_id() {
+    let permission = "secretmanager.versions.access";
+    let log = json!([entry(1, permission, "projects/example-dev/secrets/db/versions/3")]);
+    let of = |condition: &str| denied_by(&log, &given(permission, JOB, Some(condition))).join(",");
+    assert_eq!(of("resource.name.startsWith('projects/example-dev/secrets/db/')"), "policy");
+    assert_eq!(of("resource.name.startsWith('projects/123456789012/secrets/db/')"), "unknown");
+    assert_eq!(of("resource.name.startsWith('projects/123456789012/secrets/other/')"), "policy");
+    assert_eq!(of("resource.name.extract('/secrets/db/versions/{name}') != ''"), "");
+    assert_eq!(of("resource.name.endsWith('/secrets/db/versions/3')"), "");
+    let numbered = json!([entry(1, permission, "projects/123456789012/secrets/db/versions/3")]);
+    let policies = given(permission, JOB, None);
+    assert!(denied_by(&numbered, &policies).is_empty());
+}
+
+#[test]
+fn people_are_asked_for_where_policies_name_them() {
+    let mut log = json!([entry(1, "storage.objects.get", "projects/_/buckets/b/objects/a")]);
+    log[0]["protoPayload"]["authenticationInfo"]["principalEmail"] = json!("ana@example.com");
+    let of = |permission: &str, member: &str| denied_by(&log, &given(permission, member, None)).join(",");
+    assert_eq!(of("storage.objects.get", "user:Ana@example.com"), "");
+    assert_eq!(of("storage.objects.get", "domain:example.com"), "");
+    assert_eq!(of("storage.objects.get", "user:bo@example.com"), "policy");
+    assert_eq!(of("storage.objects.list", "domain:example.com"), "policy");
+    assert_eq!(of("storage.objects.get", "group:all@example.com"), "unknown");
+}
+
+#[test]
+fn what_refuses_is_named_and_what_no_log_tells_is_unknown() {
+    let log = json!([entry(1, "storage.objects.get", "projects/_/buckets/b/objects/a")]);
+    let set = "principalSet://cloudresourcemanager.googleapis.com/projects/1/type/ServiceAccount";
+    for member in ["group:all@example.com", set] {
+        assert_eq!(denied_by(&log, &given("storage.objects.get", member, None)), ["unknown"], "{member}");
+        assert_eq!(denied_by(&log, &given("storage.objects.list", member, None)), ["policy"], "{member}");
+    }
+    let with = |limit: Value| {
+        let [role, policy] = given("storage.objects.get", JOB, None);
+        denied_by(&log, &[role, policy, limit])
+    };
+    let deny = |principal: &str, condition: Option<&str>| {
+        let mut rule = json!({ "deniedPrincipals": [principal],
+                               "deniedPermissions": ["storage.googleapis.com/objects.get"] });
+        if let Some(expression) = condition {
+            rule["denialCondition"] = json!({ "expression": expression });
+        }
+        json!({ "name": "policies/cloudresourcemanager.googleapis.com%2Fprojects%2Fexample-dev/denypolicies/d",
+                "rules": [{ "denyRule": rule }] })
+    };
+    assert_eq!(with(deny("principalSet://goog/public:all", None)), ["deny"]);
+    assert_eq!(
+        with(deny("principalSet://goog/public:all", Some("resource.matchTag('1/env', 'x')"))),
+        ["unknown"]
+    );
+    assert_eq!(with(deny("principalSet://goog/group/all@example.com", None)), ["unknown"]);
+    assert!(with(deny("principal://goog/subject/ana@example.com", None)).is_empty());
+    let boundary = |place: &str| {
+        json!({ "name": "organizations/111/locations/global/principalAccessBoundaryPolicies/b",
+                "details": { "enforcementVersion": "4", "rules": [{ "effect": "ALLOW",
+                    "resources": [format!("//cloudresourcemanager.googleapis.com/{place}")] }] } })
+    };
+    assert_eq!(with(boundary("projects/other")), ["pab"]);
+    assert_eq!(with(boundary("organizations/111")), ["unknown"]);
+    assert!(with(boundary("projects/example-dev")).is_empty());
+}

@@ -19,6 +19,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Facts {
     /// A resource's type in conditions, by a permission on it and its relative name.
     pub(super) kind: fn(&str, &str) -> Option<&'static str>,
+    /// Whether conditions see the project's number, never its id, in the names of that type; told the same way.
+    pub(super) numbered: fn(&str, &str) -> bool,
     /// A permission as deny policies write it.
     pub(super) full: fn(&str) -> String,
     /// The first enforcement version of access boundaries that blocks a permission.
@@ -98,11 +100,33 @@ impl Evaluator for Policies {
     }
 
     fn doubts(&self, row: &Row) -> Vec<String> {
-        if self.allows(row) || self.denied(row) || self.bounded(row) {
+        let refused = self.deny.iter().any(|rule| rule.refuses(row, self.facts, &self.places) == Some(true));
+        let unplaced = self.bounded(row).then(|| limit::unplaced(&self.boundaries, row, &self.places));
+        if self.allows(row) || refused || unplaced == Some(None) {
             return Vec::new();
         }
-        let all: BTreeSet<String> = self.held(row).filter_map(|bound| self.doubt(bound, row)).collect();
+        let mut all: BTreeSet<String> = BTreeSet::new();
+        if !(self.limits && self.allow.is_empty()) && !self.granted(row) {
+            all.extend(self.held(row).filter_map(|bound| self.doubt(bound, row)));
+            all.extend(self.allow.iter().filter_map(|bound| self.membership(bound, row)));
+            // What nothing can allow is refused, whatever the rest is.
+            if all.is_empty() {
+                return Vec::new();
+            }
+        }
+        all.extend(unplaced.flatten());
+        if self.denied(row) {
+            all.insert("no log tells whether a deny policy's principals or condition hold".to_owned());
+        }
         all.into_iter().collect()
+    }
+
+    fn refuser(&self, row: &Row) -> &'static str {
+        match (self.denied(row), self.bounded(row)) {
+            (true, _) => "deny",
+            (false, true) => "pab",
+            _ => "policy",
+        }
     }
 }
 
@@ -174,8 +198,21 @@ impl Policies {
         }
     }
 
+    /// Why the binding may hold for the principal all the same: who is in a group or has an attribute, no log tells.
+    fn membership(&self, bound: &Bound, row: &Row) -> Option<String> {
+        let holds = |one: &String| member::holds(one, &row.principal);
+        let may = bound.members.iter().find(|one| member::may_hold(one, &row.principal));
+        let has = bound.permissions.as_ref().is_none_or(|all| all.contains(&row.action));
+        let here = has && self.places.within(row, &bound.place) && !bound.members.iter().any(holds);
+        let member = may.filter(|_| here)?;
+        let at = times(row);
+        let never = at.into_iter().any(|at| self.holds(bound, row, at) == Some(false));
+        (!never).then(|| format!("no log tells who is in {member}, to whom {} is bound", bound.role))
+    }
+
+    /// Whether a deny policy refuses it, or may.
     fn denied(&self, row: &Row) -> bool {
-        self.deny.iter().any(|rule| rule.refuses(row, self.facts, &self.places))
+        self.deny.iter().any(|rule| rule.refuses(row, self.facts, &self.places) != Some(false))
     }
 
     fn bounded(&self, row: &Row) -> bool {
@@ -196,11 +233,25 @@ impl Policies {
                 text(kind.and_then(|kind| Some(kind.split_once('/')?.0)).unwrap_or(service))
             }
             "resource.type" => text((self.facts.kind)(&row.action, relative)?),
-            "resource.name" if named => text(relative),
-            "resource.name" => Some(like(relative)),
+            "resource.name" => {
+                let numbered = (self.facts.numbered)(&row.action, relative);
+                Some(match numbered.then(|| without_id(relative)).flatten() {
+                    Some(rest) if named => Value::Numbered(rest.to_owned()),
+                    Some(rest) => like(&format!("projects/*{rest}")),
+                    None if named => Value::Text(relative.to_owned()),
+                    None => like(relative),
+                })
+            }
             _ => None,
         }
     }
+}
+
+/// What follows the id of a name's project; none where the project stands there by its number.
+fn without_id(relative: &str) -> Option<&str> {
+    let own = relative.strip_prefix("projects/")?;
+    let (id, _) = own.split_once('/')?;
+    if id.bytes().all(|b| b.is_ascii_digit()) { None } else { own.get(id.len()..) }
 }
 
 /// A pattern: the characters before its first wildcard and behind its last.

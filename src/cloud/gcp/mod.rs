@@ -163,6 +163,14 @@ impl Cloud for Gcp {
         Ok(Box::new(evaluate::Policies::parse(documents, FACTS)?))
     }
 
+    fn replays(&self, row: &Row, documents: &[String]) -> bool {
+        let names = |text: &String| readback::PEOPLE.iter().any(|form| text.contains(form));
+        row.principal.starts_with("user:")
+            && row.exempt == Some("report-only")
+            && row.outcome.grants()
+            && documents.iter().any(names)
+    }
+
     fn tokens(&self, name: &str) -> Vec<Token> {
         shape::tokens(name)
     }
@@ -289,6 +297,7 @@ impl Cloud for Gcp {
 /// What the evaluator looks up.
 const FACTS: evaluate::Facts = evaluate::Facts {
     kind: |permission, name| Some(catalog::gcp().limits.kind(permission, name)?.kind.as_str()),
+    numbered: |permission, name| catalog::gcp().limits.kind(permission, name).is_some_and(|row| row.number),
     full: |permission| catalog::gcp().limits.full(permission),
     blocked_since: |permission| catalog::gcp().limits.blocked_since(permission),
 };

@@ -4,6 +4,10 @@
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
+/// How members begin that are people, or may be.
+pub(super) const PEOPLE: [&str; 6] =
+    ["\"user:", "\"group:", "\"domain:", "\"allUsers\"", "\"allAuthenticatedUsers\"", "principal://goog/"];
+
 /// Joins role files (named after the role's id, or holding its name) with the bindings that name them, and access
 /// boundaries with theirs. YAML or JSON.
 pub(super) fn documents(files: &[(String, String)], known: Known<'_>) -> Result<Vec<String>, String> {

@@ -127,7 +127,8 @@ fn covers(resources: &BTreeSet<String>, place: &str, places: &Whereabouts<'_>) -
     resources.contains(place) || places.chain(place).iter().any(|one| resources.contains(one))
 }
 
-/// Projects, and folders where those are too many, that hold what was used and can be blocked.
+/// Projects, and folders where those are too many, that hold what was used, whether or not a version blocks it today. What
+/// nothing places in the organization stays out: it is listed as outside, and makes the boundary one not to apply.
 fn covering(
     rows: &[&Row],
     places: &Whereabouts<'_>,
@@ -135,28 +136,38 @@ fn covering(
     notes: &mut Vec<String>,
 ) -> Result<BTreeSet<String>, DoesNotFit> {
     let mut all: BTreeSet<String> = BTreeSet::new();
-    for row in rows.iter().filter(|row| catalog::gcp().limits.blocked_since(&row.action).is_some()) {
+    let mut unplaced: BTreeSet<&str> = BTreeSet::new();
+    for row in rows {
+        let blockable = catalog::gcp().limits.blocked_since(&row.action).is_some();
         let place = container(&row.scope);
         let nameable = resource(place).is_ok() && !covers(allowed, place, places);
         if nameable && place.starts_with("organizations/") {
+            if !blockable {
+                continue;
+            }
             notes.push(format!(
                 "{} was used on {place} itself, which an access boundary leaves open only with all that lies in it: held \
                  out. `allow` the organization, which is all of it, or `exempt` who uses it",
                 row.action
             ));
-        } else if nameable && !matches!(places.of(place), Where::Foreign(_)) {
+        } else if nameable && places.of(place) == Where::Unknown {
+            unplaced.insert(place);
+        } else if nameable && places.of(place) == Where::Inside {
             if place.starts_with("folders/") {
                 notes.push(format!(
                     "{} was used on {place} itself: all that lies in it is left open",
                     row.action
                 ));
             }
-            if places.of(place) == Where::Unknown {
-                notes.push(format!("nothing says that {place} lies in the organization; it was used"));
-            }
             all.insert(place.to_owned());
         }
     }
+    notes.extend(unplaced.iter().map(|place| {
+        format!(
+            "{place} was used, and nothing says that it lies in the organization: left out. Give what `gcloud projects \
+             get-ancestors-iam-policy` prints as INPUT, or `allow` it"
+        )
+    }));
     notes.sort();
     notes.dedup();
     // One that lies in another of them needs no line.
@@ -184,7 +195,8 @@ fn covering(
     }
     if all.is_empty() && allowed.is_empty() {
         return Err(DoesNotFit::new(
-            "no principal of the set used anything that an access boundary can block: nothing tells what to leave open"
+            "no principal of the set used anything in a project that is known to lie in the organization: nothing tells \
+             what to leave open. Give what `gcloud projects get-ancestors-iam-policy` prints as INPUT, or `allow` places"
                 .to_owned(),
         ));
     }

@@ -16,6 +16,8 @@ pub(super) enum Value {
     Text(String),
     /// Any string that begins and ends like this.
     Like(String, String),
+    /// `projects/`, a number that is not known, and this.
+    Numbered(String),
     /// A point in time.
     Time(Timestamp),
     /// A list.
@@ -135,6 +137,14 @@ fn compare(sign: &str, left: &Value, right: &Value) -> Option<bool> {
                 _ => None,
             };
         }
+        (Value::Numbered(rest), Value::Text(text)) | (Value::Text(text), Value::Numbered(rest)) => {
+            let never = behind_number(text) != Some(rest);
+            return match sign {
+                "==" if never => Some(false),
+                "!=" if never => Some(true),
+                _ => None,
+            };
+        }
         _ => return None,
     };
     Some(match sign {
@@ -163,6 +173,7 @@ fn call(on: Option<&Node>, name: &str, arguments: &[Node], of: Attributes<'_>) -
             "extract" => extract(&text, other).map(Value::Text),
             _ => None,
         },
+        (Value::Numbered(rest), [Value::Text(other)]) => numbered(&rest, name, other),
         (Value::Like(head, tail), [Value::Text(other)]) => match name {
             "startsWith" => begins(&head, other).map(Value::Bool),
             "endsWith" => {
@@ -173,6 +184,52 @@ fn call(on: Option<&Node>, name: &str, arguments: &[Node], of: Attributes<'_>) -
         },
         _ => None,
     }
+}
+
+/// What follows the project's number in a name; none where no number stands there.
+fn behind_number(text: &str) -> Option<&str> {
+    let own = text.strip_prefix("projects/")?;
+    let rest = own.trim_start_matches(|c: char| c.is_ascii_digit());
+    (rest.len() < own.len()).then_some(rest)
+}
+
+/// A function of a name whose project has a number that is not known.
+fn numbered(rest: &str, name: &str, other: &str) -> Option<Value> {
+    let digits = other.contains(|c: char| c.is_ascii_digit());
+    // Without digits in what is asked, any number gives the same answer.
+    let whole = format!("projects/0{rest}");
+    let is = match name {
+        "startsWith" if "projects/".starts_with(other) => true,
+        "startsWith" if behind_number(other).is_some_and(|asked| rest.starts_with(asked)) => return None,
+        "startsWith" => false,
+        "endsWith" if rest.ends_with(other) => true,
+        "endsWith" if other.ends_with(rest) && digits => return None,
+        "endsWith" | "contains" if !digits => {
+            if name == "contains" {
+                whole.contains(other)
+            } else {
+                whole.ends_with(other)
+            }
+        }
+        "endsWith" => false,
+        "contains" if rest.contains(other) => true,
+        "extract" => {
+            let answers = ["0", "11"].map(|number| extract(&format!("projects/{number}{rest}"), other));
+            let [one, two] = answers;
+            return one
+                .filter(|one| !hangs_on_number(other, rest) && two.as_ref() == Some(one))
+                .map(Value::Text);
+        }
+        _ => return None,
+    };
+    Some(Value::Bool(is))
+}
+
+/// Whether a template begins with digits that may be the project's number: then the answer hangs on which it is.
+fn hangs_on_number(template: &str, rest: &str) -> bool {
+    let before = template.split('{').next().unwrap_or("");
+    let own = before.strip_prefix('/').is_some_and(|text| !text.starts_with(|c: char| c.is_ascii_digit()));
+    before.contains(|c: char| c.is_ascii_digit()) && !(own && rest.contains(before))
 }
 
 /// Whether all strings that begin with `known` begin with `asked`; none where only some do.
@@ -272,6 +329,28 @@ mod tests {
         assert_eq!(ask("like.endsWith('.csv') && !(like.endsWith('.txt'))"), Some(true));
         assert_eq!(ask("like == 'projects/_/buckets/b/objects/in/x.csv'"), None);
         assert_eq!(ask("like == 'projects/_/buckets/b/objects/out/x.csv'"), Some(false));
+    }
+
+    #[test]
+    fn a_number_that_is_not_known_is_no_id() {
+        let of = |path: &str| {
+            (path == "resource.name").then(|| Value::Numbered("/secrets/db/versions/3".to_owned()))
+        };
+        let ask = |text: &str| Expression::parse(&format!("resource.name{text}")).unwrap().holds(&of);
+        assert_eq!(ask(".startsWith('projects/example-dev/secrets/')"), Some(false));
+        assert_eq!(ask(".startsWith('projects/123456789012/secrets/db/')"), None);
+        assert_eq!(ask(".startsWith('projects/123456789012/secrets/other')"), Some(false));
+        assert_eq!((ask(".startsWith('projects/')"), ask(".startsWith('projects/1')")), (Some(true), None));
+        assert_eq!(ask(" == 'projects/123456789012/secrets/db/versions/3'"), None);
+        assert_eq!(ask(" != 'projects/example-dev/secrets/db/versions/3'"), Some(true));
+        assert_eq!(ask(".endsWith('/secrets/db/versions/3')"), Some(true));
+        assert_eq!(ask(".endsWith('/secrets/other/versions/3')"), Some(false));
+        assert_eq!(ask(".extract('/secrets/db/versions/{name}') != \"\""), Some(true));
+        assert_eq!(ask(".extract('projects/{number}/secrets') == '7'"), None);
+        assert_eq!(
+            (ask(".contains('/secrets/db/')"), ask(".contains('example-dev')")),
+            (Some(true), Some(false))
+        );
     }
 
     #[test]

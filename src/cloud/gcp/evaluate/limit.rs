@@ -45,20 +45,25 @@ pub(super) fn deny(policy: &Json) -> Result<Vec<Deny>, String> {
 }
 
 impl Deny {
-    /// Whether it refuses the use. A condition that cannot be told denies.
-    pub(super) fn refuses(&self, row: &Row, facts: Facts, places: &Places) -> bool {
+    /// Whether it refuses the use; none where a condition or the members of a set decide that no log tells.
+    pub(super) fn refuses(&self, row: &Row, facts: Facts, places: &Places) -> Option<bool> {
         let permission = (facts.full)(&row.action);
         let names = |all: &[String]| all.iter().any(|one| permits(one, &permission));
         let has = |all: &[String]| all.iter().any(|one| member::holds(one, &row.principal));
-        places.within(row, &self.place)
-            && names(&self.permissions)
-            && !names(&self.exempt)
-            && has(&self.principals)
-            && !has(&self.except)
-            && self.condition.as_ref().is_none_or(|condition| {
-                // Only tags can be asked for, which no log tells.
-                condition.as_ref().and_then(|condition| condition.holds(&|_| None)) != Some(false)
-            })
+        let may = |all: &[String]| all.iter().any(|one| member::may_hold(one, &row.principal));
+        let about = places.within(row, &self.place) && names(&self.permissions) && !names(&self.exempt);
+        if !about || has(&self.except) || !(has(&self.principals) || may(&self.principals)) {
+            return Some(false);
+        }
+        // Only tags can be asked for, which no log tells.
+        let condition = self.condition.as_ref().map_or(Some(true), |condition| {
+            condition.as_ref().and_then(|condition| condition.holds(&|_| None))
+        });
+        match condition {
+            Some(true) if has(&self.principals) && !may(&self.except) => Some(true),
+            Some(false) => Some(false),
+            _ => None,
+        }
     }
 }
 
@@ -163,6 +168,22 @@ pub(super) fn bounded(all: &[Boundary], row: &Row, facts: Facts, places: &Places
         if *sure { one.leaves(row, facts, places) } else { none.leaves(row, facts, places) }
     };
     !bound.is_empty() && !bound.iter().any(leaves)
+}
+
+/// Why a use that the boundaries refuse may be left open all the same: one is open for a folder or an organization, and
+/// nothing says what the use's project lies in.
+pub(super) fn unplaced(all: &[Boundary], row: &Row, places: &Places) -> Option<String> {
+    let project = row.scope.strip_prefix("projects/")?.split('/').next()?;
+    let above = |name: &String| {
+        let name = name.trim_start_matches("//cloudresourcemanager.googleapis.com/");
+        name.starts_with("folders/") || name.starts_with("organizations/")
+    };
+    let wide = |one: &Boundary| one.binds(row, places).is_some() && one.resources.iter().any(above);
+    (places.above(project).is_none() && all.iter().any(wide)).then(|| {
+        format!(
+            "nothing says what projects/{project} lies in: give what `gcloud projects get-ancestors-iam-policy` prints"
+        )
+    })
 }
 
 #[cfg(test)]

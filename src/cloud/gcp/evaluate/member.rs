@@ -21,6 +21,25 @@ pub(super) fn holds(member: &str, principal: &str) -> bool {
     pool.is_some_and(|pool| in_pool(pool, principal))
 }
 
+/// Whether a set may hold the principal whose members no log tells: a group, an attribute, what Google counts itself.
+pub(super) fn may_hold(member: &str, principal: &str) -> bool {
+    let account = principal.starts_with("serviceAccount:");
+    let person = principal.starts_with("user:");
+    if member.starts_with("group:") || member.starts_with("principalSet://goog/group/") {
+        return account || person;
+    }
+    let Some(set) = member.strip_prefix("principalSet://") else { return false };
+    if set.starts_with("goog/") || set.ends_with("/*") {
+        return false;
+    }
+    if set.starts_with("cloudresourcemanager.googleapis.com/") {
+        return !set.ends_with("/type/ServiceAccount") || account;
+    }
+    // Of a pool: those with an attribute, or of a group.
+    let pool = set.split_once("/attribute.").or_else(|| set.split_once("/group/")).map(|(pool, _)| pool);
+    pool.is_some_and(|pool| in_pool(pool, principal))
+}
+
 /// Addresses know no letter case; subjects of pools do.
 fn same(member: &str, principal: &str) -> bool {
     let address = |text: &str| -> Option<(&'static str, String)> {
@@ -116,6 +135,12 @@ mod tests {
         assert!(holds(&format!("principalSet://{POOL}/*"), &subject));
         assert!(!holds(&format!("principalSet://{POOL}2/*"), &subject));
         assert!(!holds(&subject.to_uppercase(), &subject));
+        assert!(may_hold("group:all@example.com", user) && may_hold("group:all@example.com", account));
+        assert!(!may_hold("group:all@example.com", &subject) && !may_hold("user:b@example.com", user));
+        assert!(may_hold(&format!("principalSet://{POOL}/attribute.repository/a"), &subject));
+        assert!(!may_hold(&format!("principalSet://{POOL}2/attribute.repository/a"), &subject));
+        let accounts = "principalSet://cloudresourcemanager.googleapis.com/projects/1/type/ServiceAccount";
+        assert!(may_hold(accounts, account) && !may_hold(accounts, user));
     }
 
     #[test]
