@@ -106,7 +106,8 @@ impl Evaluator for Policies {
             return Vec::new();
         }
         let mut all: BTreeSet<String> = BTreeSet::new();
-        if !(self.limits && self.allow.is_empty()) && !self.granted(row) {
+        let only_limits = self.limits && self.allow.is_empty();
+        if !(only_limits || self.granted(row)) {
             all.extend(self.held(row).filter_map(|bound| self.doubt(bound, row)));
             all.extend(self.allow.iter().filter_map(|bound| self.membership(bound, row)));
             // What nothing can allow is refused, whatever the rest is.
