@@ -126,6 +126,21 @@ struct LimitFile {
     spelling: Vec<Spelling>,
     operator: Vec<Operator>,
     renamed: Vec<Renamed>,
+    crowd: Vec<Crowd>,
+}
+
+/// How many custom roles a place holds.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Crowd {
+    /// `projects` or `organizations`.
+    pub parent: String,
+    /// So many, the deleted ones of the last days among them.
+    pub most: usize,
+    /// Why.
+    pub because: String,
+    /// Where that is documented.
+    pub link: String,
 }
 
 /// Patterns of permissions that one enforcement version adds, and what it leaves out of them.
@@ -143,6 +158,7 @@ pub struct Limits {
     spellings: Vec<Spelling>,
     operators: Vec<Operator>,
     renamed: Vec<Renamed>,
+    crowd: Vec<Crowd>,
     deny: BTreeMap<&'static str, &'static str>,
     blocks: Vec<Blocks>,
 }
@@ -160,13 +176,14 @@ impl Limits {
             let version = columns.next()?.parse().ok()?;
             Some(Blocks { version, patterns: list(columns.next()), except: list(columns.next()) })
         });
-        let LimitFile { spelling: spellings, operator: operators, renamed } =
+        let LimitFile { spelling: spellings, operator: operators, renamed, crowd } =
             toml::from_str(LIMIT).unwrap_or_default();
         Self {
             resources: toml::from_str::<ConditionFile>(CONDITION).unwrap_or_default().resource,
             spellings,
             operators,
             renamed,
+            crowd,
             deny: rows(DENY).filter_map(|line| line.split_once('\t')).collect(),
             blocks: blocks.collect(),
         }
@@ -222,6 +239,13 @@ impl Limits {
     /// Roles that are needed to bind an access boundary to a set of that kind.
     pub fn operators<'s>(&'s self, kind: &'s str) -> impl Iterator<Item = &'s Operator> + 's {
         self.operators.iter().filter(move |row| row.sets.iter().any(|set| set == kind))
+    }
+
+    /// How many custom roles a project or an organization holds; none where that is not known.
+    #[must_use]
+    pub fn most_roles(&self, place: &str) -> Option<usize> {
+        let kind = place.split('/').next().unwrap_or("");
+        self.crowd.iter().find(|row| row.parent == kind).map(|row| row.most)
     }
 
     /// Whether a deny policy may name the permission.

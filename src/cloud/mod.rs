@@ -113,6 +113,10 @@ pub trait Cloud: Sync {
     ) -> Option<Result<Vec<Document>, DoesNotFit>> {
         None
     }
+    /// What to tell of places that would get more by all these documents together than they hold.
+    fn crowded(&self, _documents: &[&Document]) -> Vec<String> {
+        Vec::new()
+    }
     /// The limit of reach for a principal with these documents, where the cloud has such a thing.
     ///
     /// # Errors

@@ -24,12 +24,21 @@ pub enum Code {
     WindowRounded,
     /// A download that may lack the rest.
     Full,
+    /// A place would get more custom roles than it holds.
+    RoleLimit,
 }
 
 impl Code {
     /// All codes.
-    pub const ALL: [Self; 6] =
-        [Self::IdReused, Self::RootUsed, Self::Collapsed, Self::Unmapped, Self::WindowRounded, Self::Full];
+    pub const ALL: [Self; 7] = [
+        Self::IdReused,
+        Self::RootUsed,
+        Self::Collapsed,
+        Self::Unmapped,
+        Self::WindowRounded,
+        Self::Full,
+        Self::RoleLimit,
+    ];
 
     /// The word scripts rely on.
     #[must_use]
@@ -41,6 +50,7 @@ impl Code {
             Self::Unmapped => "unmapped",
             Self::WindowRounded => "window-rounded",
             Self::Full => "full-download",
+            Self::RoleLimit => "role-limit",
         }
     }
 }

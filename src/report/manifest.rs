@@ -231,8 +231,9 @@ pub fn manifest(
     (stale, standing): (&[ArtifactEntry], &[ArtifactEntry]),
     planning: &Planning,
 ) -> Value {
-    let notes: Vec<Value> =
-        usage.notes.iter().map(|n| json!({ "code": n.code.as_str(), "text": n.text })).collect();
+    let crowd = super::crowd::notes(plans);
+    let notes = usage.notes.iter().chain(&crowd);
+    let notes: Vec<Value> = notes.map(|n| json!({ "code": n.code.as_str(), "text": n.text })).collect();
     let mut manifest = json!({
         "version": 1,
         "tally": tally(&usage.tally),

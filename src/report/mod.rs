@@ -5,6 +5,7 @@ pub mod denials;
 pub mod access_boundary;
 pub mod coverage;
 pub mod cross_account;
+pub mod crowd;
 pub mod evidence;
 mod fold;
 pub mod intent;

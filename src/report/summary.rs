@@ -59,7 +59,9 @@ pub fn summary(
     }
     more(&mut screen, usage.tally.unreadable.len(), "not read");
     // What was asked for that cannot be had was said before reading.
-    let notes: Vec<&Note> = usage.notes.iter().filter(|note| note.code != Code::WindowRounded).collect();
+    let crowd = super::crowd::notes(plans);
+    let notes = usage.notes.iter().chain(&crowd).filter(|note| note.code != Code::WindowRounded);
+    let notes: Vec<&Note> = notes.collect();
     for note in notes.iter().take(LISTED) {
         screen.push(format!("  {}: {}", note.code.as_str(), terminal(&redactor.text(&note.text))));
     }

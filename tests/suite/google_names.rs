@@ -158,3 +158,29 @@ fn names_that_one_role_cannot_be_bound_on_are_bound_by_more_roles_and_nothing_el
     assert_eq!(text.matches("resource.name == ").count(), 300);
     assert!(!text.contains("startsWith"), "what others have stays theirs");
 }
+
+#[test]
+fn a_project_that_would_get_more_roles_than_it_holds_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let said = |accounts: usize| {
+        let one = |n: usize| {
+            entry(n, &format!("job-{n}"), "compute.zones.list", "projects/example-dev").to_string()
+        };
+        std::fs::write(at("log.json"), (0..accounts).map(one).collect::<Vec<_>>().join("\n")).unwrap();
+        let out = run(&[
+            "generate",
+            &at("log.json"),
+            "--out",
+            &at(&format!("out-{accounts}")),
+            "--target",
+            "gcp-role",
+        ]);
+        assert_eq!(code(&out), 0, "{}", stderr(&out));
+        let manifest = std::fs::read_to_string(at(&format!("out-{accounts}/manifest.json"))).unwrap();
+        assert_eq!(manifest.contains("\"role-limit\""), stderr(&out).contains("role-limit"));
+        stderr(&out)
+    };
+    assert!(said(301).contains("role-limit: projects/example-dev would get 301 custom roles and holds 300"));
+    assert!(!said(300).contains("role-limit"));
+}

@@ -6,6 +6,7 @@ mod container;
 mod denial;
 mod deny;
 mod coverage;
+mod crowd;
 mod evaluate;
 mod identity;
 mod map;
@@ -201,6 +202,10 @@ impl Cloud for Gcp {
 
     fn owner<'r>(&self, row: &'r Row) -> Option<(&'r str, &'static str)> {
         settle::owner(row)
+    }
+
+    fn crowded(&self, documents: &[&Document]) -> Vec<String> {
+        crowd::crowded(documents)
     }
 
     fn sensitive(&self, action: &str) -> bool {
