@@ -276,7 +276,7 @@ fn notes(
     if !unmapped.is_empty() {
         let records: u64 = unmapped.values().sum();
         let text = format!(
-            "{} event names or permissions are known to no rule and granted nothing; records with them: {records}",
+            "{} event names or permissions are known to no rule and granted nothing; seen {records} times",
             unmapped.len()
         );
         all.push(Note { code: Code::Unmapped, text });

@@ -281,6 +281,10 @@ impl Input {
     pub(super) fn read(&self, ask: Ask) -> Result<(Usage, Intent), Failure> {
         let Ask { lines, accept_review, conditions } = ask;
         let threads = self.threads()?;
+        if let Some(threads) = threads {
+            // What comes after reading runs on the pool of the process; where that runs already, it stays as it is.
+            rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().ok();
+        }
         let rules = Rules { filter: self.filter(conditions)?, intent: self.intent()?, accept_review };
         let meter = Arc::new(Meter::default());
         let stop = progress::interruptible()?;
