@@ -34,7 +34,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         }
     };
     output::print(&text)?;
-    // Who is not seen may only not be logged. Scripts find that in the manifest.
+    // Who is not seen may only not be logged: said beside the table, and by `generate` in the manifest.
     let said: Vec<String> = coverage::lines(&usage).iter().map(|line| redactor.text(line)).collect();
     if matches!(output::format(args.format), Format::Table) && !args.input.quiet && !said.is_empty() {
         output::message(&said.join("\n"));
