@@ -38,6 +38,8 @@ pub enum Skip {
     OtherAccountCopy,
     /// The end of an operation whose start was counted.
     OperationEnd,
+    /// The call succeeded, but by nothing that its rows name: none of them says that it was granted.
+    NotGranted,
     /// No rule knows which permission the call needs.
     Unmapped,
     /// A record of something else than an audit event.
@@ -46,7 +48,7 @@ pub enum Skip {
 
 impl Skip {
     /// All reasons.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Filtered,
         Self::Service,
         Self::ServiceLinkedRole,
@@ -63,6 +65,7 @@ impl Skip {
         Self::TestPermissions,
         Self::OtherAccountCopy,
         Self::OperationEnd,
+        Self::NotGranted,
         Self::Unmapped,
         Self::NotAnEvent,
     ];
@@ -87,6 +90,7 @@ impl Skip {
             Self::TestPermissions => "test-permissions",
             Self::OtherAccountCopy => "other-account-copy",
             Self::OperationEnd => "operation-end",
+            Self::NotGranted => "not-granted",
             Self::Unmapped => "unmapped",
             Self::NotAnEvent => "not-an-event",
         }

@@ -192,7 +192,17 @@ fn what_refuses_is_named_and_what_no_log_tells_is_unknown() {
                 "details": { "enforcementVersion": "4", "rules": [{ "effect": "ALLOW",
                     "resources": [format!("//cloudresourcemanager.googleapis.com/{place}")] }] } })
     };
-    assert_eq!(with(boundary("projects/other")), ["pab"]);
-    assert_eq!(with(boundary("organizations/111")), ["unknown"]);
-    assert!(with(boundary("projects/example-dev")).is_empty());
+    let bound = |place: &str| {
+        let mut policy = boundary(place);
+        policy["bindings"] = json!([{ "target": { "principalSet": "//cloudresourcemanager.googleapis.com/projects/example-dev" } }]);
+        with(policy)
+    };
+    assert_eq!(bound("projects/other"), ["pab"]);
+    assert_eq!(bound("organizations/111"), ["unknown"]);
+    assert!(bound("projects/example-dev").is_empty());
+    assert_eq!(with(boundary("projects/other")), ["unknown"], "nothing says whom it is bound to");
+    let mut numbered = deny("principalSet://goog/public:all", None);
+    numbered["name"] =
+        json!("policies/cloudresourcemanager.googleapis.com%2Fprojects%2F123456789012/denypolicies/d");
+    assert_eq!(with(numbered), ["unknown"], "the number may be of the project");
 }

@@ -3,6 +3,7 @@
 
 use crate::predefined::{Folder, entry, run_in};
 use crate::support::{code, lines, read_text, stderr};
+use leastgrant::model::tally::Skip;
 use leastgrant::model::usage::{Basis, Outcome, Row};
 use serde_json::{Value, json};
 
@@ -202,6 +203,9 @@ fn a_row_that_does_not_say_granted_is_not() {
     assert_eq!(silent("storage.objects.get", &Value::Null), 0);
     assert_eq!(silent("storage.objects.get", &json!(false)), 0);
     assert_eq!(silent("storage.objects.get", &json!("true")), 1);
+    let row = json!([{ "permission": "storage.objects.get", "resource": "projects/_/buckets/b/objects/a" }]);
+    let usage = read_text(&with(1, "x", "y", &json!({ "authorizationInfo": row })).to_string());
+    assert_eq!(usage.tally.total_skipped().get(&Skip::NotGranted), Some(&1), "the permission is known");
 }
 
 #[test]

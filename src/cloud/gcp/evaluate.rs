@@ -117,7 +117,10 @@ impl Evaluator for Policies {
         }
         all.extend(unplaced.flatten());
         if self.denied(row) {
-            all.insert("no log tells whether a deny policy's principals or condition hold".to_owned());
+            all.insert(
+                "no log tells whether a deny policy's principals, condition or project by number hold"
+                    .to_owned(),
+            );
         }
         all.into_iter().collect()
     }

@@ -32,7 +32,11 @@ fn stated<'a>(entry: &'a Entry<'a>) -> Result<Vec<Use<'a>>, Skip> {
     let iam = rows.iter().filter(|row| !kubernetes(row));
     let uses: Vec<Use<'a>> = iam.filter_map(|row| by_row(entry, row)).collect();
     // A call may succeed by something else than the permissions of its rows: JSON leaves `granted` out where it is false.
-    if uses.is_empty() { Err(Skip::Unmapped) } else { Ok(uses) }
+    match status(&entry.proto_payload.0) {
+        _ if !uses.is_empty() => Ok(uses),
+        "" => Err(Skip::NotGranted),
+        _ => Err(Skip::Unmapped),
+    }
 }
 
 /// Granted permissions of an entry that the catalog does not know; they cannot be granted, but must be told.

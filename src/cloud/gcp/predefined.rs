@@ -71,8 +71,16 @@ pub(super) fn documents(
 ) -> Result<Vec<Document>, DoesNotFit> {
     let listed = || part.permissions.iter().copied().collect::<Vec<&str>>().join(", ");
     if !bindable(scope) {
-        let at = if scope.is_empty() { "a container the log does not name" } else { scope };
-        return Err(DoesNotFit::new(format!("{} was used on {at}, where no role can be bound", listed())));
+        let why = if scope.is_empty() {
+            format!(
+                "{}: nothing says what project the resource lies in; bind a role that holds it there, or on the resource itself \
+                 where that takes bindings",
+                listed()
+            )
+        } else {
+            format!("{} was used on {scope}, where no role can be bound", listed())
+        };
+        return Err(DoesNotFit::new(why));
     }
     let Some(roles) = catalog::predefined() else {
         let why = if definable(scope) {

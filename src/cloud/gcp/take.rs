@@ -53,7 +53,9 @@ pub(super) fn take(entry: &Entry<'_>, raw: &str, sink: &mut dyn Sink) {
                 sink.refused("gcp", &reading(entry, at, actor, Vec::new(), refused));
             }
             match why {
-                Skip::Unmapped if ends(entry) => sink.skip(Some(at), event, Skip::OperationEnd, ""),
+                Skip::Unmapped | Skip::NotGranted if ends(entry) => {
+                    sink.skip(Some(at), event, Skip::OperationEnd, "")
+                }
                 why => sink.skip(Some(at), event, why, &what),
             }
         }

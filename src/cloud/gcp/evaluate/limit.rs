@@ -51,7 +51,8 @@ impl Deny {
         let names = |all: &[String]| all.iter().any(|one| permits(one, &permission));
         let has = |all: &[String]| all.iter().any(|one| member::holds(one, &row.principal));
         let may = |all: &[String]| all.iter().any(|one| member::may_hold(one, &row.principal));
-        let about = places.within(row, &self.place) && names(&self.permissions) && !names(&self.exempt);
+        let (here, may_be) = (places.within(row, &self.place), elsewhere_by_number(&self.place, row));
+        let about = (here || may_be) && names(&self.permissions) && !names(&self.exempt);
         if !about || has(&self.except) || !(has(&self.principals) || may(&self.principals)) {
             return Some(false);
         }
@@ -60,11 +61,18 @@ impl Deny {
             condition.as_ref().and_then(|condition| condition.holds(&|_| None))
         });
         match condition {
-            Some(true) if has(&self.principals) && !may(&self.except) => Some(true),
+            Some(true) if here && has(&self.principals) && !may(&self.except) => Some(true),
             Some(false) => Some(false),
             _ => None,
         }
     }
+}
+
+/// Whether the place is a project by its number, which may be the one that the use names by its id.
+fn elsewhere_by_number(place: &str, row: &Row) -> bool {
+    let digits = |id: &str| !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit());
+    let own = row.scope.strip_prefix("projects/").and_then(|rest| rest.split('/').next());
+    place.strip_prefix("projects/").is_some_and(digits) && own.is_some_and(|id| !digits(id))
 }
 
 /// `service/resource.verb`, with `*` for all resources or verbs.
@@ -88,6 +96,8 @@ pub(super) struct Boundary {
     version: u32,
     set: Option<String>,
     condition: Option<Expression>,
+    /// Nothing says whom it is bound to.
+    unbound: bool,
 }
 
 /// A policy with its bindings; without any, it is asked as if it were bound to everybody.
@@ -119,6 +129,7 @@ pub(super) fn boundary(policy: &Json) -> Result<Vec<Boundary>, String> {
             version,
             set: at("/target/principalSet").map(str::to_owned),
             condition: condition.map_err(|why| format!("the condition of a policy binding: {why}"))?,
+            unbound: binding.is_none(),
         })
     };
     match policy.get("bindings").and_then(Json::as_array) {
@@ -164,22 +175,29 @@ pub(super) fn bounded(all: &[Boundary], row: &Row, facts: Facts, places: &Places
     let bound: Vec<(&Boundary, bool)> =
         all.iter().filter_map(|one| Some((one, one.binds(row, places)?))).collect();
     let leaves = |(one, sure): &(&Boundary, bool)| {
-        let none = Boundary { resources: Vec::new(), set: None, condition: None, version: one.version };
+        let version = one.version;
+        let none = Boundary { resources: Vec::new(), set: None, condition: None, version, unbound: false };
         if *sure { one.leaves(row, facts, places) } else { none.leaves(row, facts, places) }
     };
     !bound.is_empty() && !bound.iter().any(leaves)
 }
 
-/// Why a use that the boundaries refuse may be left open all the same: one is open for a folder or an organization, and
-/// nothing says what the use's project lies in.
+/// Why a use that the boundaries refuse may be left open all the same: nothing says whom they are bound to; or one is open
+/// for a folder or an organization, and nothing says what the use's project lies in.
 pub(super) fn unplaced(all: &[Boundary], row: &Row, places: &Places) -> Option<String> {
-    let project = row.scope.strip_prefix("projects/")?.split('/').next()?;
+    let project = row.scope.strip_prefix("projects/").and_then(|rest| rest.split('/').next()).unwrap_or("");
     let above = |name: &String| {
         let name = name.trim_start_matches("//cloudresourcemanager.googleapis.com/");
         name.starts_with("folders/") || name.starts_with("organizations/")
     };
     let wide = |one: &Boundary| one.binds(row, places).is_some() && one.resources.iter().any(above);
-    (places.above(project).is_none() && all.iter().any(wide)).then(|| {
+    let bound = |one: &&Boundary| one.binds(row, places).is_some();
+    if all.iter().filter(bound).all(|one| one.unbound) {
+        return Some(
+            "nothing says whom the access boundary is bound to: give its policy bindings too".to_owned(),
+        );
+    }
+    (!project.is_empty() && places.above(project).is_none() && all.iter().any(wide)).then(|| {
         format!(
             "nothing says what projects/{project} lies in: give what `gcloud projects get-ancestors-iam-policy` prints"
         )
