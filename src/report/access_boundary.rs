@@ -111,12 +111,13 @@ fn outside(limited: &Limited<'_>) -> Vec<String> {
     let places: BTreeSet<String> = boundary
         .outside
         .iter()
-        .map(|one| match &one.organization {
-            Some(other) => format!("{} ({other}, a foreign organization)", bound_at(&one.row.scope)),
-            None => format!("{} (nothing says where it lies)", bound_at(&one.row.scope)),
+        .map(|one| match (bound_at(&one.row.scope), &one.organization) {
+            ("", _) => "what the log names without its project".to_owned(),
+            (place, Some(other)) => format!("{place} ({other}, a foreign organization)"),
+            (place, None) => format!("{place} (nothing says where it lies)"),
         })
         .collect();
-    let mut lines = vec![format!("  {total} uses lie outside, on")];
+    let mut lines = vec![format!("  uses outside: {total}, on")];
     lines.extend(places.iter().take(LISTED).map(|place| format!("    {}", terminal(place))));
     if places.len() > LISTED {
         lines.push(format!("    and {} more, see the manifest", places.len() - LISTED));

@@ -180,8 +180,7 @@ fn row(plan: &Plan<'_>, redactor: &Redactor) -> Vec<String> {
     let review = plan.waits();
     let (state, files, what) = match &plan.fate {
         Fate::Written(verified) => {
-            let held =
-                if review > 0 { format!("; {review} uses held back for review") } else { String::new() };
+            let held = if review > 0 { format!("; held back for review: {review}") } else { String::new() };
             let note =
                 if plan.reasons.is_empty() { "enough evidence".to_owned() } else { plan.reasons.join("; ") };
             let policies = verified.documents().iter().filter(|d| d.kind == DocumentKind::Policy).count();

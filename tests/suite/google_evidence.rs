@@ -408,6 +408,7 @@ fn the_name_that_conditions_see_completes_the_end_that_a_row_logs() {
     };
     let whole = "//sqladmin.googleapis.com/projects/example-dev/instances/main";
     assert_eq!(of("instances/main", "projects/example-dev/instances/main"), whole);
+    assert_eq!(of("instances/main", ""), whole, "which is of the entry's project");
     assert_eq!(of("projects/example-dev/instances/main", "projects/example-dev/instances/main"), whole);
     assert_eq!(of("projects/example-dev/instances/main", "projects/other/instances/more"), whole);
 }

@@ -73,7 +73,14 @@ fn by_row<'a>(entry: &'a Entry<'a>, row: &'a Authorization<'a>) -> Option<Use<'a
         end.is_some_and(|head| head.ends_with('/') && !head.starts_with("//"))
     };
     let named = whole.filter(completes).or(row.resource.filled()).or(whole);
-    let name = named.or(entry.proto_payload.0.resource_name.filled());
+    let named = named.or(entry.proto_payload.0.resource_name.filled());
+    // One that begins below the project is of the entry's.
+    let below = named.and_then(|name| {
+        let full = format!("projects/{}/{name}", entry.project()?);
+        let short = !name.starts_with(['/', '_']) && !name.starts_with("projects/");
+        catalog::gcp().limits.checked(permission, &full).filter(|_| short).map(|_| full)
+    });
+    let name = below.map(Cow::Owned).or(named.map(Cow::Borrowed));
     let stated = row.resource_attributes.0.service.filled().filter(|service| service.contains('.'));
     // Service accounts are IAM's, whichever API mints the credentials.
     let service = stated.or(permission.starts_with("iam.").then_some("iam.googleapis.com"));
