@@ -75,10 +75,10 @@ fn by_row<'a>(entry: &'a Entry<'a>, row: &'a Authorization<'a>) -> Option<Use<'a
     let named = whole.filter(completes).or(row.resource.filled()).or(whole);
     let named = named.or(entry.proto_payload.0.resource_name.filled());
     // One that begins below the project is of the entry's.
-    let below = named.and_then(|name| {
+    let short = |name: &&str| !name.starts_with(['/', '_']) && !name.starts_with("projects/");
+    let below = named.filter(short).and_then(|name| {
         let full = format!("projects/{}/{name}", entry.project()?);
-        let short = !name.starts_with(['/', '_']) && !name.starts_with("projects/");
-        catalog::gcp().limits.checked(permission, &full).filter(|_| short).map(|_| full)
+        catalog::gcp().limits.checked(permission, &full).map(|_| full)
     });
     let name = below.map(Cow::Owned).or(named.map(Cow::Borrowed));
     let stated = row.resource_attributes.0.service.filled().filter(|service| service.contains('.'));
