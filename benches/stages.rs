@@ -28,8 +28,10 @@ use leastgrant::model::usage::{Outcome, Reading};
 use leastgrant::pipeline::{self, Fate, Plan, Planning, Reader};
 use leastgrant::synthesize::{self, Ctx, World};
 use leastgrant::verify;
+use leastgrant::wire::fingerprint::Wide;
 use leastgrant::wire::frame::{self, Broken, End, Receiver, Shape};
 use leastgrant::wire::members::Members;
+use leastgrant::wire::outline::Outline;
 use serde::de::IgnoredAny;
 use std::error::Error;
 use std::fmt::Write;
@@ -299,6 +301,13 @@ impl Sink for Counting {
     fn conditions(&self) -> &[String] {
         &[]
     }
+    fn outlines(&mut self) -> bool {
+        false
+    }
+    fn outlined(&mut self, _: Wide, _: &Outline<'_>) -> bool {
+        false
+    }
+    fn learn_outline(&mut self, _: Wide, _: &Outline<'_>) {}
     fn is_new(
         &mut self,
         id: Option<u64>,

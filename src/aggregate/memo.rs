@@ -6,6 +6,7 @@
 
 use super::intern::Sym;
 use super::observe::Sighted;
+use super::outlines::{Outlines, Tell};
 use super::{Key, Shard};
 use crate::cloud::{Known, Like, Stranger, Wide};
 use crate::model::identity::Kind;
@@ -13,6 +14,7 @@ use crate::model::tally::Skip;
 use crate::model::time::{Day, Timestamp};
 use crate::model::usage::{Basis, Reading};
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// Actors that are remembered; then all are forgotten.
@@ -54,6 +56,9 @@ pub(super) struct User {
     exempt: Option<&'static str>,
 }
 
+/// Rows, mostly one.
+pub(super) type Keys = SmallVec<[Key; 1]>;
+
 /// What a call comes to.
 #[derive(Clone, Debug)]
 pub(super) enum Comes {
@@ -62,17 +67,19 @@ pub(super) enum Comes {
     /// To nothing.
     Skip(Skip, Option<Sym>),
     /// To these uses.
-    Uses(Box<[Key]>),
+    Uses(Keys),
 }
 
 /// A call that was read.
 #[derive(Debug)]
 pub(super) struct Call {
-    cloud: &'static str,
-    sighted: Sighted,
-    comes: Comes,
+    pub(super) cloud: &'static str,
+    pub(super) sighted: Sighted,
+    pub(super) comes: Comes,
     /// Whether any of its uses asks for a grant.
-    grants: bool,
+    pub(super) grants: bool,
+    /// What its first record told beside that.
+    pub(super) tells: Box<[Tell]>,
 }
 
 /// What is told of one record.
@@ -81,6 +88,7 @@ pub(super) struct Watch {
     sighted: Option<(&'static str, Sighted)>,
     comes: Option<Comes>,
     user: Option<User>,
+    tells: Vec<Tell>,
     /// It cannot be repeated.
     void: bool,
 }
@@ -109,6 +117,12 @@ impl Memo {
         }
     }
 
+    pub(super) fn tell(&mut self, tell: impl FnOnce() -> Tell) {
+        if let Some(watch) = &mut self.watch {
+            watch.tells.push(tell());
+        }
+    }
+
     pub(super) fn sighted(&mut self, cloud: &'static str, sighted: Option<Sighted>) {
         if let Some(watch) = &mut self.watch {
             watch.void |= sighted.is_none();
@@ -130,14 +144,14 @@ impl Memo {
         self.asked.insert(call, parts);
     }
 
-    fn put(&mut self, key: Wide, call: Arc<Call>) {
+    pub(super) fn put(&mut self, key: Wide, call: Arc<Call>) {
         if self.calls.len() >= CALLS {
             self.older = std::mem::take(&mut self.calls);
         }
         self.calls.insert(key, call);
     }
 
-    fn entry(&self, call: &Wide) -> Option<&Arc<Call>> {
+    pub(super) fn entry(&self, call: &Wide) -> Option<&Arc<Call>> {
         self.calls.get(call).or_else(|| self.older.get(call))
     }
 
@@ -179,7 +193,7 @@ impl Memo {
         self.met(actor, who);
         let comes = if idle { Comes::Unread } else { comes };
         let grants = matches!(&comes, Comes::Uses(uses) if uses.iter().any(|used| used.outcome.grants()));
-        let call = Arc::new(Call { cloud, sighted, comes, grants });
+        let call = Arc::new(Call { cloud, sighted, comes, grants, tells: watch.tells.into() });
         let unread = matches!(call.comes, Comes::Unread);
         if !unread || self.entry(&key).is_none() {
             self.put(key, call);
@@ -206,6 +220,7 @@ impl Shard {
     /// Forgets what only serves reading: there is nothing more to read.
     pub fn forget_likes(&mut self) {
         self.memo = Memo::default();
+        self.outlines = Outlines::default();
     }
 
     /// Remembers what a reading comes to.
@@ -216,7 +231,7 @@ impl Shard {
         let via = self.texts.sym(reading.via.as_deref().unwrap_or(""));
         let observed = self.observer.principal(&reading.actor.principal);
         let plain = |(key, used): (&Key, &crate::model::usage::Use<'_>)| Key { exempt: used.exempt, ..*key };
-        let uses: Box<[Key]> = keys.iter().zip(&reading.uses).map(plain).collect();
+        let uses: Keys = keys.iter().zip(&reading.uses).map(plain).collect();
         let Some(watch) = &mut self.memo.watch else { return };
         watch.void |= !reading.refused.is_empty() || reading.join.is_some_and(|join| join.follows.is_some());
         let (session, exempt) = (reading.actor.session, reading.actor.exempt);
@@ -341,11 +356,11 @@ mod tests {
         learn(&mut memo, &like("ana", "unknown"), Comes::Skip(Skip::Unmapped, Some(none)), None, false);
         assert_eq!(memo.known(&like("ana", "get")), Known::No, "the call was never read");
         assert_eq!(memo.known(&like("ana", "unknown")), Known::All);
-        learn(&mut memo, &like("bob", "get"), Comes::Uses(Box::default()), Some(user), false);
+        learn(&mut memo, &like("bob", "get"), Comes::Uses(Keys::default()), Some(user), false);
         assert_eq!(memo.known(&like("service", "get")), Known::All);
         assert_eq!(memo.known(&like("ana", "get")), Known::Call, "she was not seen to use anything");
         assert_eq!(memo.known(&like("eve", "get")), Known::Call, "nobody saw her");
-        learn(&mut memo, &like("ana", "put"), Comes::Uses(Box::default()), Some(user), false);
+        learn(&mut memo, &like("ana", "put"), Comes::Uses(Keys::default()), Some(user), false);
         assert_eq!(memo.known(&like("ana", "get")), Known::All);
         learn(&mut memo, &like("service", "put"), Comes::Skip(Skip::Service, None), None, true);
         assert_eq!(memo.known(&like("ana", "put")), Known::All, "what was read stays");

@@ -13,6 +13,7 @@ pub mod line;
 mod memo;
 mod pending;
 mod observe;
+mod outlines;
 pub mod store;
 mod table;
 mod worker;
@@ -37,6 +38,7 @@ use intern::{Interner, Sym, translate};
 use line::Line;
 use memo::Memo;
 use observe::Observer;
+use outlines::Outlines;
 use pending::Pending;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
@@ -129,6 +131,7 @@ pub struct Shard {
     bystanders: Bystanders,
     holdings: Holdings,
     memo: Memo,
+    outlines: Outlines,
     /// Where every record went.
     pub tally: Tally,
 }
@@ -159,6 +162,7 @@ impl Shard {
             bystanders: Bystanders::default(),
             holdings: Holdings::default(),
             memo: Memo::default(),
+            outlines: Outlines::default(),
             tally: Tally::default(),
         }
     }

@@ -103,6 +103,31 @@ impl Observer {
         next
     }
 
+    /// Account and region of what a record says.
+    pub(super) fn place(&self, sighted: Sighted) -> [&str; 2] {
+        let at = self.sights.get(sighted as usize).map(|sight| sight.at);
+        at.map_or([""; 2], |at| [self.texts.text(at.account), self.texts.text(at.region)])
+    }
+
+    /// What a record says that says the same in another place.
+    pub(super) fn moved(&mut self, sighted: Sighted, [account, region]: [&str; 2]) -> Sighted {
+        let Some(sight) = self.sights.get(sighted as usize) else { return sighted };
+        let sight = sight.clone();
+        let (account, region) = (self.texts.sym(account), self.texts.sym(region));
+        let there = |at: At| At { account, region, ..at };
+        self.number(Sight { at: there(sight.at), expected: sight.expected.map(there), ..sight })
+    }
+
+    /// Whether two records say the same, but for the place.
+    pub(super) fn alike(&self, one: Sighted, other: Sighted) -> bool {
+        let (Some(one), Some(other)) = (self.sights.get(one as usize), self.sights.get(other as usize))
+        else {
+            return false;
+        };
+        let there = |at: At| At { account: other.at.account, region: other.at.region, ..at };
+        Sight { at: there(one.at), expected: one.expected.map(there), ..one.clone() } == *other
+    }
+
     /// Counts a record that says what one before it said.
     pub(super) fn again(&mut self, sighted: Sighted, day: Day) {
         self.here = Some((sighted, day));

@@ -61,6 +61,7 @@ impl Shard {
         self.settle();
         // What only reading asks for.
         self.memo = Memo::default();
+        self.outlines = super::outlines::Outlines::default();
         self.dedup = Arc::default();
         let observer = std::mem::take(&mut self.observer);
         let newest = self.tally.newest().unwrap_or_default();

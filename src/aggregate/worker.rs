@@ -1,5 +1,6 @@
 //! A shard at work: where decoded records go.
 
+use super::outlines::Tell;
 use super::pending::{self, Pending};
 use super::{Key, Line, Shard, dedup, sensitive};
 use crate::cloud::{Known, Like, Sink, Stranger, Wide};
@@ -8,6 +9,7 @@ use crate::model::identity::Vouched;
 use crate::model::tally::Skip;
 use crate::model::time::Timestamp;
 use crate::model::usage::{Outcome, Reading};
+use crate::wire::outline::Outline;
 
 /// One shard at work on the files of one cloud.
 pub struct Worker<'s>(pub &'s mut Shard);
@@ -33,6 +35,22 @@ impl Sink for Worker<'_> {
 
     fn learn(&mut self, actor: Wide, call: Wide, idle: bool) {
         self.0.memo.learn(actor, call, idle);
+    }
+
+    fn outlines(&mut self) -> bool {
+        let filter = &self.0.rules.filter;
+        // What is asked of places and conditions is no part of an outline.
+        let anywhere =
+            filter.accounts.is_empty() && filter.regions.is_empty() && filter.conditions.is_empty();
+        anywhere && self.0.remembers() && self.0.outlines.wanted()
+    }
+
+    fn outlined(&mut self, call: Wide, outline: &Outline<'_>) -> bool {
+        self.0.outlined(call, outline)
+    }
+
+    fn learn_outline(&mut self, call: Wide, outline: &Outline<'_>) {
+        self.0.learn_outline(&call, outline);
     }
 
     fn ask(&mut self, call: Wide, parts: u64) {
@@ -173,21 +191,29 @@ impl Sink for Worker<'_> {
     }
 
     fn link(&mut self, principal: &str, vouched: Vouched) {
-        let sym = self.0.texts.sym(principal);
-        let known = self.0.links.entry(sym).or_default();
-        *known = known.or(vouched);
+        self.0.memo.tell(|| Tell::Link(principal.to_owned(), vouched));
+        self.0.linked(principal, vouched);
     }
 
     fn holds(&mut self, key: &str, values: &[String], sure: bool) {
+        self.0.memo.tell(|| Tell::Holds(key.to_owned(), values.to_vec(), sure));
         self.0.holdings.add(key, values, sure);
     }
 
     fn stands(&mut self, cloud: &'static str, name: &str) {
+        self.0.memo.tell(|| Tell::Stands(cloud, name.to_owned()));
         self.0.bystanders.stands(cloud, name);
     }
 }
 
 impl Shard {
+    /// Learns how sessions of a principal come about.
+    pub(super) fn linked(&mut self, principal: &str, vouched: Vouched) {
+        let sym = self.texts.sym(principal);
+        let known = self.links.entry(sym).or_default();
+        *known = known.or(vouched);
+    }
+
     /// Takes the uses of a reading.
     fn take_uses(&mut self, cloud: &'static str, reading: &Reading<'_>, fresh: bool) {
         if reading.uses.iter().any(|used| used.outcome.grants()) {

@@ -15,6 +15,7 @@ use super::platform::{
 use super::table::Table;
 use super::token::{TokenFile, Tokens};
 use super::user::{Imported, Provenance};
+use crate::wire::outline::Words;
 use include_dir::{Dir, include_dir};
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
@@ -96,6 +97,8 @@ pub struct Aws {
     pub infrastructure: Lazy<InfrastructureFile>,
     /// What trails log, and what changes that.
     pub trails: Lazy<TrailFile>,
+    /// What is no name to the rules.
+    pub words: Lazy<Words>,
     sources: Lazy<BTreeMap<String, Vec<String>>>,
     rest: LazyLock<HashMap<&'static str, Vec<Rest>>>,
     rules: BTreeMap<String, (Cow<'static, str>, OnceLock<Rules>)>,
@@ -168,6 +171,7 @@ impl Aws {
             denials: part(texts, "denial.toml", |file| file),
             infrastructure: part(texts, "infrastructure.toml", |file| file),
             trails: part(texts, "coverage.toml", |file| file),
+            words: words(table, texts),
             sources: part(texts, "source.toml", sources),
             rest: LazyLock::new(rest),
             rules: rules.collect(),
@@ -249,6 +253,39 @@ impl Aws {
         }
         all
     }
+}
+
+/// Files whose words are compared with what requests say.
+const RULES: [&str; 9] = [
+    "alternative.toml",
+    "condition.toml",
+    "context.toml",
+    "coverage.toml",
+    "fill.toml",
+    "infer.toml",
+    "passrole.toml",
+    "source.toml",
+    "types.toml",
+];
+
+/// Filters of rules that ask what a value begins with.
+const BEGINNINGS: [&str; 5] = ["strip ", "only ", "unless ", "blank ", "public "];
+
+fn words(table: &'static Table, texts: &Texts) -> Lazy<Words> {
+    let of_rules = |file: &str| file.starts_with("event/") || RULES.contains(&file);
+    let rules: Vec<Cow<'static, str>> =
+        texts.iter().filter(|(file, _)| of_rules(file)).map(|(_, text)| text.clone()).collect();
+    let kinds = texts.get("ec2-ids.toml").cloned().unwrap_or_default();
+    LazyLock::new(Box::new(move || {
+        let said = |line: &&str| !["#", "reason", "link"].iter().any(|start| line.starts_with(start));
+        let lines = rules.iter().flat_map(|text| text.lines().filter(said));
+        let ids = ids(read(&kinds));
+        let forms = table.forms().chain(["true", "false"]).map(|form| -> &str { form });
+        let steps = rules.iter().flat_map(|text| text.split(['|', '"']).map(str::trim));
+        let begins = steps.filter(|step| BEGINNINGS.iter().any(|filter| step.starts_with(filter)));
+        let heads = begins.flat_map(|step| step.split(' ').skip(1)).filter(|head| head.ends_with('-'));
+        Words::of(lines.chain(forms), ids.keys().map(String::as_str).chain(heads))
+    }))
 }
 
 fn fills(file: FillFile) -> HashMap<String, Vec<Fill>> {

@@ -98,6 +98,8 @@ pub struct Service {
     pub types: Vec<ResourceType>,
     /// Actions, sorted by lower-cased name.
     pub actions: Vec<Action>,
+    /// Whether a template has a placeholder next to a letter, a digit or a dash: what it matches does not end where words end.
+    pub glued: bool,
     /// Places of actions, by their names as they are written.
     named: FxHashMap<&'static str, usize>,
 }
@@ -168,6 +170,12 @@ impl Table {
         Some(cell.get_or_init(|| parse(block)))
     }
 
+    /// Names and ARN templates of all resource types, as they are written.
+    pub fn forms(&self) -> impl Iterator<Item = &'static str> + '_ {
+        let lines = self.services.values().flat_map(|(block, _)| block.lines());
+        lines.filter_map(|line| line.strip_prefix("R\t"))
+    }
+
     /// All prefixes.
     pub fn prefixes(&self) -> impl Iterator<Item = &'static str> + '_ {
         self.services.keys().copied()
@@ -185,8 +193,8 @@ impl Table {
 fn parse(block: &'static str) -> Service {
     let mut lines = block.lines();
     let (prefix, name) = lines.next().and_then(|l| l.split_once('\t')).unwrap_or(("", ""));
-    let (types, actions, named) = (Vec::new(), Vec::new(), FxHashMap::default());
-    let mut service = Service { prefix, name, types, actions, named };
+    let (types, actions, named, glued) = (Vec::new(), Vec::new(), FxHashMap::default(), false);
+    let mut service = Service { prefix, name, types, actions, glued, named };
     let mut known: Vec<&'static str> = Vec::new();
     for line in lines {
         let mut columns = line.split('\t');
@@ -197,7 +205,8 @@ fn parse(block: &'static str) -> Service {
         }
         let [name, second, third, fourth] = std::array::from_fn(|_| columns.next().unwrap_or(""));
         if kind == "R" {
-            let templates = second.split('|').map(Template::parse).collect();
+            let templates: Vec<Template> = second.split('|').map(Template::parse).collect();
+            service.glued |= templates.iter().any(Template::is_glued);
             let (full, kind) = (format!("{prefix}:{name}"), normal(name));
             let head = normal(name.split('/').next().unwrap_or(""));
             service.types.push(ResourceType { name, full, kind, head, templates });

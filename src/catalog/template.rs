@@ -67,6 +67,17 @@ impl Template {
         }
     }
 
+    /// Whether a letter, a digit, a dash or an underscore stands next to a placeholder, but for a dash between two.
+    #[must_use]
+    pub fn is_glued(&self) -> bool {
+        let of_name = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
+        self.parts.windows(2).any(|pair| match pair {
+            [Part::Text(text), Part::Var(_)] => *text != "-" && of_name(text.chars().next_back()),
+            [Part::Var(_), Part::Text(text)] => *text != "-" && of_name(text.chars().next()),
+            _ => true,
+        })
+    }
+
     /// Placeholders beside partition, region and account.
     pub fn own_vars(&self) -> impl Iterator<Item = &'static str> + '_ {
         self.own.iter().map(|(name, _)| *name)

@@ -6,6 +6,7 @@ use crate::model::identity::{Actor, Vouched};
 use crate::model::tally::Skip;
 use crate::model::time::Timestamp;
 use crate::model::usage::Reading;
+use crate::wire::outline::Outline;
 
 /// What stands for a record in all that is read of it but its time and its id: who acts, and what is called. Two records
 /// with the same calls come to the same, whoever acts.
@@ -60,6 +61,12 @@ pub trait Sink {
     fn watch(&mut self) {}
     /// All records with this call come to what was told since [`Sink::watch`]; with `idle`, because of who acts.
     fn learn(&mut self, _actor: Wide, _call: Wide, _idle: bool) {}
+    /// Whether calls that are about to be read are to be outlined.
+    fn outlines(&mut self) -> bool;
+    /// Makes a call known that differs from one before only in names; says whether it did.
+    fn outlined(&mut self, call: Wide, outline: &Outline<'_>) -> bool;
+    /// All calls with this outline come to what the call came to that was just learned, but for names.
+    fn learn_outline(&mut self, call: Wide, outline: &Outline<'_>);
     /// More of records with this call decides what they come to.
     fn ask(&mut self, _call: Wide, _parts: u64) {}
     /// Counts a copy of a record that was taken already and returns false; otherwise true. `id` and `content` are

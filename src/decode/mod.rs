@@ -12,6 +12,7 @@ use crate::model::time::Timestamp;
 use crate::model::usage::Reading;
 use crate::wire::fingerprint::Wide;
 use crate::wire::frame::{self, Broken, End, Receiver, Shape};
+use crate::wire::outline::Outline;
 use std::cell::Cell;
 
 /// Decodes one file's text into `sink`.
@@ -219,6 +220,15 @@ impl Sink for Counted<'_> {
     }
     fn learn(&mut self, actor: Wide, call: Wide, idle: bool) {
         self.sink.learn(actor, call, idle);
+    }
+    fn outlines(&mut self) -> bool {
+        self.sink.outlines()
+    }
+    fn outlined(&mut self, call: Wide, outline: &Outline<'_>) -> bool {
+        self.sink.outlined(call, outline)
+    }
+    fn learn_outline(&mut self, call: Wide, outline: &Outline<'_>) {
+        self.sink.learn_outline(call, outline);
     }
     fn ask(&mut self, call: Wide, parts: u64) {
         self.sink.ask(call, parts);

@@ -142,6 +142,15 @@ impl Sketch {
         Self { hash: Wide::of(scratch), texts }
     }
 
+    /// Those of the value's texts whose bits are set; the last of `width` stands for all that come later.
+    pub fn each<'r>(&self, raw: &'r str, (bits, width): (u64, usize), mut take: impl FnMut(&'r str)) {
+        for (number, (from, end)) in self.texts.iter().enumerate() {
+            if bits & (1u64 << number.min(width.saturating_sub(1))) != 0 {
+                take(raw.get(*from as usize..*end as usize).unwrap_or(""));
+            }
+        }
+    }
+
     /// What stands for those of the value's texts whose bits are set; the last of `width` stands for all that come later.
     #[must_use]
     pub fn of_texts(&self, raw: &str, bits: u64, width: usize, scratch: &mut Vec<u8>) -> Wide {

@@ -13,6 +13,7 @@ use crate::model::identity::Vouched;
 use crate::model::tally::{Skip, Unreadable};
 use crate::model::time::{Day, Timestamp};
 use crate::model::usage::Reading;
+use crate::wire::outline::Outline;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 
@@ -238,6 +239,17 @@ impl Sink for Recorder {
             self.calls.insert(call, Where::Part(at));
         }
     }
+
+    /// What is recorded is told record by record.
+    fn outlines(&mut self) -> bool {
+        false
+    }
+
+    fn outlined(&mut self, _: Wide, _: &Outline<'_>) -> bool {
+        false
+    }
+
+    fn learn_outline(&mut self, _: Wide, _: &Outline<'_>) {}
 
     fn ask(&mut self, call: Wide, parts: u64) {
         self.calls.insert(call, Where::Ask(parts));

@@ -5,6 +5,8 @@
 //! request and of the answer only where they were looked at ([`Marks`]). Whoever makes the mapping look at more must add it
 //! there.
 
+mod alike;
+
 use super::record::{Identity, Record, Resource};
 use super::take::{Form, taken};
 use super::{coverage, identity, take};
@@ -15,6 +17,7 @@ use crate::wire::members::{Members, Odd, Value};
 use crate::wire::repeats::{Repeats, Seen};
 use crate::wire::sketch::{Marks, Sketch};
 use crate::wire::text::{Lenient, OneOrMany, Text};
+use alike::salt;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -27,6 +30,8 @@ const CALLER: u64 = 2;
 const ASKED: (usize, usize) = (32, 2);
 /// So do these texts of the answer.
 const ANSWERED: (usize, usize) = (20, 34);
+/// A name was looked at beyond what its outline has.
+const PRIED: u64 = 1 << 54;
 
 /// Members that are plain texts, in the order of [`Parts::texts`].
 const TEXTS: [&str; 17] = [
@@ -69,10 +74,11 @@ const AGENT: usize = 16;
 /// Sub-documents of the records before.
 struct Recent {
     /// With what decides calls.
-    identities: Repeats<Wide>,
+    identities: Repeats<(Wide, Wide)>,
     requests: Repeats<Sketch>,
     resources: Repeats<()>,
     key: Vec<u8>,
+    other: Vec<u8>,
 }
 
 thread_local! {
@@ -81,6 +87,7 @@ thread_local! {
         requests: Repeats::new("requestParameters", 1 << 12),
         resources: Repeats::new("resources", 1 << 12),
         key: Vec::new(),
+        other: Vec::new(),
     });
 }
 
@@ -93,7 +100,7 @@ struct Parts<'a> {
     texts: [Option<&'a str>; TEXTS.len()],
     /// Which members were seen: one that stands twice is an error.
     seen: u32,
-    identity: Option<(&'a str, Seen<Wide>)>,
+    identity: Option<(&'a str, Seen<(Wide, Wide)>)>,
     request: Option<(&'a str, Sketch)>,
     resources: Option<(&'a str, Wide)>,
     message: Option<&'a str>,
@@ -114,17 +121,20 @@ pub(super) fn read(rest: &str, sink: &mut dyn Sink) -> Option<usize> {
             Ok::<_, Odd>((parts, like))
         })
         .ok()?;
-    let before = sink.known(&like);
-    let (mut known, first) = (before, like.call);
+    let first = like.call;
+    let (mut known, mut asked) = (sink.known(&like), None);
     if let Known::Ask(more) = known {
-        like.call = parts.with(first, more);
+        (like.call, asked) = (parts.with(first, more), Some(more));
         known = sink.known(&like);
+    }
+    if known == Known::No && sink.outlines() {
+        known = parts.alike(sink, &mut like, first, &mut asked);
     }
     if known == Known::Call {
         known = parts.meet(sink, &like).ok()?;
     }
     if known != Known::All {
-        return parts.slowly(sink, &like, first, before);
+        return parts.slowly(sink, &like, first, asked);
     }
     let text = |at: usize| parts.texts.get(at).copied().flatten().filter(|text| !text.is_empty());
     let at = text(TIME).and_then(Timestamp::parse);
@@ -220,28 +230,29 @@ impl<'a> Parts<'a> {
         Text(self.texts.get(at).copied().flatten().map(Cow::Borrowed))
     }
 
-    /// What stands for the record in all that decides what it comes to.
-    fn like(&self, key: &mut Vec<u8>, conditions: bool) -> Like {
+    /// Writes what decides the call beside its caller, its request and where it was made.
+    fn deciding(&self, key: &mut Vec<u8>, place: &[usize]) {
         key.clear();
         let mut put = |text: Option<&str>| {
             // The length keeps neighbours apart.
             key.extend(text.map_or(u32::MAX, |text| u32::try_from(text.len()).unwrap_or(0)).to_le_bytes());
             key.extend(text.unwrap_or("").as_bytes());
         };
-        let deciding = [SOURCE, NAME, REGION, CODE, RECIPIENT, TYPE, READS, MANAGES, CATEGORY];
-        for at in deciding {
-            put(self.texts.get(at).copied().flatten());
+        for at in [SOURCE, NAME, CODE, TYPE, READS, MANAGES, CATEGORY].iter().chain(place) {
+            put(self.texts.get(*at).copied().flatten());
         }
         put(self.message);
-        if conditions {
-            put(self.texts.get(ENDPOINT).copied().flatten());
-            put(self.texts.get(OWNER).copied().flatten());
-        }
         let short = self.answer.filter(|raw| coverage::may_omit(raw));
         put(short.or(self.answer.map(|_| "")));
         put(self.expects);
+    }
+
+    /// What stands for the record in all that decides what it comes to.
+    fn like(&self, key: &mut Vec<u8>, conditions: bool) -> Like {
+        let place = [REGION, RECIPIENT, ENDPOINT, OWNER];
+        self.deciding(key, place.get(..if conditions { 4 } else { 2 }).unwrap_or_default());
         let none = Wide::of(b"");
-        let (raw, who) = self.identity.as_ref().map_or((none, none), |(_, seen)| (seen.hash, seen.made));
+        let (raw, who) = self.identity.as_ref().map_or((none, none), |(_, seen)| (seen.hash, seen.made.0));
         let call = Wide::of(key).and(who).and(self.request.as_ref().map_or(none, |(_, sketch)| sketch.hash));
         let mut actor =
             raw.and(Wide::of(self.texts.get(RECIPIENT).copied().flatten().unwrap_or("").as_bytes()));
@@ -274,7 +285,7 @@ impl<'a> Parts<'a> {
     }
 
     /// Parses and maps the record, and lets the sink remember what it comes to.
-    fn slowly(&self, sink: &mut dyn Sink, like: &Like, first: Wide, known: Known) -> Option<usize> {
+    fn slowly(&self, sink: &mut dyn Sink, like: &Like, first: Wide, asked: Option<u64>) -> Option<usize> {
         let record = self.record().ok()?;
         let content = || self.print;
         if take::not_a_call(&record).is_some() {
@@ -283,16 +294,21 @@ impl<'a> Parts<'a> {
         }
         sink.watch();
         let idle = taken(&record, &content, sink, Form::Delivered);
-        let asked = if let Known::Ask(parts) = known { parts } else { 0 };
-        let parts = asked
+        let parts = asked.unwrap_or(0)
             | self.looked(&record)
             | if record.answered.opened() { ANSWER } else { 0 }
-            | if record.named.get() { CALLER } else { 0 };
+            | if record.named.get() { CALLER } else { 0 }
+            | if record.pried.get() { PRIED } else { 0 };
         let call = self.with(first, parts);
-        if known != Known::Ask(parts) {
+        if asked != Some(parts) {
             sink.ask(first, parts);
         }
         sink.learn(like.actor, call, idle);
+        if sink.outlines() && self.message.is_none() {
+            let kin = self.kin();
+            sink.ask(kin, parts);
+            self.outlined(kin, parts, |outline| sink.learn_outline(call, outline));
+        }
         Some(self.len)
     }
 
@@ -369,23 +385,4 @@ impl<'a> Parts<'a> {
             ..Record::default()
         })
     }
-}
-
-/// What of the caller decides what a call comes to, beside who it is.
-fn salt(identity: &str) -> Result<Wide, Odd> {
-    let identity: Lenient<Identity<'_>> = serde_json::from_str(identity).map_err(|_| Odd)?;
-    let identity = identity.0;
-    let arn = identity.arn.or_empty();
-    let partition = arn.strip_prefix("arn:").and_then(|rest| rest.split(':').next());
-    let own_role = arn.ends_with("/AWSCloudFormation").then_some("");
-    let all = [
-        identity.kind.get(),
-        identity.account_id.get(),
-        identity.invoked_by.get(),
-        identity.identity_provider.get(),
-        partition,
-        own_role,
-    ];
-    let one = |text: Option<&str>| text.map_or(Wide::of(b"\xff"), |text| Wide::of(text.as_bytes()));
-    Ok(all.into_iter().map(one).fold(Wide::of(b""), Wide::and))
 }

@@ -135,6 +135,7 @@ impl Namer<'_, '_> {
         let Some(suffix) = suffixes.find(|suffix| suffix.contains('?')) else {
             return vec![Target::named(arn)];
         };
+        self.ctx.pry(suffix != "-??????");
         let added = arn.len().checked_sub(suffix.len()).and_then(|at| arn.get(at..)).unwrap_or("");
         let fits =
             added.chars().zip(suffix.chars()).all(|(c, s)| c == s || (s == '?' && c.is_ascii_alphanumeric()));

@@ -81,6 +81,9 @@ pub(super) struct Record<'a> {
     /// Whether the caller's own name was.
     #[serde(skip)]
     pub(super) named: Cell<bool>,
+    /// Whether a name was looked at beyond what its [outline](crate::wire::outline) has.
+    #[serde(skip)]
+    pub(super) pried: Cell<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

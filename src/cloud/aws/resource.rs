@@ -82,6 +82,8 @@ impl<'a> Ctx<'a> {
 
     /// Whether all conditions of a rule hold.
     pub(super) fn holds(&self, when: &std::collections::BTreeMap<String, String>) -> bool {
+        let sought = when.values().filter_map(|wanted| wanted.split_once(' '));
+        self.pry(sought.into_iter().any(|(how, text)| how != "not" && !within_words(text)));
         when.iter().all(|(path, wanted)| match wanted.as_str() {
             "present" => self.request.has(path),
             "absent" => !self.request.has(path),
@@ -97,9 +99,22 @@ impl<'a> Ctx<'a> {
         })
     }
 
+    /// Says that a name was looked at beyond what its outline has.
+    pub(super) fn pry(&self, pried: bool) {
+        self.record.pried.set(self.record.pried.get() || pried);
+    }
+
     /// One filter of a rule's path; `None` where the value is not of the form that the filter asks for.
     fn filter(&self, value: &str, step: &str) -> Option<String> {
         let (name, text) = step.split_once(' ').unwrap_or((step, ""));
+        self.pry(match name {
+            "before" | "after" | "last" | "but-last" => !within_words(text),
+            "strip" | "only" => !text.split(' ').all(is_beginning),
+            "unless" | "blank" | "public" => !is_beginning(text),
+            "lower" | "decode" => true,
+            // All others take values as they are, put them together, or compare their words.
+            _ => false,
+        });
         Some(match name {
             "before" => value.split_once(text).map_or(value, |(head, _)| head).to_owned(),
             "after" => value.split_once(text)?.1.to_owned(),
@@ -167,6 +182,21 @@ impl<'a> Ctx<'a> {
     }
 }
 
+/// Whether a text ends where words end, so that what begins with it does so by whole words.
+fn ends_word(text: &str) -> bool {
+    text.ends_with(|c: char| !c.is_ascii_alphanumeric() && !"-_".contains(c))
+}
+
+/// Whether outlines have what begins with a text.
+fn is_beginning(text: &str) -> bool {
+    ends_word(text) || catalog::aws().words.is_head(text)
+}
+
+/// Whether it begins there as well.
+fn within_words(text: &str) -> bool {
+    ends_word(text) && text.starts_with(|c: char| !c.is_ascii_alphanumeric() && !"-_".contains(c))
+}
+
 /// The parts of the name behind the first of `words` in a statement, without their quotes: `"table"."index"`.
 fn following<'t>(statement: &'t str, words: &str) -> Option<impl Iterator<Item = &'t str>> {
     let mut tokens = statement.split_whitespace();
@@ -214,6 +244,7 @@ pub(super) fn resolve(
     event: &str,
     rule: Option<&UseRule>,
 ) -> Vec<Found> {
+    ctx.pry(service.glued);
     if rule.is_some_and(|rule| rule.unscoped) {
         return vec![(Target::service(), "event-rule")];
     }

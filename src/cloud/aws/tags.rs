@@ -29,6 +29,8 @@ pub(super) fn add<'a>(
             && (row.actions.is_empty() || row.actions.iter().any(|a| a == action.name))
     };
     let row = rows.iter().find(fits);
+    // What tags say they are for is compared without its dashes.
+    ctx.pry(!ctx.request.tag_types.is_empty());
     let noun = noun(event);
     let by_row = row.map(|row| catalog::aws().table.action(&row.adds));
     let chosen = by_row.unwrap_or_else(|| tag_action(service, action, &noun));
