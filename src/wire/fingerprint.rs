@@ -95,11 +95,17 @@ pub fn of_json(json: &str) -> u64 {
 /// What a member adds to the fingerprint of the record it stands in: that is the sum over its members.
 #[must_use]
 pub fn of_member(key: &str, value: Value<'_>) -> u64 {
-    let path = join(0, hash(key));
+    let path = member(key);
     match value {
         Value::Plain(text) => join(path, hash(text)),
         Value::Json(json) => of_value(path, json),
     }
+}
+
+/// The path to a member of the record itself.
+#[must_use]
+pub fn member(key: &str) -> u64 {
+    join(0, hash(key))
 }
 
 /// The fingerprint of a value that `path` leads to.

@@ -3,7 +3,7 @@
 //! It is as strict as `serde_json`: what it reads is JSON, and what it does not understand at once (escapes in keys,
 //! numbers that are texts) it gives back, to be parsed in full.
 
-use super::frame;
+use super::{fingerprint, frame, walk};
 use serde::de::IgnoredAny;
 
 /// A member's value.
@@ -111,9 +111,28 @@ impl<'a> Members<'a> {
                 return Ok(Value::Json(rest.get(..word.len()).unwrap_or("")));
             }
         }
-        let (_, len) = frame::value::<IgnoredAny>(rest).map_err(|_| Odd)?;
+        let len = match walk::length(rest) {
+            Some(len) => len,
+            None => frame::value::<IgnoredAny>(rest).map_err(|_| Odd)?.1,
+        };
         self.at += len;
         Ok(Value::Json(rest.get(..len).unwrap_or("")))
+    }
+
+    /// The value of the key at hand, with what it adds to the fingerprint of its record.
+    ///
+    /// # Errors
+    /// Where it is no JSON.
+    pub fn printed(&mut self, key: &str) -> Result<(Value<'a>, u64), Odd> {
+        let rest = self.rest();
+        if rest.starts_with(['{', '['])
+            && let Some(walked) = walk::walk(fingerprint::member(key), rest, |_, _| {})
+        {
+            self.at += walked.len;
+            return Ok((Value::Json(rest.get(..walked.len).unwrap_or("")), walked.print));
+        }
+        let value = self.value()?;
+        Ok((value, fingerprint::of_member(key, value)))
     }
 
     fn byte(&self) -> Option<u8> {

@@ -10,3 +10,4 @@ pub mod outline;
 pub mod repeats;
 pub mod sketch;
 pub mod text;
+pub mod walk;

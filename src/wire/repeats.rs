@@ -1,7 +1,9 @@
 //! Values that were seen before, told by their bytes without being parsed: sessions and requests come again and again.
 
-use super::fingerprint::{Wide, of_member};
-use super::members::Value;
+use super::fingerprint::{Wide, member, of_member};
+use super::members::{Members, Odd, Value};
+use super::sketch::Spans;
+use super::walk::walk;
 use std::hash::Hasher;
 
 /// Bytes by which a value is looked for; it is compared as a whole.
@@ -26,6 +28,7 @@ pub struct Seen<T> {
 #[derive(Debug)]
 pub struct Repeats<T> {
     key: &'static str,
+    path: u64,
     places: Vec<Option<(Box<str>, Seen<T>)>>,
     /// What was last seen at each place: only what comes a second time is kept.
     last: Vec<Wide>,
@@ -36,7 +39,7 @@ impl<T: Clone> Repeats<T> {
     #[must_use]
     pub fn new(key: &'static str, size: usize) -> Self {
         let places = std::iter::repeat_with(|| None).take(size).collect();
-        Self { key, places, last: vec![Wide::of(b""); size] }
+        Self { key, path: member(key), places, last: vec![Wide::of(b""); size] }
     }
 
     /// The place of a value that starts `rest`: by its bytes up to the first that can end it, so that what stands behind the
@@ -51,15 +54,43 @@ impl<T: Clone> Repeats<T> {
     }
 
     /// The object that starts `rest`, if it was seen: an object ends where it ends, whatever comes after.
-    #[must_use]
-    pub fn find(&self, rest: &str) -> Option<Seen<T>> {
+    fn find(&self, rest: &str) -> Option<Seen<T>> {
         let (text, seen) = self.places.get(self.place(rest))?.as_ref()?;
         rest.starts_with(&**text).then(|| seen.clone())
     }
 
+    /// Reads the value that starts `rest`: as it was read before, or by `make`, which is told its text and where in it plain
+    /// texts stand, if that is known.
+    ///
+    /// # Errors
+    /// Where only a parser can tell.
+    pub fn read<'a>(
+        &mut self,
+        members: &mut Members<'a>,
+        make: impl FnOnce(&'a str, Option<&Spans>) -> Result<T, Odd>,
+    ) -> Result<(&'a str, Seen<T>), Odd> {
+        let rest = members.rest();
+        if let Some(seen) = self.find(rest) {
+            members.past(seen.len);
+            return Ok((rest.get(..seen.len).unwrap_or(""), seen));
+        }
+        let mut texts = Spans::new();
+        let each = |from: usize, end: usize| {
+            texts.push((u32::try_from(from).unwrap_or(u32::MAX), u32::try_from(end).unwrap_or(u32::MAX)));
+        };
+        if let Some(walked) = walk(self.path, rest, each) {
+            members.past(walked.len);
+            let raw = rest.get(..walked.len).unwrap_or("");
+            return Ok((raw, self.keep(raw, walked.print, make(raw, Some(&texts))?)));
+        }
+        let Value::Json(raw) = members.value()? else { return Err(Odd) };
+        let print = of_member(self.key, Value::Json(raw));
+        Ok((raw, self.keep(raw, print, make(raw, None)?)))
+    }
+
     /// Keeps an object for later, when it comes again.
-    pub fn keep(&mut self, text: &str, made: T) -> Seen<T> {
-        let (hash, print) = (Wide::of(text.as_bytes()), of_member(self.key, Value::Json(text)));
+    fn keep(&mut self, text: &str, print: u64, made: T) -> Seen<T> {
+        let hash = Wide::of(text.as_bytes());
         let seen = Seen { len: text.len(), hash, print, made };
         if !text.starts_with('{') || text.len() > LONGEST {
             return seen;
@@ -79,19 +110,30 @@ impl<T: Clone> Repeats<T> {
 mod tests {
     use super::*;
 
+    /// Reads a value with `made`; says what came of it.
+    fn read(repeats: &mut Repeats<u8>, rest: &str, made: u8) -> (usize, u64, u8) {
+        let text = format!("{{\"k\":{rest}");
+        let mut members = Members::of(&text).unwrap();
+        members.key().unwrap();
+        let (raw, seen) = repeats.read(&mut members, |_, _| Ok(made)).unwrap();
+        assert_eq!((raw.len(), members.rest()), (seen.len, rest.split_at(seen.len).1));
+        (seen.len, seen.print, seen.made)
+    }
+
     #[test]
     fn objects_are_known_again_wherever_they_stand() {
+        for object in [r#"{"a":1}"#, r#"{"a":"b\"c"}"#] {
+            let (mut repeats, len) = (Repeats::new("k", 4), object.len());
+            let print = of_member("k", Value::Json(object));
+            assert_eq!(read(&mut repeats, object, 6), (len, print, 6));
+            assert_eq!(read(&mut repeats, object, 7), (len, print, 7), "most come once");
+            assert_eq!(read(&mut repeats, &format!("{object},\"next\":2"), 8), (len, print, 7));
+            let longer = object.replace('}', " }");
+            assert_eq!(read(&mut repeats, &longer, 9).2, 9);
+        }
         let mut repeats = Repeats::new("k", 4);
-        let seen = repeats.keep(r#"{"a":1}"#, 7);
-        assert!(repeats.find(r#"{"a":1}"#).is_none(), "most come once");
-        repeats.keep(r#"{"a":1}"#, 7);
-        assert_eq!(
-            repeats.find(r#"{"a":1},"next":2"#).map(|s| (s.len, s.hash, s.made)),
-            Some((7, seen.hash, 7))
-        );
-        assert!(repeats.find(r#"{"a":12}"#).is_none());
-        repeats.keep("\"plain\"", 1);
-        repeats.keep("\"plain\"", 1);
-        assert!(repeats.find("\"plain\"").is_none(), "only objects say where they end");
+        for made in 0..3 {
+            assert_eq!(read(&mut repeats, "[1]", made).2, made, "only objects say where they end");
+        }
     }
 }

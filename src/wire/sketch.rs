@@ -101,7 +101,7 @@ impl Marks {
 }
 
 /// Where texts begin and end.
-type Spans = SmallVec<[(u32, u32); 12]>;
+pub type Spans = SmallVec<[(u32, u32); 12]>;
 
 /// What stands for a value beside its plain texts, and where those are.
 #[derive(Clone, Debug)]
@@ -112,6 +112,24 @@ pub struct Sketch {
 }
 
 impl Sketch {
+    /// The sketch of JSON whose plain texts are these, without its keys; `scratch` is overwritten.
+    #[must_use]
+    pub fn with(raw: &str, spans: &Spans, scratch: &mut Vec<u8>) -> Self {
+        scratch.clear();
+        if u32::try_from(raw.len()).is_err() || memchr::memmem::find(raw.as_bytes(), b"\"omitted\"").is_some()
+        {
+            return Self { hash: Wide::of(raw.as_bytes()), texts: Spans::new() };
+        }
+        let mut copied = 0;
+        for (from, end) in spans {
+            scratch.extend(raw.as_bytes().get(copied..*from as usize).unwrap_or_default());
+            scratch.push(class(raw.get(*from as usize..*end as usize).unwrap_or("")));
+            copied = *end as usize;
+        }
+        scratch.extend(raw.as_bytes().get(copied..).unwrap_or_default());
+        Self { hash: Wide::of(scratch), texts: spans.clone() }
+    }
+
     /// The sketch of JSON that is known to be valid; `scratch` is overwritten.
     #[must_use]
     pub fn of(raw: &str, scratch: &mut Vec<u8>) -> Self {

@@ -12,10 +12,10 @@ use super::take::{Form, taken};
 use super::{coverage, identity, take};
 use crate::cloud::{Known, Like, Sink, Stranger};
 use crate::model::time::Timestamp;
-use crate::wire::fingerprint::{self, Wide, of_member};
-use crate::wire::members::{Members, Odd, Value};
+use crate::wire::fingerprint::{self, Wide};
+use crate::wire::members::{Members, Odd};
 use crate::wire::repeats::{Repeats, Seen};
-use crate::wire::sketch::{Marks, Sketch};
+use crate::wire::sketch::{Marks, Sketch, Spans};
 use crate::wire::text::{Lenient, OneOrMany, Text};
 use alike::salt;
 use serde_json::value::RawValue;
@@ -145,21 +145,6 @@ pub(super) fn read(rest: &str, sink: &mut dyn Sink) -> Option<usize> {
     Some(parts.len)
 }
 
-/// Takes the value of a member that comes again and again.
-fn again<'a, T: Clone>(
-    members: &mut Members<'a>,
-    repeats: &mut Repeats<T>,
-    make: impl FnOnce(&'a str) -> Result<T, Odd>,
-) -> Result<(&'a str, Seen<T>), Odd> {
-    let rest = members.rest();
-    if let Some(seen) = repeats.find(rest) {
-        members.past(seen.len);
-        return Ok((rest.get(..seen.len).unwrap_or(""), seen));
-    }
-    let Value::Json(raw) = members.value()? else { return Err(Odd) };
-    Ok((raw, repeats.keep(raw, make(raw)?)))
-}
-
 impl<'a> Parts<'a> {
     fn scan(rest: &'a str, recent: &mut Recent) -> Result<Self, Odd> {
         let mut parts = Self::default();
@@ -167,22 +152,24 @@ impl<'a> Parts<'a> {
         while let Some(key) = members.key()? {
             let at = match key {
                 "userIdentity" => {
-                    let (raw, seen) = again(&mut members, &mut recent.identities, salt)?;
+                    let (raw, seen) = recent.identities.read(&mut members, |raw, _| salt(raw))?;
                     parts.print = parts.print.wrapping_add(seen.print);
                     parts.identity = Some((raw, seen));
                     17
                 }
                 "requestParameters" => {
-                    let (raw, seen) = {
-                        let Recent { requests, key, .. } = recent;
-                        again(&mut members, requests, |raw| Ok(Sketch::of(raw, key)))?
+                    let Recent { requests, key, .. } = recent;
+                    let mut sketch = |raw: &str, texts: Option<&Spans>| match texts {
+                        Some(texts) => Sketch::with(raw, texts, key),
+                        None => Sketch::of(raw, key),
                     };
+                    let (raw, seen) = requests.read(&mut members, |raw, texts| Ok(sketch(raw, texts)))?;
                     parts.print = parts.print.wrapping_add(seen.print);
                     parts.request = Some((raw, seen.made));
                     18
                 }
                 "resources" => {
-                    let (raw, seen) = again(&mut members, &mut recent.resources, |_| Ok(()))?;
+                    let (raw, seen) = recent.resources.read(&mut members, |_, _| Ok(()))?;
                     parts.print = parts.print.wrapping_add(seen.print);
                     parts.resources = Some((raw, seen.hash));
                     19
@@ -207,9 +194,9 @@ impl<'a> Parts<'a> {
     fn other(&mut self, key: &str, members: &mut Members<'a>) -> Result<usize, Odd> {
         let rest = members.rest();
         let from = members.walked();
-        let value = members.value()?;
+        let (value, print) = members.printed(key)?;
         let raw = rest.get(..members.walked() - from).unwrap_or("");
-        self.print = self.print.wrapping_add(of_member(key, value));
+        self.print = self.print.wrapping_add(print);
         let (slot, at) = match key {
             "errorMessage" => (&mut self.message, 20),
             "responseElements" => (&mut self.answer, 21),

@@ -11,7 +11,7 @@ use crate::cloud::{Known, Like, Sink, Wide};
 use crate::wire::members::{Members, Odd};
 use crate::wire::outline::{Outline, Outliner};
 use crate::wire::sketch::Sketch;
-use crate::wire::text::Lenient;
+use crate::wire::text::{Lenient, Text};
 
 impl<'a> Parts<'a> {
     /// What decides the call wherever it is made, but for texts: what decides which texts do.
@@ -87,32 +87,46 @@ impl<'a> Parts<'a> {
 
 /// The caller's account; none where it is no plain text.
 fn account(identity: &str) -> Option<&str> {
-    let Ok(mut members) = Members::of(identity) else { return Some("") };
-    let mut account = "";
-    while let Some(key) = members.key().ok()? {
-        let value = members.value().ok()?;
-        if key == "accountId" {
-            account = value.scalar().ok()?.unwrap_or("");
-        }
-    }
-    Some(account)
+    let [.., account] = if identity.starts_with('{') { plainly(identity)? } else { [None; 5] };
+    Some(account.unwrap_or(""))
 }
+
+/// Members of an identity that decide.
+const CALLER_TEXTS: [&str; 5] = ["type", "invokedBy", "identityProvider", "arn", "accountId"];
 
 /// What of the caller decides what a call comes to, beside who it is; and that without the account.
 pub(super) fn salt(identity: &str) -> Result<(Wide, Wide), Odd> {
-    let identity: Lenient<Identity<'_>> = serde_json::from_str(identity).map_err(|_| Odd)?;
-    let identity = identity.0;
-    let arn = identity.arn.or_empty();
-    let partition = arn.strip_prefix("arn:").and_then(|rest| rest.split(':').next());
-    let own_role = arn.ends_with("/AWSCloudFormation").then_some("");
-    let all = [
-        identity.kind.get(),
-        identity.invoked_by.get(),
-        identity.identity_provider.get(),
-        partition,
-        own_role,
-    ];
     let one = |text: Option<&str>| text.map_or(Wide::of(b"\xff"), |text| Wide::of(text.as_bytes()));
-    let anywhere = all.into_iter().map(one).fold(Wide::of(b""), Wide::and);
-    Ok((anywhere.and(one(identity.account_id.get())), anywhere))
+    let salt = |[kind, invoker, provider, arn, account]: [Option<&str>; 5]| {
+        let arn = arn.unwrap_or("");
+        let partition = arn.strip_prefix("arn:").and_then(|rest| rest.split(':').next());
+        let own_role = arn.ends_with("/AWSCloudFormation").then_some("");
+        let all = [kind, invoker, provider, partition, own_role];
+        let anywhere = all.into_iter().map(one).fold(Wide::of(b""), Wide::and);
+        (anywhere.and(one(account)), anywhere)
+    };
+    if let Some(texts) = plainly(identity) {
+        return Ok(salt(texts));
+    }
+    let Lenient(who) = serde_json::from_str::<Lenient<Identity<'_>>>(identity).map_err(|_| Odd)?;
+    let texts = [&who.kind, &who.invoked_by, &who.identity_provider, &who.arn, &who.account_id];
+    Ok(salt(texts.map(Text::get)))
+}
+
+/// The same texts where all of them are plain and none stands twice.
+fn plainly(identity: &str) -> Option<[Option<&str>; 5]> {
+    let mut members = Members::of(identity).ok()?;
+    let (mut texts, mut seen) = ([None; 5], 0u8);
+    while let Some(key) = members.key().ok()? {
+        let value = members.value().ok()?;
+        let Some(at) = CALLER_TEXTS.iter().position(|known| *known == key) else { continue };
+        if seen & (1 << at) != 0 {
+            return None;
+        }
+        seen |= 1 << at;
+        if let Some(text) = texts.get_mut(at) {
+            *text = value.scalar().ok()?;
+        }
+    }
+    Some(texts)
 }
