@@ -15,7 +15,7 @@ use crate::wire::outline::{MOST, Outline, Stencil};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
-/// Outlines that are remembered; then all are forgotten.
+/// Outlines that are remembered; then those are forgotten that did not come again among as many.
 const OUTLINES: usize = 1 << 14;
 /// So many calls are read before outlines are worth their while.
 const READ: usize = 1 << 9;
@@ -62,6 +62,8 @@ enum Form {
 #[derive(Debug, Default)]
 pub(super) struct Outlines {
     forms: FxHashMap<Wide, Form>,
+    /// Those before.
+    older: FxHashMap<Wide, Form>,
     read: usize,
 }
 
@@ -70,6 +72,22 @@ impl Outlines {
     pub(super) fn wanted(&mut self) -> bool {
         self.read += 1;
         self.read > READ
+    }
+
+    /// Keeps an outline that was remembered long ago, for its use.
+    fn renew(&mut self, hash: &Wide) {
+        if !self.forms.contains_key(hash)
+            && let Some(form) = self.older.remove(hash)
+        {
+            self.put(*hash, form);
+        }
+    }
+
+    fn put(&mut self, hash: Wide, form: Form) {
+        if self.forms.len() >= OUTLINES {
+            self.older = std::mem::take(&mut self.forms);
+        }
+        self.forms.insert(hash, form);
     }
 }
 
@@ -153,14 +171,14 @@ impl Sample {
 impl Shard {
     /// Remembers a call that was read by its outline.
     pub(super) fn learn_outline(&mut self, key: &Wide, outline: &Outline<'_>) {
-        let forms = &mut self.outlines.forms;
-        if forms.len() >= OUTLINES {
-            forms.clear();
-        }
         let Some(call) = self.memo.entry(key) else { return };
-        let names = || outline.names.iter().map(|name| Box::from(*name)).collect::<Box<[Box<str>]>>();
-        let fresh = || Sample { names: names(), proved: 0, call: Arc::clone(call), stencils: None };
-        match forms.entry(outline.hash).or_insert_with(|| Form::Known(fresh())) {
+        self.outlines.renew(&outline.hash);
+        let Some(form) = self.outlines.forms.get_mut(&outline.hash) else {
+            let names = outline.names.iter().map(|name| Box::from(*name)).collect();
+            let sample = Sample { names, proved: 0, call: Arc::clone(call), stencils: None };
+            return self.outlines.put(outline.hash, Form::Known(sample));
+        };
+        match form {
             Form::Never => {}
             Form::Known(sample) if Arc::ptr_eq(&sample.call, call) => {}
             Form::Known(sample) => {
@@ -173,7 +191,7 @@ impl Shard {
                     && sample.gives(call, &outline.names, &self.texts, &self.observer);
                 match gives {
                     true => sample.proved |= sample.differs(&outline.names),
-                    false => drop(forms.insert(outline.hash, Form::Never)),
+                    false => *form = Form::Never,
                 }
             }
         }
@@ -181,6 +199,7 @@ impl Shard {
 
     /// Makes a call known that only differs from another in names which may be replaced; says whether it is.
     pub(super) fn outlined(&mut self, key: Wide, outline: &Outline<'_>) -> bool {
+        self.outlines.renew(&outline.hash);
         let Some(Form::Known(sample)) = self.outlines.forms.get(&outline.hash) else { return false };
         let (names, Some(stencils)) = (outline.names.as_slice(), &sample.stencils) else { return false };
         if names.len() != sample.names.len() || sample.differs(names) & !sample.proved != 0 {

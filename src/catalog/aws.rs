@@ -277,7 +277,7 @@ fn words(table: &'static Table, texts: &Texts) -> Lazy<Words> {
         texts.iter().filter(|(file, _)| of_rules(file)).map(|(_, text)| text.clone()).collect();
     let kinds = texts.get("ec2-ids.toml").cloned().unwrap_or_default();
     LazyLock::new(Box::new(move || {
-        let said = |line: &&str| !["#", "reason", "link"].iter().any(|start| line.starts_with(start));
+        let said = |line: &&str| !["#", "because", "link"].iter().any(|start| line.starts_with(start));
         let lines = rules.iter().flat_map(|text| text.lines().filter(said));
         let ids = ids(read(&kinds));
         let forms = table.forms().chain(["true", "false"]).map(|form| -> &str { form });
