@@ -10,7 +10,7 @@ use crate::wire::outline::Outline;
 
 /// What stands for a record in all that is read of it but its time and its id: who acts, and what is called. Two records
 /// with the same calls come to the same, whoever acts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Like {
     /// Who acts.
     pub actor: Wide,

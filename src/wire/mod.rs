@@ -9,5 +9,6 @@ pub mod members;
 pub mod outline;
 pub mod repeats;
 pub mod sketch;
+pub mod template;
 pub mod text;
 pub mod walk;

@@ -1,6 +1,7 @@
 //! Google Cloud: Cloud Audit Logs in, custom roles and bindings out.
 
 mod access_boundary;
+mod again;
 mod condition;
 mod container;
 mod denial;
@@ -58,19 +59,23 @@ impl Cloud for Gcp {
     }
 
     fn read(&self, rest: &str, sink: &mut dyn Sink) -> Result<usize, Broken> {
+        let like = match again::find(rest) {
+            Some(found) if again::repeat(&found, sink) => return Ok(found.len),
+            found => found,
+        };
         let (entry, len) = frame::value::<Entry<'_>>(rest)?;
         let raw = rest.get(..len).unwrap_or(rest);
         let named = entry.log_name.filled().is_some();
         if entry.proto_payload.0.method_name.filled().is_some() || (named && !container::table(raw)) {
-            take::take(&entry, raw, sink);
+            again::take(&entry, raw, like.as_ref(), sink);
             return Ok(len);
         }
         match container::open(raw) {
             Found::Entry(text) => match serde_json::from_str(&text) {
-                Ok(entry) => take::take(&entry, &text, sink),
+                Ok(entry) => drop(take::take(&entry, &text, sink)),
                 Err(_) => sink.malformed(None),
             },
-            Found::Other => take::take(&entry, raw, sink),
+            Found::Other => drop(take::take(&entry, raw, sink)),
             Found::Nothing => sink.stranger(None),
         }
         Ok(len)

@@ -9,10 +9,11 @@ use crate::model::tally::Skip;
 use crate::model::time::Timestamp;
 use crate::model::usage::{Join, Origin, Reading, Use};
 use crate::wire::fingerprint;
+use smallvec::SmallVec;
 use std::borrow::Cow;
 
-/// Decides one entry.
-pub(super) fn take(entry: &Entry<'_>, raw: &str, sink: &mut dyn Sink) {
+/// Decides one entry; returns whether it came to nothing because of who acts.
+pub(super) fn take(entry: &Entry<'_>, raw: &str, sink: &mut dyn Sink) -> bool {
     let event = entry.insert_id.filled();
     let id = match (entry.log_name.filled(), entry.timestamp.filled(), event) {
         (Some(log), Some(time), Some(id)) => {
@@ -22,9 +23,10 @@ pub(super) fn take(entry: &Entry<'_>, raw: &str, sink: &mut dyn Sink) {
     };
     let time = entry.timestamp.filled().or(entry.receive_timestamp.filled());
     let at = time.and_then(Timestamp::parse);
-    let content = || if id.is_some() { content(entry) } else { fingerprint::of_json(raw) };
+    let content =
+        || if id.is_some() { CallContent::of(entry).by(who(entry)) } else { fingerprint::of_json(raw) };
     if !sink.is_new(id, &content, at, event) {
-        return;
+        return false;
     }
     let skipped = not_iam(entry);
     if !matches!(skipped, Some(Skip::NotAnEvent | Skip::SystemEvent | Skip::PolicyDenied)) {
@@ -37,13 +39,23 @@ pub(super) fn take(entry: &Entry<'_>, raw: &str, sink: &mut dyn Sink) {
             let (at, refused) = (at.unwrap_or(Timestamp::UNKNOWN), denial::by_policy(entry));
             sink.refused("gcp", &reading(entry, at, actor, Vec::new(), refused));
         }
-        return sink.skip(at, event, why, "");
+        sink.skip(at, event, why, "");
+        return false;
     }
     let at = at.unwrap_or(Timestamp::UNKNOWN);
     let actor = match identity::identify(entry) {
         Ok(actor) => actor,
-        Err(why) => return sink.skip(Some(at), event, why, ""),
+        Err(why) => {
+            sink.skip(Some(at), event, why, "");
+            return true;
+        }
     };
+    mapped(entry, at, actor, sink);
+    false
+}
+
+fn mapped<'a>(entry: &'a Entry<'a>, at: Timestamp, actor: Actor<'a>, sink: &mut dyn Sink) {
+    let event = entry.insert_id.filled();
     let payload = &entry.proto_payload.0;
     let what = format!("{}:{}", payload.service_name.or_empty(), payload.method_name.or_empty());
     match map::map(entry) {
@@ -78,26 +90,47 @@ pub(super) fn take(entry: &Entry<'_>, raw: &str, sink: &mut dyn Sink) {
     }
 }
 
-/// What is the same of an entry in every container: rows of BigQuery lack what the entry's JSON has, and spell it otherwise.
-fn content(entry: &Entry<'_>) -> u64 {
-    let payload = &entry.proto_payload.0;
-    let who = &payload.authentication_info.0;
-    let row = |row: &Authorization<'_>| {
-        let granted = if row.granted.is_true() { "true" } else { "" };
-        let texts = [row.permission.or_empty(), row.resource.or_empty(), granted];
-        texts.map(fingerprint::hash).into_iter().fold(4, fingerprint::join)
-    };
-    let texts = [
-        payload.service_name.or_empty(),
-        payload.method_name.or_empty(),
-        payload.resource_name.or_empty(),
-        map::status(payload),
-        who.principal_email.or_empty(),
-        who.principal_subject.or_empty(),
-        entry.operation.0.id.or_empty(),
-    ];
-    let rows = payload.authorization_info.0.iter().map(row);
-    texts.map(fingerprint::hash).into_iter().chain(rows).fold(3, fingerprint::join)
+/// What is the same of an entry in every container, in its parts: rows of BigQuery lack what the entry's JSON has, and spell
+/// it otherwise.
+#[derive(Clone, Debug)]
+pub(super) struct CallContent {
+    head: u64,
+    tail: SmallVec<[u64; 3]>,
+}
+
+impl CallContent {
+    /// Of what is called.
+    pub(super) fn of(entry: &Entry<'_>) -> Self {
+        let payload = &entry.proto_payload.0;
+        let row = |row: &Authorization<'_>| {
+            let granted = if row.granted.is_true() { "true" } else { "" };
+            let texts = [row.permission.or_empty(), row.resource.or_empty(), granted];
+            texts.map(fingerprint::hash).into_iter().fold(4, fingerprint::join)
+        };
+        let texts = [
+            payload.service_name.or_empty(),
+            payload.method_name.or_empty(),
+            payload.resource_name.or_empty(),
+            map::status(payload),
+        ];
+        let rows = payload.authorization_info.0.iter().map(row);
+        let operation = fingerprint::hash(entry.operation.0.id.or_empty());
+        Self {
+            head: texts.map(fingerprint::hash).into_iter().fold(3, fingerprint::join),
+            tail: std::iter::once(operation).chain(rows).collect(),
+        }
+    }
+
+    /// With who acts.
+    pub(super) fn by(&self, who: [u64; 2]) -> u64 {
+        who.into_iter().chain(self.tail.iter().copied()).fold(self.head, fingerprint::join)
+    }
+}
+
+/// Who acts, as the content of an entry has it.
+pub(super) fn who(entry: &Entry<'_>) -> [u64; 2] {
+    let who = &entry.proto_payload.0.authentication_info.0;
+    [who.principal_email.or_empty(), who.principal_subject.or_empty()].map(fingerprint::hash)
 }
 
 fn origin<'a>(entry: &'a Entry<'a>) -> Origin<'a> {
@@ -132,7 +165,7 @@ fn reading<'a>(
 }
 
 /// Entries that are about something else than IAM.
-fn not_iam(entry: &Entry<'_>) -> Option<Skip> {
+pub(super) fn not_iam(entry: &Entry<'_>) -> Option<Skip> {
     let payload = &entry.proto_payload.0;
     if payload.method_name.filled().is_none() {
         return Some(Skip::NotAnEvent);
