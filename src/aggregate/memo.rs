@@ -12,7 +12,7 @@ use crate::cloud::{Known, Like, Stranger, Wide};
 use crate::model::identity::Kind;
 use crate::model::tally::Skip;
 use crate::model::time::{Day, Timestamp};
-use crate::model::usage::{Basis, Reading};
+use crate::model::usage::{Basis, Level, Reading};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -59,6 +59,9 @@ pub(super) struct User {
 /// Rows, mostly one.
 pub(super) type Keys = SmallVec<[Key; 1]>;
 
+/// What a record has of its own: what joins it to copies that stand back, and the name of its object.
+pub(super) type Own<'a> = (Option<u64>, Option<&'a str>);
+
 /// What a call comes to.
 #[derive(Clone, Debug)]
 pub(super) enum Comes {
@@ -89,6 +92,8 @@ pub(super) struct Watch {
     comes: Option<Comes>,
     user: Option<User>,
     tells: Vec<Tell>,
+    /// The name of the object, in which its like may differ.
+    name: Option<Box<str>>,
     /// It cannot be repeated.
     void: bool,
 }
@@ -108,6 +113,10 @@ pub(super) struct Memo {
 impl Memo {
     pub(super) fn watch(&mut self) {
         self.watch = Some(Box::default());
+    }
+
+    pub(super) fn watch_named(&mut self, name: &str) {
+        self.watch = Some(Box::new(Watch { name: Some(name.into()), ..Watch::default() }));
     }
 
     /// Says that the record at hand cannot be repeated.
@@ -230,9 +239,20 @@ impl Shard {
         }
         let via = self.texts.sym(reading.via.as_deref().unwrap_or(""));
         let observed = self.observer.principal(&reading.actor.principal);
+        let none = self.texts.sym("");
         let plain = |(key, used): (&Key, &crate::model::usage::Use<'_>)| Key { exempt: used.exempt, ..*key };
-        let uses: Keys = keys.iter().zip(&reading.uses).map(plain).collect();
+        let mut uses: Keys = keys.iter().zip(&reading.uses).map(plain).collect();
         let Some(watch) = &mut self.memo.watch else { return };
+        if let Some(name) = watch.name.as_deref() {
+            for used in &mut uses {
+                let (target, family) = (self.texts.text(used.target), self.texts.text(used.family));
+                let of = used.level == Level::Named && !family.is_empty();
+                match of && target.strip_prefix(family) == Some(name) {
+                    true => used.target = none,
+                    false => watch.void |= target.ends_with(name),
+                }
+            }
+        }
         watch.void |= !reading.refused.is_empty() || reading.join.is_some_and(|join| join.follows.is_some());
         let (session, exempt) = (reading.actor.session, reading.actor.exempt);
         watch.user = Some(User { principal, observed, session, via, exempt });
@@ -266,15 +286,9 @@ impl Shard {
     }
 
     /// Takes a record like one that is remembered.
-    pub(super) fn repeat(
-        &mut self,
-        like: &Like,
-        at: Option<Timestamp>,
-        event: Option<&str>,
-        leads: Option<u64>,
-    ) {
+    pub(super) fn repeat(&mut self, like: &Like, at: Option<Timestamp>, event: Option<&str>, own: Own<'_>) {
         let at = at.unwrap_or(Timestamp::UNKNOWN);
-        if let Again::Skipped(why, what) = self.again(like, at, event, leads) {
+        if let Again::Skipped(why, what) = self.again(like, at, event, own) {
             self.skipped(at, why, what);
         }
     }
@@ -293,7 +307,7 @@ impl Shard {
         like: &Like,
         at: Timestamp,
         event: Option<&str>,
-        leads: Option<u64>,
+        (leads, name): Own<'_>,
     ) -> Again {
         let Some(call) = self.memo.renewed(&like.call) else { return Again::Unknown };
         let Some(who) = self.memo.actors.get(&like.actor).copied() else { return Again::Unknown };
@@ -310,20 +324,24 @@ impl Shard {
                 self.leading.extend(leads);
                 self.tally.used(Some(day));
                 self.session(user.principal, user.session, at);
-                self.repeat_uses(&user, uses, at, day, event.unwrap_or(""));
+                self.repeat_uses(&user, uses, (at, event.unwrap_or("")), name);
                 Again::Used(user.principal, user.session)
             }
             _ => Again::Unknown,
         }
     }
 
-    fn repeat_uses(&mut self, user: &User, uses: &[Key], at: Timestamp, day: Day, event: &str) {
-        let day = if self.rules.filter.has_window() { day } else { Day::UNKNOWN };
+    fn repeat_uses(&mut self, user: &User, uses: &[Key], (at, event): (Timestamp, &str), name: Option<&str>) {
+        let day = if self.rules.filter.has_window() { at.day() } else { Day::UNKNOWN };
+        let none = name.map(|_| self.texts.sym(""));
         for used in uses {
             let exempt = if used.basis == Basis::Trust { Some("trust") } else { user.exempt.or(used.exempt) };
             let key = Key { principal: user.principal, via: user.via, exempt, day, ..*used };
             self.careful.see(&key, user.session, |action| super::sensitive(used.cloud, action), &self.texts);
-            self.count(key, at, event);
+            match name.filter(|_| Some(key.target) == none) {
+                Some(name) => self.count_object(key, name, (at, event)),
+                None => self.count(key, at, event),
+            }
         }
     }
 }

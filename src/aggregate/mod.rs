@@ -190,6 +190,35 @@ impl Shard {
 
     fn count(&mut self, key: Key, at: Timestamp, event: &str) {
         let key = self.in_family(key);
+        self.row(key, at, event);
+    }
+
+    /// Counts a use of an object of that name, whatever the target of `key`.
+    fn count_object(&mut self, mut key: Key, name: &str, (at, event): (Timestamp, &str)) {
+        let of = key.of();
+        let coarse = self.families.get_mut(&of).filter(|names| !matches!(names, Family::Exact(_)));
+        let before = coarse.as_deref().map(std::mem::discriminant);
+        let pattern = coarse.and_then(|names| {
+            names.add(name);
+            names.pattern(name)
+        });
+        if before.is_some_and(|before| self.families.get(&of).map(std::mem::discriminant) != Some(before)) {
+            self.collapse(of);
+        }
+        match pattern {
+            Some(pattern) => {
+                let coarse = self.coarse(key, &pattern);
+                self.row(coarse, at, event);
+            }
+            None => {
+                let target = format!("{}{name}", self.texts.text(key.family));
+                key.target = self.texts.sym(&target);
+                self.count(key, at, event);
+            }
+        }
+    }
+
+    fn row(&mut self, key: Key, at: Timestamp, event: &str) {
         match self.rows.get_mut(&key) {
             Some(seen) => seen.add(at, event),
             None => {
@@ -226,6 +255,12 @@ impl Shard {
             _ => return key,
         };
         let Some(pattern) = names.pattern(&name) else { return key };
+        self.coarse(key, &pattern)
+    }
+
+    /// The key with its target replaced by the family's pattern.
+    fn coarse(&mut self, key: Key, pattern: &str) -> Key {
+        let family = self.texts.text(key.family);
         let text = format!("{}{pattern}", crate::model::pattern::escape(family));
         let rule = self.texts.text(key.rule);
         let rule = if rule.ends_with(COLLAPSED) { rule.to_owned() } else { format!("{rule}{COLLAPSED}") };

@@ -24,7 +24,21 @@ impl Sink for Worker<'_> {
     }
 
     fn repeat(&mut self, like: &Like, at: Option<Timestamp>, event: Option<&str>, leads: Option<u64>) {
-        self.0.repeat(like, at, event, leads);
+        self.0.repeat(like, at, event, (leads, None));
+    }
+
+    fn names(&self) -> bool {
+        true
+    }
+
+    fn repeat_named(&mut self, like: &Like, at: Option<Timestamp>, event: Option<&str>, name: &str) {
+        self.0.repeat(like, at, event, (None, Some(name)));
+    }
+
+    fn watch_named(&mut self, name: &str) {
+        if self.0.remembers() {
+            self.0.memo.watch_named(name);
+        }
     }
 
     fn watch(&mut self) {

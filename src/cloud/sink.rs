@@ -57,6 +57,14 @@ pub trait Sink {
     fn meet(&mut self, _cloud: &'static str, _like: &Like, _who: &Stranger<'_>) {}
     /// Takes a new record of which all is known; `leads` joins it to copies that stand back.
     fn repeat(&mut self, _like: &Like, _at: Option<Timestamp>, _event: Option<&str>, _leads: Option<u64>) {}
+    /// Whether calls may be told without the names of the objects they are about.
+    fn names(&self) -> bool {
+        false
+    }
+    /// Takes a new record of which all is known but the name of its object.
+    fn repeat_named(&mut self, _like: &Like, _at: Option<Timestamp>, _event: Option<&str>, _name: &str) {}
+    /// What is told from now on is what a record comes to that differs from its like in the name of its object.
+    fn watch_named(&mut self, _name: &str) {}
     /// What is told from now on is what a record comes to, until [`Sink::learn`].
     fn watch(&mut self) {}
     /// All records with this call come to what was told since [`Sink::watch`]; with `idle`, because of who acts.

@@ -215,6 +215,15 @@ impl Sink for Counted<'_> {
     fn repeat(&mut self, like: &Like, at: Option<Timestamp>, event: Option<&str>, leads: Option<u64>) {
         self.sink.repeat(like, at, event, leads);
     }
+    fn names(&self) -> bool {
+        self.sink.names()
+    }
+    fn repeat_named(&mut self, like: &Like, at: Option<Timestamp>, event: Option<&str>, name: &str) {
+        self.sink.repeat_named(like, at, event, name);
+    }
+    fn watch_named(&mut self, name: &str) {
+        self.sink.watch_named(name);
+    }
     fn watch(&mut self) {
         self.sink.watch();
     }

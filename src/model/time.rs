@@ -35,8 +35,50 @@ impl Timestamp {
     /// Reads an RFC 3339 time with any offset; `None` when it is not one.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
+        if let Some(at) = Self::plain(text.as_bytes()) {
+            return Some(at);
+        }
         let at: jiff::Timestamp = text.trim().parse().ok()?;
         Some(Self(at.as_microsecond()))
+    }
+
+    /// Reads a time as nearly all logs write it: UTC, in capitals, since 1970; not the last days of months, for which the
+    /// calendar is asked.
+    fn plain(text: &[u8]) -> Option<Self> {
+        let number = |from: usize, len: usize| {
+            text.get(from..from + len)?
+                .iter()
+                .try_fold(0_i64, |all, byte| byte.is_ascii_digit().then(|| all * 10 + i64::from(byte - b'0')))
+        };
+        let marks = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
+        if !marks.iter().all(|(at, mark)| text.get(*at) == Some(mark)) {
+            return None;
+        }
+        let (year, month, day) = (number(0, 4)?, number(5, 2)?, number(8, 2)?);
+        let (hour, minute, second) = (number(11, 2)?, number(14, 2)?, number(17, 2)?);
+        let known = year >= 1970 && (1..=12).contains(&month) && (1..=28).contains(&day);
+        if !known || hour > 23 || minute > 59 || second > 59 {
+            return None;
+        }
+        let micros = match text.get(19..)? {
+            b"Z" => 0,
+            [b'.', digits @ .., b'Z'] if (1..=9).contains(&digits.len()) => {
+                let part = number(20, digits.len())?;
+                let digits = i32::try_from(digits.len()).ok()?;
+                if digits > 6 {
+                    part / 10_i64.pow((digits - 6).unsigned_abs())
+                } else {
+                    part * 10_i64.pow((6 - digits).unsigned_abs())
+                }
+            }
+            _ => return None,
+        };
+        // Years begin in March, so that the leap day is their last
+        // (<https://howardhinnant.github.io/date_algorithms.html#days_from_civil>).
+        let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+        let of_year = (153 * month + 2) / 5 + day - 1;
+        let days = 365 * year + year / 4 - year / 100 + year / 400 + of_year - 719_468;
+        Some(Self((((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000_000 + micros))
     }
 
     /// The UTC day this time falls on.
@@ -117,6 +159,48 @@ impl<'de> serde::Deserialize<'de> for Day {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn plain_times_are_read_as_the_calendar_has_them() {
+        let by_jiff =
+            |text: &str| text.parse::<jiff::Timestamp>().ok().map(|at| Timestamp(at.as_microsecond()));
+        for year in [1970, 1972, 1999, 2000, 2026, 2028, 2100, 2400, 9998] {
+            for month in 1..=12 {
+                for day in [1, 2, 15, 28] {
+                    for end in [
+                        "00:00:00Z",
+                        "23:59:59.9Z",
+                        "09:08:07.123456Z",
+                        "12:34:56.123456789Z",
+                        "01:00:00.000001999Z",
+                    ] {
+                        let text = format!("{year}-{month:02}-{day:02}T{end}");
+                        let plain = Timestamp::plain(text.as_bytes());
+                        assert!(plain.is_some(), "{text}");
+                        assert_eq!(plain, by_jiff(&text), "{text}");
+                    }
+                }
+            }
+        }
+        for odd in [
+            "",
+            "2026-11-03",
+            "2026-11-03T24:00:00Z",
+            "2026-11-03T09:60:00Z",
+            "2026-13-03T09:00:00Z",
+            "2026-11-03T09:00:00",
+            "2026-11-03T09:00:00.Z",
+            "2026-11-03T09:00:00.1234567890Z",
+            "2026-11-03T09:00:00+01:00",
+            "2026-11-03T09:00:00z",
+            "2026-00-03T09:00:00Z",
+            "2026-11-00T09:00:00Z",
+            "20a6-11-03T09:00:00Z",
+            "2026-11-03T09:00:00.1x2Z",
+        ] {
+            assert_eq!(Timestamp::plain(odd.as_bytes()), None, "{odd}");
+        }
+    }
 
     #[test]
     fn reads_and_writes_rfc_3339() {

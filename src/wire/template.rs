@@ -7,9 +7,9 @@
 use super::members::special;
 
 /// A value that may be anything: nobody reads it.
-pub const FREE: u8 = 1;
+pub const FREE: u16 = 1;
 /// A value that must be what it is; any other bits of a role say who reads it.
-pub const FIXED: u8 = 0;
+pub const FIXED: u16 = 0;
 
 /// How deep values may lie.
 const DEPTH: usize = 64;
@@ -19,7 +19,7 @@ const DEPTH: usize = 64;
 struct Span {
     from: usize,
     to: usize,
-    role: u8,
+    role: u16,
     number: bool,
     varies: bool,
 }
@@ -37,7 +37,7 @@ impl Template {
     /// The template of an object that is known to be JSON; `role` says of the path of keys what its value is for. None where
     /// it is too deep.
     #[must_use]
-    pub fn of(text: &str, role: &dyn Fn(&[&str]) -> u8) -> Option<Self> {
+    pub fn of(text: &str, role: &dyn Fn(&[&str]) -> u16) -> Option<Self> {
         let mut walk = Walk { text, at: 0, path: Vec::new(), spans: Vec::new(), role };
         walk.value(0)?;
         let spans = walk.spans;
@@ -51,7 +51,7 @@ impl Template {
     }
 
     /// The length of what starts `rest`, if it follows the template; the values that vary and are read are put into `took`.
-    pub fn fits<'t>(&mut self, rest: &'t str, took: &mut impl Extend<(u8, &'t str)>) -> Option<usize> {
+    pub fn fits<'t>(&mut self, rest: &'t str, took: &mut impl Extend<(u16, &'t str)>) -> Option<usize> {
         let (mut at, mut done, mut hole) = (0, 0, 0);
         loop {
             let next = self.holes.get(hole).and_then(|span| self.spans.get(*span)).copied();
@@ -89,7 +89,7 @@ impl Template {
     }
 
     /// The values that are read and did not vary, as `fits` would have them.
-    pub fn standing(&self) -> impl Iterator<Item = (u8, &str)> {
+    pub fn standing(&self) -> impl Iterator<Item = (u16, &str)> {
         let all = self.spans.iter().filter(|span| !span.varies && span.role > FREE);
         all.filter_map(|span| Some((span.role, self.text.get(span.from..span.to)?)))
     }
@@ -127,7 +127,7 @@ struct Walk<'a, 'r> {
     at: usize,
     path: Vec<&'a str>,
     spans: Vec<Span>,
-    role: &'r dyn Fn(&[&str]) -> u8,
+    role: &'r dyn Fn(&[&str]) -> u16,
 }
 
 impl<'a> Walk<'a, '_> {
@@ -192,5 +192,106 @@ impl<'a> Walk<'a, '_> {
         }
         self.at += 1;
         Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    const READ: u16 = 2;
+
+    fn role(path: &[&str]) -> u16 {
+        match path {
+            ["read", ..] => READ,
+            ["fixed", ..] => FIXED,
+            _ => FREE,
+        }
+    }
+
+    fn template(text: &str) -> Template {
+        Template::of(text, &role).expect("a template")
+    }
+
+    #[test]
+    fn values_vary_and_nothing_else() {
+        let mut all = template(r#"{"read":"a","fixed":"f", "free":["x",1,true],"e":""}"#);
+        let mut fits = |text: &str| {
+            let mut took = Vec::new();
+            all.fits(text, &mut took)
+                .map(|len| (len, took.into_iter().map(|(_, v)| v.to_owned()).collect::<Vec<_>>()))
+        };
+        let same = r#"{"read":"a","fixed":"f", "free":["x",1,true],"e":""}, more"#;
+        assert_eq!(fits(same), Some((same.len() - 6, vec![])));
+        let other = r#"{"read":"abc","fixed":"f", "free":["\\ \" \u00e9",-12,true],"e":"z"}"#;
+        assert_eq!(fits(other), Some((other.len(), vec!["abc".to_owned()])));
+        assert_eq!(fits(same), Some((same.len() - 6, vec!["a".to_owned()])));
+        for odd in [
+            r#"{"read":"a\n","fixed":"f", "free":["x",1,true],"e":""}"#,
+            r#"{"read":"a","fixed":"g", "free":["x",1,true],"e":""}"#,
+            r#"{"read":"a","fixed":"f","free":["x",1,true],"e":""}"#,
+            r#"{"read":"a","fixed":"f", "free":["x",1,false],"e":""}"#,
+            r#"{"read":"a","fixed":"f", "free":["x",01,true],"e":""}"#,
+            r#"{"read":"a","fixed":"f", "free":["x",1.5,true],"e":""}"#,
+            r#"{"read":"a","fixed":"f", "free":["\x",1,true],"e":""}"#,
+            r#"{"read":"a","fixed":"f", "free":["x",1,true],"e":"""#,
+            r#"{"read":null,"fixed":"f", "free":["x",1,true],"e":""}"#,
+            "",
+        ] {
+            assert_eq!(fits(odd), None, "{odd}");
+        }
+        assert!(Template::of(r#"{"r\u0065ad":"a"}"#, &role).is_none(), "a key that may be another");
+    }
+
+    fn json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Into::into),
+            any::<i64>().prop_map(Into::into),
+            any::<f64>().prop_map(Into::into),
+            "[\"\\\\\u{1}a-zé{}\\[\\],:]{0,8}".prop_map(Into::into),
+        ];
+        leaf.prop_recursive(3, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
+                prop::collection::hash_map("(read|fixed|[a-z]{0,3})", inner, 0..4)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    /// The value without its strings and numbers.
+    fn bare(value: &Value) -> Value {
+        match value {
+            Value::String(_) => json!("s"),
+            Value::Number(_) => json!(0),
+            Value::Array(all) => all.iter().map(bare).collect(),
+            Value::Object(map) => Value::Object(map.iter().map(|(k, v)| (k.clone(), bare(v))).collect()),
+            other => other.clone(),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_follows_is_json_of_the_same_form(
+            value in prop::collection::hash_map("(read|fixed|[a-z]{0,3})", json(), 0..5),
+            edits in prop::collection::vec((any::<prop::sample::Index>(), 0usize..4, "[\"\\\\a0-9.eE{}\\[\\],: \u{1}-]{0,3}"), 1..20),
+        ) {
+            let text = Value::Object(value.into_iter().collect()).to_string();
+            let Some(mut all) = Template::of(&text, &role) else { return Ok(()) };
+            prop_assert_eq!(all.fits(&text, &mut Vec::new()), Some(text.len()));
+            for (at, cut, put) in edits {
+                let marks: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
+                let from = at.index(marks.len());
+                let (from, to) = (marks[from], marks[(from + cut).min(marks.len() - 1)]);
+                let edited = format!("{}{put}{}", text.get(..from).unwrap(), text.get(to..).unwrap());
+                if let Some(len) = all.fits(&edited, &mut Vec::new()) {
+                    let other: Value = serde_json::from_str(edited.get(..len).unwrap()).expect("JSON");
+                    prop_assert_eq!(bare(&other), bare(&serde_json::from_str(&text).expect("JSON")));
+                }
+            }
+        }
     }
 }

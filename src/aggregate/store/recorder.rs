@@ -214,7 +214,7 @@ impl Sink for Recorder {
         let Some(part) = self.parts.get_mut(*of) else { return };
         let at = at.unwrap_or(Timestamp::UNKNOWN);
         let day = at.day();
-        match part.shard.again(like, at, event, leads) {
+        match part.shard.again(like, at, event, (leads, None)) {
             Again::Unknown => {}
             Again::Skipped(why, what) => self.whole.skipped(at, why, what),
             Again::Used(who, session) => {

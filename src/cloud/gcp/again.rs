@@ -21,15 +21,19 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Decides what is called.
-const CALL: u8 = 2;
+const CALL: u16 = 2;
 /// Decides who acts.
-const WHO: u8 = 4;
+const WHO: u16 = 4;
 /// Is read, and decides nothing.
-const READ: u8 = 64;
+const READ: u16 = 64;
+/// Names what is called on: in the entry itself, in a row, in the attributes of one.
+const ENTRY: u16 = 128;
+const ROW: u16 = 256;
+const ATTRIBUTE: u16 = 512;
 /// The three that entries are told apart by.
-const LOG: u8 = 8;
-const TIME: u8 = 16;
-const ID: u8 = 32;
+const LOG: u16 = 8;
+const TIME: u16 = 16;
+const ID: u16 = 32;
 
 /// Methods whose templates are kept, templates of one method, and calls and callers that are kept; then all are forgotten.
 const METHODS: usize = 1 << 10;
@@ -39,7 +43,7 @@ const CONTENTS: usize = 1 << 15;
 const LONGEST: usize = 1 << 14;
 
 /// What the value at a path of keys is for.
-fn role(path: &[&str], reads_request: bool) -> u8 {
+fn role(path: &[&str], reads_request: bool) -> u16 {
     match path {
         ["insertId"] => ID,
         ["timestamp"] => TIME,
@@ -52,9 +56,11 @@ fn role(path: &[&str], reads_request: bool) -> u8 {
             ["serviceName" | "methodName"] | ["status", ..] => FIXED,
             ["authenticationInfo", "principalEmail" | "principalSubject"]
             | ["authenticationInfo", "serviceAccountDelegationInfo", ..] => WHO,
-            ["resourceName"]
-            | ["authorizationInfo", "resource" | "permission" | "granted" | "permissionType"]
-            | ["authorizationInfo", "resourceAttributes", "service" | "name"]
+            ["resourceName"] => CALL | ENTRY,
+            ["authorizationInfo", "resource"] => CALL | ROW,
+            ["authorizationInfo", "resourceAttributes", "name"] => CALL | ATTRIBUTE,
+            ["authorizationInfo", "permission" | "granted" | "permissionType"]
+            | ["authorizationInfo", "resourceAttributes", "service"]
             | ["metadata", "@type"]
             | ["policyViolationInfo", ..] => CALL,
             ["request", ..] if reads_request => CALL,
@@ -73,6 +79,10 @@ struct Form {
     number: u64,
     /// Whether entries are about something else than IAM, whoever acts.
     nobody: bool,
+    /// The log, where it does not vary.
+    log: Option<u64>,
+    /// Whether a name that does not vary is called on.
+    pinned: bool,
 }
 
 /// What was read before.
@@ -93,8 +103,15 @@ thread_local! {
 static NEXT: AtomicU64 = AtomicU64::new(0);
 static METHOD: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"methodName\":"));
 
+/// The bucket of an object's name, and its own name: what mapping makes of it is the same for all objects of the bucket.
+fn in_bucket(name: &str) -> Option<(&str, &str)> {
+    let (bucket, object) = name.strip_prefix("projects/_/buckets/")?.split_once("/objects/")?;
+    let known = !bucket.is_empty() && !bucket.contains('/') && !object.is_empty();
+    Some((name.strip_suffix(object)?, object)).filter(|_| known)
+}
+
 /// An entry that follows a form.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Found<'a> {
     pub(super) len: usize,
     like: Like,
@@ -103,6 +120,10 @@ pub(super) struct Found<'a> {
     id: u64,
     time: &'a str,
     event: &'a str,
+    /// What `like` leaves out: the name of an object in a bucket, and where it stands.
+    object: Option<&'a str>,
+    resource: Option<&'a str>,
+    rows: SmallVec<[&'a str; 2]>,
 }
 
 /// What stands for the method of the entry that starts `rest`; wrong answers only cost time.
@@ -119,16 +140,16 @@ fn method(rest: &str) -> Option<u64> {
 }
 
 /// The entry that starts `rest`, if it is like one before.
-pub(super) fn find(rest: &str) -> Option<Found<'_>> {
+pub(super) fn find<'a>(rest: &'a str, sink: &dyn Sink) -> Option<Found<'a>> {
     let method = method(rest)?;
     BEFORE.with_borrow_mut(|before| {
         let Before { methods, key, .. } = before;
         let forms = methods.get_mut(&method)?;
         for at in 0..forms.len() {
-            let mut took: SmallVec<[(u8, &str); 16]> = SmallVec::new();
+            let mut took: SmallVec<[(u16, &str); 16]> = SmallVec::new();
             let form = forms.get_mut(at)?;
             let Some(len) = form.template.fits(rest, &mut took) else { continue };
-            let found = form.found(len, &took, key);
+            let found = form.found(len, &took, sink.names(), key);
             forms.swap(0, at);
             return found;
         }
@@ -137,26 +158,51 @@ pub(super) fn find(rest: &str) -> Option<Found<'_>> {
 }
 
 impl Form {
-    fn found<'a>(&mut self, len: usize, took: &[(u8, &'a str)], key: &mut Vec<u8>) -> Option<Found<'a>> {
+    fn number(&mut self) {
         if self.varying != self.template.varying() {
             self.varying = self.template.varying();
             self.number = NEXT.fetch_add(1, Ordering::Relaxed);
+            let stands = |role: u16| self.template.standing().find(move |(of, _)| of & role != 0);
+            let log = stands(LOG).filter(|(_, log)| !log.is_empty());
+            self.log = log.map(|(_, log)| fingerprint::hash(log));
+            self.pinned = stands(ENTRY | ROW | ATTRIBUTE).is_some();
         }
-        let varied = |role: u8| took.iter().find(|(of, _)| of & role != 0).map(|(_, value)| *value);
-        let stands =
-            |role: u8| self.template.standing().find(|(of, _)| of & role != 0).map(|(_, value)| value);
+    }
+
+    /// The name of the object that is called on, where all names are of it.
+    fn object<'a>(&self, took: &[(u16, &'a str)]) -> Option<&'a str> {
+        let mut names =
+            took.iter().filter(|(of, _)| of & (ENTRY | ROW | ATTRIBUTE) != 0).map(|(_, name)| *name);
+        let (_, object) = in_bucket(names.next().filter(|_| !self.pinned)?)?;
+        names.all(|name| in_bucket(name).is_some_and(|(_, other)| other == object)).then_some(object)
+    }
+
+    fn found<'a>(
+        &mut self,
+        len: usize,
+        took: &[(u16, &'a str)],
+        names: bool,
+        key: &mut Vec<u8>,
+    ) -> Option<Found<'a>> {
+        self.number();
+        let varied = |role: u16| took.iter().find(|(of, _)| of & role != 0).map(|(_, value)| *value);
         let (time, event) = (varied(TIME)?, varied(ID)?);
-        let log = varied(LOG).or_else(|| stands(LOG))?;
+        let log = varied(LOG).filter(|log| !log.is_empty()).map(fingerprint::hash).or(self.log)?;
         let day = time.get(..10)?;
-        if event.is_empty() || log.is_empty() {
+        if event.is_empty() {
             return None;
         }
-        let id = [log, time, event].map(fingerprint::hash).into_iter().fold(1, fingerprint::join);
-        let mut hash = |role: u8, first: &str| {
+        let [time_hash, id] = [time, event].map(fingerprint::hash);
+        let id = [log, time_hash, id].into_iter().fold(1, fingerprint::join);
+        let object = if names { self.object(took) } else { None };
+        let mut hash = |role: u16, first: &str| {
             key.clear();
             key.extend(self.number.to_le_bytes());
+            key.push(u8::from(object.is_some()));
             key.extend(first.as_bytes());
-            for (_, value) in took.iter().filter(|(of, _)| of & role != 0) {
+            for (of, value) in took.iter().filter(|(of, _)| of & role != 0) {
+                let named = object.is_some() && of & (ENTRY | ROW | ATTRIBUTE) != 0;
+                let value = in_bucket(value).filter(|_| named).map_or(*value, |(bucket, _)| bucket);
                 // The length keeps neighbours apart.
                 key.extend(u32::try_from(value.len()).unwrap_or(u32::MAX).to_le_bytes());
                 key.extend(value.as_bytes());
@@ -165,7 +211,9 @@ impl Form {
         };
         let (call, who) = (hash(CALL, ""), hash(WHO, day));
         let like = Like { actor: if self.nobody { Wide::of(b"") } else { who }, call };
-        Some(Found { len, like, who, id, time, event })
+        let all = took.iter().filter(|(of, _)| of & ROW != 0);
+        let rows = all.filter(|_| object.is_some()).map(|(_, name)| *name).collect();
+        Some(Found { len, like, who, id, time, event, object, resource: varied(ENTRY), rows })
     }
 }
 
@@ -176,12 +224,19 @@ pub(super) fn repeat(found: &Found<'_>, sink: &mut dyn Sink) -> bool {
     }
     let content = BEFORE.with_borrow(|before| {
         let who = before.callers.get(&found.who)?;
-        Some(before.calls.get(&found.like.call)?.by(*who))
+        let call = before.calls.get(&found.like.call)?;
+        match found.object {
+            Some(_) => Some(call.on(found.resource, &found.rows)?.by(*who)),
+            None => Some(call.by(*who)),
+        }
     });
     let (Some(content), Some(at)) = (content, Timestamp::parse(found.time)) else { return false };
     let event = Some(found.event);
     if sink.is_new(Some(found.id), &|| content, Some(at), event) {
-        sink.repeat(&found.like, Some(at), event, None);
+        match found.object {
+            Some(name) => sink.repeat_named(&found.like, Some(at), event, name),
+            None => sink.repeat(&found.like, Some(at), event, None),
+        }
     }
     true
 }
@@ -199,7 +254,10 @@ pub(super) fn take(entry: &Entry<'_>, raw: &str, found: Option<&Found<'_>>, sink
         take::take(entry, raw, sink);
         return;
     };
-    sink.watch();
+    match found.object {
+        Some(name) => sink.watch_named(name),
+        None => sink.watch(),
+    }
     let idle = take::take(entry, raw, sink);
     sink.learn(found.like.actor, found.like.call, idle);
     BEFORE.with_borrow_mut(|Before { calls, callers, .. }| {
@@ -223,7 +281,7 @@ fn keep(entry: &Entry<'_>, raw: &str, nobody: bool) {
     let Some(method) = method(raw).filter(|_| told && !waits && raw.len() < LONGEST) else { return };
     let reads_request = payload.service_name.or_empty() == "iamcredentials.googleapis.com";
     let Some(template) = Template::of(raw, &|path| role(path, reads_request)) else { return };
-    let form = Form { template, varying: usize::MAX, number: 0, nobody };
+    let form = Form { template, varying: usize::MAX, number: 0, nobody, log: None, pinned: true };
     BEFORE.with_borrow_mut(|Before { methods, .. }| {
         if methods.len() >= METHODS {
             methods.clear();

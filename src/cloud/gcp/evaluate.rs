@@ -54,16 +54,17 @@ impl Places {
         if place.starts_with("//") {
             return below(&row.target.text, place);
         }
+        if place.is_empty() || below(&row.scope, place) {
+            return true;
+        }
         // A folder's scope may name its organization before it.
-        let folder = row.scope.split_once("/folders/").map(|(_, id)| format!("folders/{id}"));
-        let own = row.scope.split("/serviceAccounts/").next().unwrap_or("");
-        place.is_empty()
-            || below(&row.scope, place)
-            || folder.as_deref() == Some(place)
-            || self
-                .0
-                .get(folder.as_deref().unwrap_or(own))
-                .is_some_and(|above| above.iter().any(|one| one == place))
+        let folder = row.scope.find("/folders/").and_then(|at| row.scope.get(at + 1..));
+        if folder == Some(place) {
+            return true;
+        }
+        let own = || row.scope.split("/serviceAccounts/").next().unwrap_or("");
+        let above = (!self.0.is_empty()).then(|| self.0.get(folder.unwrap_or_else(own))).flatten();
+        above.is_some_and(|above| above.iter().any(|one| one == place))
     }
 }
 
@@ -162,18 +163,22 @@ impl Policies {
 
     /// What is bound to the principal where the use was.
     fn held<'p>(&'p self, row: &'p Row) -> impl Iterator<Item = &'p Bound> + 'p {
-        let holds = |bound: &&Bound| {
-            self.places.within(row, &bound.place)
-                && bound.members.iter().any(|one| member::holds(one, &row.principal))
-        };
-        self.allow.iter().filter(holds)
+        self.allow.iter().filter(|bound| self.reaches(bound, row))
+    }
+
+    fn reaches(&self, bound: &Bound, row: &Row) -> bool {
+        self.places.within(row, &bound.place)
+            && bound.members.iter().any(|one| member::holds(one, &row.principal))
     }
 
     fn granted(&self, row: &Row) -> bool {
         let has = |bound: &&Bound| bound.permissions.as_ref().is_some_and(|all| all.contains(&row.action));
-        let held: Vec<&Bound> = self.held(row).filter(has).collect();
+        let held: Vec<&Bound> =
+            self.allow.iter().filter(has).filter(|bound| self.reaches(bound, row)).collect();
         // A condition that cannot be told grants nothing. Each time of use may be granted by another binding.
-        times(row).into_iter().all(|at| held.iter().any(|bound| self.holds(bound, row, at) == Some(true)))
+        let always = held.iter().any(|bound| bound.condition.is_none());
+        let holds = |at: Timestamp| held.iter().any(|bound| self.holds(bound, row, at) == Some(true));
+        always || times(row).into_iter().all(holds)
     }
 
     /// Whether the binding's condition holds; none where that cannot be told.

@@ -59,7 +59,7 @@ impl Cloud for Gcp {
     }
 
     fn read(&self, rest: &str, sink: &mut dyn Sink) -> Result<usize, Broken> {
-        let like = match again::find(rest) {
+        let like = match again::find(rest, sink) {
             Some(found) if again::repeat(&found, sink) => return Ok(found.len),
             found => found,
         };

@@ -94,8 +94,13 @@ fn mapped<'a>(entry: &'a Entry<'a>, at: Timestamp, actor: Actor<'a>, sink: &mut 
 /// it otherwise.
 #[derive(Clone, Debug)]
 pub(super) struct CallContent {
-    head: u64,
-    tail: SmallVec<[u64; 3]>,
+    service: u64,
+    method: u64,
+    resource: u64,
+    status: u64,
+    operation: u64,
+    /// Permission, resource, whether it is granted.
+    rows: SmallVec<[[u64; 3]; 1]>,
 }
 
 impl CallContent {
@@ -104,26 +109,34 @@ impl CallContent {
         let payload = &entry.proto_payload.0;
         let row = |row: &Authorization<'_>| {
             let granted = if row.granted.is_true() { "true" } else { "" };
-            let texts = [row.permission.or_empty(), row.resource.or_empty(), granted];
-            texts.map(fingerprint::hash).into_iter().fold(4, fingerprint::join)
+            [row.permission.or_empty(), row.resource.or_empty(), granted].map(fingerprint::hash)
         };
-        let texts = [
-            payload.service_name.or_empty(),
-            payload.method_name.or_empty(),
-            payload.resource_name.or_empty(),
-            map::status(payload),
-        ];
-        let rows = payload.authorization_info.0.iter().map(row);
-        let operation = fingerprint::hash(entry.operation.0.id.or_empty());
         Self {
-            head: texts.map(fingerprint::hash).into_iter().fold(3, fingerprint::join),
-            tail: std::iter::once(operation).chain(rows).collect(),
+            service: fingerprint::hash(payload.service_name.or_empty()),
+            method: fingerprint::hash(payload.method_name.or_empty()),
+            resource: fingerprint::hash(payload.resource_name.or_empty()),
+            status: fingerprint::hash(map::status(payload)),
+            operation: fingerprint::hash(entry.operation.0.id.or_empty()),
+            rows: payload.authorization_info.0.iter().map(row).collect(),
         }
     }
 
     /// With who acts.
-    pub(super) fn by(&self, who: [u64; 2]) -> u64 {
-        who.into_iter().chain(self.tail.iter().copied()).fold(self.head, fingerprint::join)
+    pub(super) fn by(&self, [email, subject]: [u64; 2]) -> u64 {
+        let texts = [self.service, self.method, self.resource, self.status, email, subject, self.operation];
+        let row = |row: &[u64; 3]| row.iter().copied().fold(4, fingerprint::join);
+        texts.into_iter().chain(self.rows.iter().map(row)).fold(3, fingerprint::join)
+    }
+
+    /// The same of a call on another object: the entry's own name, and that of each row. None where they are not as many.
+    pub(super) fn on(&self, resource: Option<&str>, rows: &[&str]) -> Option<Self> {
+        let mut other = self.clone();
+        other.resource = resource.map_or(self.resource, fingerprint::hash);
+        for (row, name) in other.rows.iter_mut().zip(rows) {
+            let [_, of, _] = row;
+            *of = fingerprint::hash(name);
+        }
+        (rows.len() == self.rows.len()).then_some(other)
     }
 }
 

@@ -106,11 +106,15 @@ fn value(node: &Node, of: Attributes<'_>) -> Option<Value> {
 
 /// `decides` if any of them is that, its opposite if all are.
 fn joined(all: &[Node], decides: bool, of: Attributes<'_>) -> Option<bool> {
-    let answers: Vec<Option<bool>> = all.iter().map(|one| truth(one, of)).collect();
-    if answers.contains(&Some(decides)) {
-        return Some(decides);
+    let mut open = false;
+    for one in all {
+        match truth(one, of) {
+            Some(is) if is == decides => return Some(decides),
+            Some(_) => {}
+            None => open = true,
+        }
     }
-    (!answers.contains(&None)).then_some(!decides)
+    (!open).then_some(!decides)
 }
 
 fn compare(sign: &str, left: &Value, right: &Value) -> Option<bool> {
