@@ -230,6 +230,36 @@ fn values_of_entries_that_differ_come_to_what_they_are() {
 }
 
 #[test]
+fn objects_are_counted_however_many_there_are() {
+    let entry = |at: usize, name: &str, who: &str| {
+        let named = format!("projects/_/buckets/lake/objects/{name}");
+        json!({
+            "insertId": format!("o{at}"), "logName": "projects/p/logs/cloudaudit.googleapis.com%2Fdata_access",
+            "timestamp": format!("2026-11-{:02}T09:00:00.{:06}Z", 1 + at % 3, at), "severity": "INFO",
+            "resource": { "type": "gcs_bucket", "labels": { "project_id": "p", "bucket_name": "lake" } },
+            "protoPayload": {
+                "serviceName": "storage.googleapis.com", "methodName": "storage.objects.get", "resourceName": named,
+                "authenticationInfo": { "principalEmail": format!("{who}@p.iam.gserviceaccount.com") },
+                "authorizationInfo": [{ "resource": named, "permission": "storage.objects.get", "granted": true,
+                                        "resourceAttributes": {} }], "status": {}
+            }
+        })
+    };
+    let mut all = Vec::new();
+    for at in 0..5000 {
+        // Few names; then more than are kept apart below one prefix, beside some without; then more prefixes than are.
+        all.push(entry(all.len(), &format!("few/{}", at % 7), "a"));
+        all.push(entry(
+            all.len(),
+            &if at % 50 == 0 { format!("plain-{at}") } else { format!("x/{at}.avro") },
+            "b",
+        ));
+        all.push(entry(all.len(), &format!("p{at}/objects/{at}"), "c"));
+    }
+    check(&all, &Filter::default());
+}
+
+#[test]
 fn stores_of_entries_are_the_same() {
     let all = often(&ENTRIES);
     assert_eq!(stored(&all, false), stored(&all, true));

@@ -12,6 +12,7 @@ use crate::model::tally::Skip;
 use crate::model::time::Timestamp;
 use crate::wire::fingerprint;
 use crate::wire::template::{FIXED, FREE, Template};
+use crate::wire::text::Text;
 use memchr::memmem::Finder;
 use rustc_hash::{FxHashMap, FxHasher};
 use smallvec::SmallVec;
@@ -30,6 +31,10 @@ const READ: u16 = 64;
 const ENTRY: u16 = 128;
 const ROW: u16 = 256;
 const ATTRIBUTE: u16 = 512;
+/// Who acts, and the project that the log is of.
+const EMAIL: u16 = 1024;
+const SUBJECT: u16 = 2048;
+const PROJECT: u16 = 4096;
 /// The three that entries are told apart by.
 const LOG: u16 = 8;
 const TIME: u16 = 16;
@@ -42,6 +47,9 @@ const CONTENTS: usize = 1 << 15;
 /// Longer entries are no templates, and where the name of the method is looked for.
 const LONGEST: usize = 1 << 14;
 
+/// What tells who acts, where nobody is impersonated.
+const ACTOR: [u16; 4] = [EMAIL, SUBJECT, PROJECT, LOG];
+
 /// What the value at a path of keys is for.
 fn role(path: &[&str], reads_request: bool) -> u16 {
     match path {
@@ -50,12 +58,13 @@ fn role(path: &[&str], reads_request: bool) -> u16 {
         ["receiveTimestamp"] => READ,
         ["operation", ..] => FIXED,
         ["logName"] => LOG | CALL | WHO,
-        ["resource", "labels", "project_id"] => CALL | WHO,
+        ["resource", "labels", "project_id"] => CALL | WHO | PROJECT,
         ["resource", "labels", "email_id"] => CALL,
         ["protoPayload", rest @ ..] => match rest {
             ["serviceName" | "methodName"] | ["status", ..] => FIXED,
-            ["authenticationInfo", "principalEmail" | "principalSubject"]
-            | ["authenticationInfo", "serviceAccountDelegationInfo", ..] => WHO,
+            ["authenticationInfo", "principalEmail"] => WHO | EMAIL,
+            ["authenticationInfo", "principalSubject"] => WHO | SUBJECT,
+            ["authenticationInfo", "serviceAccountDelegationInfo", ..] => WHO,
             ["resourceName"] => CALL | ENTRY,
             ["authorizationInfo", "resource"] => CALL | ROW,
             ["authorizationInfo", "resourceAttributes", "name"] => CALL | ATTRIBUTE,
@@ -83,6 +92,9 @@ struct Form {
     log: Option<u64>,
     /// Whether a name that does not vary is called on.
     pinned: bool,
+    /// Whether who acts is told by [`ACTOR`] alone, whatever the form; then those of it that do not vary.
+    plain: bool,
+    actor: Vec<(u16, String)>,
 }
 
 /// What was read before.
@@ -166,6 +178,8 @@ impl Form {
             let log = stands(LOG).filter(|(_, log)| !log.is_empty());
             self.log = log.map(|(_, log)| fingerprint::hash(log));
             self.pinned = stands(ENTRY | ROW | ATTRIBUTE).is_some();
+            let actor = self.template.standing().filter(|(of, _)| of & WHO != 0);
+            self.actor = actor.map(|(of, value)| (of, value.to_owned())).collect();
         }
     }
 
@@ -175,6 +189,22 @@ impl Form {
             took.iter().filter(|(of, _)| of & (ENTRY | ROW | ATTRIBUTE) != 0).map(|(_, name)| *name);
         let (_, object) = in_bucket(names.next().filter(|_| !self.pinned)?)?;
         names.all(|name| in_bucket(name).is_some_and(|(_, other)| other == object)).then_some(object)
+    }
+
+    /// Who acts on that day.
+    fn actor(&self, took: &[(u16, &str)], day: &str, key: &mut Vec<u8>) -> Wide {
+        key.clear();
+        key.extend(day.as_bytes());
+        for role in ACTOR {
+            let stands = || self.actor.iter().find(|(of, _)| of & role != 0).map(|(_, value)| value.as_str());
+            let value = took.iter().find(|(of, _)| of & role != 0).map(|(_, value)| *value).or_else(stands);
+            let value = value.unwrap_or("");
+            // Of the log, whose it is.
+            let value = if role == LOG { value.split("/logs/").next().unwrap_or("") } else { value };
+            key.extend(u32::try_from(value.len()).unwrap_or(u32::MAX).to_le_bytes());
+            key.extend(value.as_bytes());
+        }
+        Wide::of(key)
     }
 
     fn found<'a>(
@@ -209,7 +239,8 @@ impl Form {
             }
             Wide::of(key)
         };
-        let (call, who) = (hash(CALL, ""), hash(WHO, day));
+        let call = hash(CALL, "");
+        let who = if self.plain { self.actor(took, day, key) } else { hash(WHO, day) };
         let like = Like { actor: if self.nobody { Wide::of(b"") } else { who }, call };
         let all = took.iter().filter(|(of, _)| of & ROW != 0);
         let rows = all.filter(|_| object.is_some()).map(|(_, name)| *name).collect();
@@ -281,7 +312,29 @@ fn keep(entry: &Entry<'_>, raw: &str, nobody: bool) {
     let Some(method) = method(raw).filter(|_| told && !waits && raw.len() < LONGEST) else { return };
     let reads_request = payload.service_name.or_empty() == "iamcredentials.googleapis.com";
     let Some(template) = Template::of(raw, &|path| role(path, reads_request)) else { return };
-    let form = Form { template, varying: usize::MAX, number: 0, nobody, log: None, pinned: true };
+    let who = &payload.authentication_info.0;
+    let texts = [
+        &who.principal_email,
+        &who.principal_subject,
+        &entry.resource.0.labels.0.project_id,
+        &entry.log_name,
+    ];
+    let told = |(role, text): (u16, &Text<'_>)| {
+        let mut values = template.standing().filter(|(of, _)| of & role != 0).map(|(_, value)| value);
+        values.next().unwrap_or("") == text.or_empty() && values.next().is_none()
+    };
+    // What is no string, or has escapes, is not told.
+    let plain = who.service_account_delegation_info.0.is_empty() && ACTOR.into_iter().zip(texts).all(told);
+    let form = Form {
+        template,
+        varying: usize::MAX,
+        number: 0,
+        nobody,
+        log: None,
+        pinned: true,
+        plain,
+        actor: Vec::new(),
+    };
     BEFORE.with_borrow_mut(|Before { methods, .. }| {
         if methods.len() >= METHODS {
             methods.clear();
