@@ -2,6 +2,7 @@
 
 use super::pattern::Pattern;
 use super::usage::{Level, Row, Seen};
+use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,6 +23,26 @@ impl On {
             Level::Service => Self::Service,
             Level::Named => Self::Resource(Pattern::literal(&row.target.text)),
             Level::All | Level::Partial | Level::Unseen => Self::Resource(Pattern::parse(&row.target.text)),
+        }
+    }
+
+    /// Whether it takes in all of the other.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Service, Self::Service) => true,
+            (Self::Resource(mine), Self::Resource(theirs)) => mine.covers(theirs),
+            _ => false,
+        }
+    }
+
+    /// Whether something belongs to both.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Service, Self::Service) => true,
+            (Self::Resource(mine), Self::Resource(theirs)) => mine.overlaps(theirs),
+            _ => false,
         }
     }
 
@@ -96,11 +117,7 @@ impl Grant {
         self.action == other.action
             && self.scope == other.scope
             && self.when.iter().all(|(key, values)| other.when.get(key).is_some_and(|v| v.is_subset(values)))
-            && match (&self.on, &other.on) {
-                (On::Service, On::Service) => true,
-                (On::Resource(mine), On::Resource(theirs)) => mine.covers(theirs),
-                _ => false,
-            }
+            && self.on.covers(&other.on)
     }
 
     /// Whether only a person's word stands behind it.
@@ -124,6 +141,78 @@ impl Grant {
             }
         }
         self.intent.extend(other.intent.iter().cloned());
+    }
+}
+
+/// Where grants stand in a list of them, by what they can cover: who has thousands asks each of them for few others.
+#[derive(Clone, Debug, Default)]
+pub struct Places<'g> {
+    /// Those for one name, or without one, by action, scope and name.
+    exact: FxHashMap<(&'g str, &'g str, Option<&'g str>), Vec<usize>>,
+    /// The others, by action and scope.
+    wide: FxHashMap<(&'g str, &'g str), Vec<usize>>,
+}
+
+impl<'g> Places<'g> {
+    /// Where they stand.
+    pub fn of(grants: impl IntoIterator<Item = &'g Grant>) -> Self {
+        let mut places = Self::default();
+        for (at, grant) in grants.into_iter().enumerate() {
+            let (action, scope) = (grant.action.as_str(), grant.scope.as_str());
+            match &grant.on {
+                On::Resource(pattern) if !pattern.is_exact() => {
+                    places.wide.entry((action, scope)).or_default().push(at);
+                }
+                on => {
+                    places.exact.entry((action, scope, on.pattern().map(Pattern::head))).or_default().push(at)
+                }
+            }
+        }
+        places
+    }
+
+    /// Those of them that can cover what is asked for, narrow ones first.
+    pub fn near<'s>(
+        &'s self,
+        action: &'s str,
+        scope: &'s str,
+        on: &'s On,
+    ) -> impl Iterator<Item = usize> + use<'s, 'g> {
+        let pattern = on.pattern();
+        let exact = pattern.is_none_or(Pattern::is_exact);
+        let exact = exact.then(|| self.exact.get(&(action, scope, pattern.map(Pattern::head)))).flatten();
+        let wide = pattern.and_then(|_| self.wide.get(&(action, scope)));
+        exact.into_iter().chain(wide).flatten().copied()
+    }
+}
+
+/// Grants to be asked whether one of them covers another.
+#[derive(Clone, Debug, Default)]
+pub struct Granted<'g> {
+    all: &'g [Grant],
+    places: Places<'g>,
+}
+
+impl<'g> Granted<'g> {
+    /// Those grants.
+    #[must_use]
+    pub fn of(all: &'g [Grant]) -> Self {
+        Self { all, places: Places::of(all) }
+    }
+
+    /// Whether one of them allows all that `other` allows.
+    #[must_use]
+    pub fn cover(&self, other: &Grant) -> bool {
+        let mut near = self.places.near(&other.action, &other.scope, &other.on);
+        near.any(|at| self.all.get(at).is_some_and(|grant| grant.covers(other)))
+    }
+
+    /// Whether one of them is for all of the row's use.
+    #[must_use]
+    pub fn cover_use(&self, row: &Row) -> bool {
+        let on = On::of(row);
+        let mut near = self.places.near(&row.action, &row.scope, &on);
+        near.any(|at| self.all.get(at).is_some_and(|grant| grant.on.covers(&on)))
     }
 }
 

@@ -1,10 +1,9 @@
 //! What becomes of one principal's grants: documents that passed, or why there are none and what would help.
 
-use super::former::covers;
 use super::plan::{Fate, Planning};
 use crate::cloud::{Cloud, Reach, Subject};
 use crate::model::document::{Document, DocumentKind, Layout, Loosening};
-use crate::model::grant::{Grant, On};
+use crate::model::grant::{Grant, Granted, On};
 use crate::model::identity::{Disposition, Kind, PrincipalUse};
 use crate::model::pattern::Pattern;
 use crate::model::usage::Row;
@@ -50,7 +49,8 @@ pub(super) fn fate(
             Err(why) => return Fate::Refused(why.to_string()),
         }
     }
-    let kept = |row: &Row| planning.intent.keeps(row) || old.iter().any(|old| covers(old, row));
+    let old = Granted::of(old);
+    let kept = |row: &Row| planning.intent.keeps(row) || old.cover_use(row);
     if let Some(instead) = planning.alternatives.then(|| cloud.alternatives(who, &grants)).flatten() {
         let together = |instead| [documents.clone(), instead].concat();
         match instead.map_err(|why| why.to_string()).and_then(|instead| {

@@ -1,11 +1,11 @@
 //! What a former run granted, against the log of this one.
 
 use crate::cloud::Cloud;
-use crate::model::grant::{Grant, On};
-use crate::model::pattern::Pattern;
+use crate::model::grant::{Grant, Granted, On};
 use crate::model::time::Day;
 use crate::model::usage::{Level, Outcome, Row};
 use crate::synthesize::{self, Ctx};
+use rustc_hash::FxHashMap;
 
 /// Grants of a former run that still hold, and those that go, with the reason: not forbidden since, not learned from what is now excluded, not pruned.
 /// Pruning also takes those that are wider than anybody declares by now: what is in use is granted anew.
@@ -16,6 +16,10 @@ pub(super) fn still(
     prune: Option<i32>,
     newest: Day,
 ) -> (Vec<Grant>, Vec<(Grant, String)>) {
+    let rows = if old.is_empty() { &[] } else { rows };
+    let withheld = Uses::of(rows.iter().copied().filter(|row| row.outcome == Outcome::Withheld));
+    let rows = if withheld.0.is_empty() && prune.is_none() { &[] } else { rows };
+    let asked = Uses::of(rows.iter().copied().filter(|row| synthesize::asks(row)));
     let why = |grant: &Grant| {
         if prune.is_some() && synthesize::undeclared(grant, ctx) {
             return Some(
@@ -25,21 +29,19 @@ pub(super) fn still(
         if let Some(never) = ctx.intent.forbids(ctx.who, &grant.action, grant.on.pattern()) {
             return Some(format!("forbidden by {}", never.meta.name("never")));
         }
-        let asked = rows.iter().any(|row| synthesize::asks(row) && covers(grant, row));
         // What was seen before or after the withheld uses was not learned from them.
         let seen = &grant.evidence.seen;
         let within =
             |row: &Row| !seen.first.is_known() || seen.first >= row.seen.first && seen.last <= row.seen.last;
-        let withheld =
-            rows.iter().any(|row| row.outcome == Outcome::Withheld && touches(grant, row) && within(row));
+        let withheld = withheld.near(grant).any(|(row, on)| grant.on.overlaps(on) && within(row));
+        if withheld && !asked.near(grant).any(|(_, on)| grant.on.covers(on)) {
+            return Some("learned from what an [[exclude]] entry withholds".to_owned());
+        }
         let last = grant.evidence.seen.last.day();
         let stale =
             prune.is_some_and(|days| last.known().is_some() && last.0 < newest.0.saturating_sub(days));
-        match (asked, withheld, stale) {
-            (false, true, _) => Some("learned from what an [[exclude]] entry withholds".to_owned()),
-            (false, _, true) => Some("not used for longer than --prune keeps".to_owned()),
-            _ => None,
-        }
+        let stale = stale && !asked.near(grant).any(|(_, on)| grant.on.covers(on));
+        stale.then(|| "not used for longer than --prune keeps".to_owned())
     };
     let (mut holds, mut gone) = (Vec::new(), Vec::new());
     for grant in old {
@@ -69,29 +71,28 @@ pub(super) fn freed(
     })
 }
 
-/// Whether a grant is one for all of the row's use.
-pub(super) fn covers(grant: &Grant, row: &Row) -> bool {
-    of_both(grant, row, Pattern::covers)
-}
+/// Rows by what they ask for, what they were on read once.
+struct Uses<'r>(FxHashMap<(&'r str, &'r str), Vec<(&'r Row, On)>>);
 
-/// Whether a grant is one for some of what the row stands for.
-fn touches(grant: &Grant, row: &Row) -> bool {
-    of_both(grant, row, Pattern::overlaps)
-}
+impl<'r> Uses<'r> {
+    fn of(rows: impl Iterator<Item = &'r Row>) -> Self {
+        let mut all: FxHashMap<_, Vec<_>> = FxHashMap::default();
+        for row in rows {
+            all.entry((&*row.action, &*row.scope)).or_default().push((row, On::of(row)));
+        }
+        Self(all)
+    }
 
-fn of_both(grant: &Grant, row: &Row, compare: fn(&Pattern, &Pattern) -> bool) -> bool {
-    let on = match (grant.on.pattern(), On::of(row).pattern()) {
-        (None, None) => true,
-        (Some(mine), Some(theirs)) => compare(mine, theirs),
-        _ => false,
-    };
-    on && grant.action == row.action && grant.scope == row.scope
+    /// Those of the grant's action, where it is granted.
+    fn near<'s>(&'s self, grant: &'s Grant) -> impl Iterator<Item = &'s (&'r Row, On)> + use<'s, 'r> {
+        self.0.get(&(&*grant.action, &*grant.scope)).into_iter().flatten()
+    }
 }
 
 /// Grants that a former run did not make: what the principal needs more.
 pub(super) fn fresh(grants: &[Grant], old: &[Grant]) -> Vec<usize> {
-    let known = |grant: &Grant| old.iter().any(|old| old.covers(grant));
-    grants.iter().enumerate().filter(|(_, grant)| !known(grant)).map(|(at, _)| at).collect()
+    let old = Granted::of(old);
+    grants.iter().enumerate().filter(|(_, grant)| !old.cover(grant)).map(|(at, _)| at).collect()
 }
 
 /// Whether a former run proved it, and this one does not.

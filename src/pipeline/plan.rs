@@ -9,7 +9,7 @@ use crate::config::{Minimums, Shaping};
 use crate::coverage::{self, Coverage, doubt};
 use crate::intent::Intent;
 use crate::model::document::{DocumentKind, Layout, Loosening, Packing};
-use crate::model::grant::Grant;
+use crate::model::grant::{Grant, Granted};
 use crate::model::identity::{Disposition, Held, PrincipalUse};
 use crate::model::time::Day;
 use crate::model::usage::{Outcome, Row};
@@ -268,7 +268,9 @@ fn one<'u>(named: Named<'_>, rows: Vec<&'u Row>, log: &Log<'_>, planning: &Plann
     let grants = if disposition.documented() { synthesize::synthesize(&rows, &ctx) } else { Vec::new() };
     let held: Vec<&Row> = rows.iter().copied().filter(|row| is_held(row)).collect();
     let held = synthesize::held(&held, &ctx);
-    waiting.retain(|one| !grants.iter().chain(&held).any(|grant| grant.covers(one)));
+    let granted = Granted::of(&grants);
+    let shown = Granted::of(&held);
+    waiting.retain(|one| !granted.cover(one) && !shown.cover(one));
     let layout = memory.map_or(&[][..], |old| &old.layout);
     let subject = Subject { principal: &who.id, kind: who.kind, slug: &slug };
     let (mut loosenings, mut no_alternative) = (Vec::new(), None);
@@ -290,7 +292,7 @@ fn one<'u>(named: Named<'_>, rows: Vec<&'u Row>, log: &Log<'_>, planning: &Plann
     let reasons = shortfalls.into_iter().chain(doubts).chain(before).collect();
     // What is granted by now is not needed more, though it may be granted more narrowly.
     let fresh = fresh(&grants, memory.map_or(&[], |all| &all.grants));
-    let gone = gone.into_iter().filter(|(old, _)| !grants.iter().any(|grant| grant.covers(old))).collect();
+    let gone = gone.into_iter().filter(|(old, _)| !granted.cover(old)).collect();
     let undeclared = (0..grants.len())
         .filter(|at| grants.get(*at).is_some_and(|grant| synthesize::undeclared(grant, &ctx)))
         .collect();

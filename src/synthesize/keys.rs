@@ -28,7 +28,7 @@ pub(super) fn keys(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
     for ((action, .., bucket), members) in buckets {
         let new: BTreeSet<String> = members
             .iter()
-            .filter_map(|at| draft.grants.get(*at).filter(|grant| !ctx.stands(grant)))
+            .filter_map(|at| draft.grants.get(*at).filter(|grant| !draft.former.cover(grant)))
             .filter_map(|grant| key(grant, ctx).map(|(_, key)| first(&key).to_owned()))
             .collect();
         if new.is_empty() {

@@ -24,7 +24,7 @@ pub use world::World;
 use crate::cloud::Cloud;
 use crate::config::Shaping;
 use crate::intent::Intent;
-use crate::model::grant::{Breadth, Grant, On};
+use crate::model::grant::{Breadth, Grant, Granted, On};
 use crate::model::pattern::Pattern;
 use crate::model::usage::{Level, Outcome, Row};
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,14 +47,8 @@ pub struct Ctx<'a> {
     pub shaping: &'a Shaping,
 }
 
-impl Ctx<'_> {
-    /// Whether a former run granted it: then it stays as it stands, unless something new takes it in.
-    fn stands(&self, grant: &Grant) -> bool {
-        self.memory.iter().any(|old| old.covers(grant))
-    }
-}
-
 /// What passes work on.
+#[derive(Default)]
 pub struct Draft<'r> {
     /// The principal's rows that ask for a grant.
     pub rows: Vec<&'r Row>,
@@ -62,6 +56,8 @@ pub struct Draft<'r> {
     pub withheld: Vec<&'r Row>,
     /// Names that it used, now or in a former run.
     pub own: BTreeSet<&'r str>,
+    /// What a former run granted: it stays as it stands, unless something new takes it in.
+    pub former: Granted<'r>,
     /// Grants so far, sorted.
     pub grants: Vec<Grant>,
 }
@@ -109,8 +105,7 @@ pub fn synthesize(rows: &[&Row], ctx: &Ctx<'_>) -> Vec<Grant> {
 /// The grants that rows would make which wait for a person.
 #[must_use]
 pub fn held<'r>(rows: &[&'r Row], ctx: &Ctx<'r>) -> Vec<Grant> {
-    let mut draft =
-        Draft { rows: rows.to_vec(), withheld: Vec::new(), own: BTreeSet::new(), grants: Vec::new() };
+    let mut draft = Draft { rows: rows.to_vec(), ..Draft::default() };
     seed::seed(&mut draft, ctx);
     conditions::conditions(&mut draft, ctx);
     draft.grants
@@ -140,6 +135,7 @@ pub fn run<'r>(passes: &[(&str, Pass)], rows: &[&'r Row], ctx: &Ctx<'r>) -> Vec<
             .collect(),
         withheld: rows.iter().copied().filter(|row| row.outcome == Outcome::Withheld).collect(),
         rows: rows.iter().copied().filter(|row| asks(row)).collect(),
+        former: Granted::of(ctx.memory),
         grants: Vec::new(),
     };
     for (_, pass) in passes {

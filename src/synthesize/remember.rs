@@ -1,18 +1,20 @@
 //! What was granted before stays (semantics rule 11), and what it covers needs no line of its own (rule 16).
 
 use super::{Ctx, Draft};
-use crate::model::grant::Grant;
+use crate::model::grant::{Grant, Places};
 use crate::model::usage::Seen;
 
 pub(super) fn remember(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
     if ctx.memory.is_empty() {
         return;
     }
+    let places = Places::of(ctx.memory);
     let mut memory: Vec<(Grant, bool)> = ctx.memory.iter().map(|old| (old.clone(), false)).collect();
     // All that cover a use have been used: were it the narrowest alone, the others would age.
     draft.grants.retain(|fresh| {
         let mut covered = false;
-        for (old, used) in memory.iter_mut().filter(|(old, _)| old.covers(fresh)) {
+        for at in places.near(&fresh.action, &fresh.scope, &fresh.on) {
+            let Some((old, used)) = memory.get_mut(at).filter(|(old, _)| old.covers(fresh)) else { continue };
             let before = old.evidence.seen.clone();
             old.absorb(fresh);
             since(&mut old.evidence.seen, &before);
@@ -20,12 +22,22 @@ pub(super) fn remember(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
         }
         !covered
     });
+    let places = Places::of(&draft.grants);
+    let near = |old: &Grant| {
+        let mut near: Vec<usize> = places.near(&old.action, &old.scope, &old.on).collect();
+        near.sort_unstable();
+        near
+    };
+    let near: Vec<Vec<usize>> = memory.iter().map(|(old, _)| near(old)).collect();
     let mut kept: Vec<Grant> = Vec::new();
-    for (mut old, used) in memory {
-        draft.grants.iter_mut().for_each(|fresh| beside(fresh, &mut old));
+    for ((mut old, used), near) in memory.into_iter().zip(near) {
+        for at in &near {
+            draft.grants.get_mut(*at).into_iter().for_each(|fresh| beside(fresh, &mut old));
+        }
         // A pattern replaces exactly the literals it covers. A person's word may expire: it replaces nothing.
-        let mut proved = draft.grants.iter_mut().filter(|fresh| !fresh.only_kept());
-        match proved.find(|fresh| !used && fresh.covers(&old)) {
+        let replaces = |fresh: &Grant| !used && !fresh.only_kept() && fresh.covers(&old);
+        let by = near.iter().find(|at| draft.grants.get(**at).is_some_and(replaces));
+        match by.and_then(|at| draft.grants.get_mut(*at)) {
             Some(fresh) => since(&mut fresh.evidence.seen, &old.evidence.seen),
             None => kept.push(old),
         }

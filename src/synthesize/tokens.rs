@@ -32,7 +32,7 @@ pub(super) fn tokens(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
     let mut replaced: BTreeMap<(String, bool), Option<(Pattern, String)>> = BTreeMap::new();
     let (kin, parts) = kin(draft, ctx);
     let (standing, new): (Vec<Grant>, Vec<Grant>) =
-        std::mem::take(&mut draft.grants).into_iter().partition(|grant| ctx.stands(grant));
+        std::mem::take(&mut draft.grants).into_iter().partition(|grant| draft.former.cover(grant));
     let among = new.len();
     let mut made_new: BTreeSet<(String, Pattern)> = BTreeSet::new();
     let mut grants: Vec<Grant> = new.into_iter().chain(standing).collect();
