@@ -56,7 +56,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let imported = Imported::new(&snapshot, &source(&args.from), jiff::Zoned::now().date().to_string());
     let into = data::folder()?;
     let path = into.join(data::SERVICES);
-    write::lasting(&into, data::SERVICES, &[imported.text()])
+    write::lasting(&into, data::SERVICES, [imported.text()])
         .map_err(|why| format!("`{}`: cannot be written: {why}", path.display()))?;
     output::message(&format!("{}\nwritten to {}", said(&snapshot), path.display()));
     Ok(Exit::Done)
@@ -74,7 +74,7 @@ fn predefined(files: &[(String, String)], from: &str) -> Result<Exit, Failure> {
     }
     let into = data::folder()?;
     let path = into.join(data::ROLES);
-    write::lasting(&into, data::ROLES, &[imported.text_as(roles::FORM)])
+    write::lasting(&into, data::ROLES, [imported.text_as(roles::FORM)])
         .map_err(|why| format!("`{}`: cannot be written: {why}", path.display()))?;
     output::message(&format!(
         "imported {} predefined roles with {} permissions, {} of them can be proposed\nwritten to {}",

@@ -1,5 +1,6 @@
 //! What a principal is to be given, and why: before it is packed into documents.
 
+use super::few::Few;
 use super::pattern::Pattern;
 use super::usage::{Level, Row, Seen};
 use rustc_hash::FxHashMap;
@@ -72,9 +73,9 @@ pub struct Evidence {
     /// How often, first, last, one sample record.
     pub seen: Seen,
     /// Rules that named action and resource.
-    pub rules: BTreeSet<String>,
+    pub rules: Few<String>,
     /// How the uses were proved.
-    pub bases: BTreeSet<&'static str>,
+    pub bases: Few<&'static str>,
     /// How much the log said of the resource.
     pub level: Level,
 }
@@ -133,8 +134,8 @@ impl Grant {
         } else if other.evidence.seen.count > 0 {
             self.evidence.seen.merge(&other.evidence.seen);
         }
-        self.evidence.rules.extend(other.evidence.rules.iter().cloned());
-        self.evidence.bases.extend(other.evidence.bases.iter().copied());
+        self.evidence.rules.join(&other.evidence.rules);
+        self.evidence.bases.join(&other.evidence.bases);
         for widening in &other.widened {
             if !self.widened.contains(widening) {
                 self.widened.push(widening.clone());

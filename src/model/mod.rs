@@ -4,6 +4,7 @@ pub mod access_boundary;
 pub mod denial;
 pub mod coverage;
 pub mod document;
+pub mod few;
 pub mod grant;
 pub mod identity;
 pub mod note;

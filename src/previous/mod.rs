@@ -2,6 +2,7 @@
 //! Documents are never parsed for it.
 
 use crate::model::document::{Conditions, Layout, Statement};
+use crate::model::few::Few;
 use crate::model::grant::{Evidence, Grant, On, Widening};
 use crate::model::identity::{Kind, PrincipalUse, Vouched};
 use crate::model::pattern::Pattern;
@@ -49,9 +50,9 @@ pub struct Kept<'p> {
     /// Two of the sessions of each sensitive action.
     pub sensitive: BTreeMap<String, BTreeSet<u64>>,
     /// What it is granted.
-    pub grants: Vec<Grant>,
+    pub grants: Vec<&'p Grant>,
     /// What waits for a person.
-    pub review: Vec<Grant>,
+    pub review: Vec<&'p Grant>,
     /// Where that stands.
     pub layout: Vec<Layout>,
     /// Whether uses of it may never have been logged.
@@ -126,8 +127,8 @@ struct GrantFile {
     last: Timestamp,
     sample_at: Timestamp,
     sample: String,
-    rules: BTreeSet<String>,
-    bases: BTreeSet<String>,
+    rules: Few<String>,
+    bases: Few<String>,
     level: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     widened: Vec<(String, String)>,
@@ -235,8 +236,8 @@ fn of(kept: Kept<'_>) -> PrincipalFile {
         days: kept.who.calendar.clone(),
         sensitive: kept.sensitive,
         doubted: kept.doubted,
-        grants: kept.grants.iter().filter(|grant| !grant.only_kept()).map(grant_file).collect(),
-        review: kept.review.iter().map(grant_file).collect(),
+        grants: kept.grants.into_iter().filter(|grant| !grant.only_kept()).map(grant_file).collect(),
+        review: kept.review.into_iter().map(grant_file).collect(),
         documents: kept.layout.into_iter().map(document_file).collect(),
     }
 }

@@ -55,11 +55,14 @@ pub fn file(root: &Path, relative: &str, text: &str, keep: bool) -> std::io::Res
 ///
 /// # Errors
 /// What the system says.
-pub fn lasting(root: &Path, relative: &str, pieces: &[impl AsRef<str>]) -> std::io::Result<()> {
+pub fn lasting(
+    root: &Path,
+    relative: &str,
+    pieces: impl IntoIterator<Item = impl AsRef<str>>,
+) -> std::io::Result<()> {
     let path = root.join(relative);
     let parent = path.parent().map_or_else(|| root.to_owned(), Path::to_owned);
     folder(&parent)?;
-    let pieces = pieces.iter().map(AsRef::as_ref);
     atomically(&parent, &path, pieces, true)
 }
 
@@ -89,15 +92,15 @@ pub fn remove(root: &Path, relative: &str) -> std::io::Result<()> {
     }
 }
 
-fn atomically<'t>(
+fn atomically(
     parent: &Path,
     path: &PathBuf,
-    pieces: impl Iterator<Item = &'t str>,
+    pieces: impl IntoIterator<Item = impl AsRef<str>>,
     lasting: bool,
 ) -> std::io::Result<()> {
     let mut file = tempfile::NamedTempFile::new_in(parent)?;
     for piece in pieces {
-        file.write_all(piece.as_bytes())?;
+        file.write_all(piece.as_ref().as_bytes())?;
     }
     if lasting {
         file.as_file().sync_all()?;

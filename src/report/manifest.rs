@@ -145,31 +145,42 @@ fn unused(grant: &Grant) -> Value {
     json!({ "action": grant.action, "resource": grant.on.to_string(), "last": grant.evidence.seen.last })
 }
 
-/// What a later run needs to know of each principal: grants, where they stand, days.
-#[must_use]
-pub fn memory(usage: &Usage, plans: &[Plan<'_>], planning: &Planning) -> Vec<String> {
-    let partial = !usage.tally.unreadable.is_empty();
-    let one = |plan: &Plan<'_>| {
-        let before = planning.memory.of(plan.who.cloud, &plan.who.id);
-        let refused = matches!(plan.fate, Fate::Refused(_));
-        // What cannot be written this time still stands as it was; and so does what a partial log would narrow.
-        let stands = before.filter(|_| refused || partial && plan.dropped > 0);
-        let mut grants = plan.grants.clone();
-        for old in stands.filter(|_| !refused).iter().flat_map(|old| &old.grants) {
-            if !grants.iter().any(|grant| grant.covers(old)) {
-                grants.push(old.clone());
-            }
-        }
-        let layout = stands.map_or_else(|| plan.layout(), |old| old.layout.clone());
-        let sensitive = planning.memory.sensitive(plan.who.cloud, &plan.who.id, &usage.sensitive);
-        let review: Vec<Grant> = plan.held.iter().chain(&plan.waiting).cloned().collect();
-        if grants.is_empty() && sensitive.is_empty() && review.is_empty() {
-            return None;
-        }
-        let (who, slug, doubted) = (&plan.who, &plan.slug, plan.doubted);
-        Some(previous::text(Kept { who, slug, sensitive, grants, review, layout, doubted }))
+/// Principals whose memory is written down at once: enough for all threads, few enough to be held together.
+const AT_ONCE: usize = 16;
+
+/// What a later run needs to know of each principal: grants, where they stand, days. Written as it is asked for.
+pub fn memory<'m>(
+    usage: &'m Usage,
+    plans: &'m [Plan<'_>],
+    planning: &'m Planning,
+) -> impl Iterator<Item = String> + use<'m> {
+    let one = |plan: &Plan<'_>| remembered(plan, usage, planning);
+    let some = move |plans: &[Plan<'_>]| -> Vec<String> {
+        plans.par_iter().with_max_len(1).filter_map(one).collect()
     };
-    plans.par_iter().with_max_len(1).filter_map(one).collect()
+    plans.chunks(AT_ONCE).flat_map(some)
+}
+
+fn remembered(plan: &Plan<'_>, usage: &Usage, planning: &Planning) -> Option<String> {
+    let partial = !usage.tally.unreadable.is_empty();
+    let before = planning.memory.of(plan.who.cloud, &plan.who.id);
+    let refused = matches!(plan.fate, Fate::Refused(_));
+    // What cannot be written this time still stands as it was; and so does what a partial log would narrow.
+    let stands = before.filter(|_| refused || partial && plan.dropped > 0);
+    let mut grants: Vec<&Grant> = plan.grants.iter().collect();
+    for old in stands.filter(|_| !refused).iter().flat_map(|old| &old.grants) {
+        if !grants.iter().any(|grant| grant.covers(old)) {
+            grants.push(old);
+        }
+    }
+    let layout = stands.map_or_else(|| plan.layout(), |old| old.layout.clone());
+    let sensitive = planning.memory.sensitive(plan.who.cloud, &plan.who.id, &usage.sensitive);
+    let review: Vec<&Grant> = plan.held.iter().chain(&plan.waiting).collect();
+    if grants.is_empty() && sensitive.is_empty() && review.is_empty() {
+        return None;
+    }
+    let (who, slug, doubted) = (&plan.who, &plan.slug, plan.doubted);
+    Some(previous::text(Kept { who, slug, sensitive, grants, review, layout, doubted }))
 }
 
 /// Every entry of the intent file, and what it did.
@@ -256,19 +267,22 @@ pub fn manifest(
 }
 
 /// The manifest as it is written, in pieces: for people, but for the memory, which stands on one line.
-#[must_use]
-pub fn pieces<'m>(manifest: &Value, memory: Option<&'m [String]>) -> Vec<Cow<'m, str>> {
+pub fn pieces(
+    manifest: &Value,
+    memory: Option<impl Iterator<Item = String>>,
+) -> impl Iterator<Item = Cow<'static, str>> {
     let mut text = format!("{manifest:#}");
-    let Some(memory) = memory else { return vec![Cow::Owned(text + "\n")] };
-    let (head, tail) = previous::frame();
-    text.truncate(text.trim_end_matches('}').trim_end().len());
-    let mut all = vec![Cow::Owned(text), Cow::Owned(format!(",\n  \"memory\": {head}"))];
-    for (at, principal) in memory.iter().enumerate() {
-        all.push(Cow::Borrowed(if at > 0 { "," } else { "" }));
-        all.push(Cow::Borrowed(principal.as_str()));
+    if memory.is_some() {
+        text.truncate(text.trim_end_matches('}').trim_end().len());
     }
-    all.push(Cow::Owned(format!("{tail}\n}}\n")));
-    all
+    let (head, tail) = previous::frame();
+    let head = memory.is_some().then(|| format!(",\n  \"memory\": {head}"));
+    let end = if memory.is_some() { format!("{tail}\n}}\n") } else { "\n".to_owned() };
+    let comma =
+        |(at, text): (usize, String)| [Cow::Borrowed(if at > 0 { "," } else { "" }), Cow::Owned(text)];
+    let memory = memory.into_iter().flatten().enumerate().flat_map(comma);
+    let start = std::iter::once(text).chain(head).map(Cow::Owned);
+    start.chain(memory).chain(std::iter::once(Cow::Owned(end)))
 }
 
 /// The review file of one principal: what the log shows but no document should hold unseen.

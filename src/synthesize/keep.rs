@@ -1,6 +1,7 @@
 //! What a person keeps, without or despite missing use.
 
 use super::{Ctx, Draft};
+use crate::model::few::Few;
 use crate::model::grant::{Evidence, Grant, On};
 use crate::model::time::Timestamp;
 use crate::model::usage::{Level, Seen};
@@ -45,8 +46,8 @@ fn unseen() -> Evidence {
             last: Timestamp::UNKNOWN,
             sample: (Timestamp::UNKNOWN, String::new()),
         },
-        rules: BTreeSet::from([Grant::KEPT.to_owned()]),
-        bases: BTreeSet::from(["intent"]),
+        rules: Few::one(Grant::KEPT.to_owned()),
+        bases: Few::one("intent"),
         level: Level::Named,
     }
 }

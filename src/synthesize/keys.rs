@@ -25,7 +25,18 @@ pub(super) fn keys(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
             buckets.entry(place).or_default().push(at);
         }
     }
-    for ((action, .., bucket), members) in buckets {
+    // Keys of former nights count too.
+    let mut former: BTreeMap<Place, Vec<&Grant>> = BTreeMap::new();
+    for grant in ctx.memory.iter().filter(|_| !buckets.is_empty()) {
+        if let Some((place, _)) =
+            key(grant, ctx).filter(|_| matches!(&grant.on, On::Resource(pattern) if pattern.is_exact()))
+        {
+            former.entry(place).or_default().push(grant);
+        }
+    }
+    for (place, members) in buckets {
+        let former = former.get(&place).map_or(&[][..], Vec::as_slice);
+        let (action, .., bucket) = place;
         let new: BTreeSet<String> = members
             .iter()
             .filter_map(|at| draft.grants.get(*at).filter(|grant| !draft.former.cover(grant)))
@@ -34,7 +45,7 @@ pub(super) fn keys(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
         if new.is_empty() {
             continue;
         }
-        let wide = wide_prefixes(draft, ctx, &members);
+        let wide = wide_prefixes(draft, ctx, &members, former);
         let fits = |pattern: &Pattern| draft.refused(ctx, &action, pattern).is_none();
         let whole = below(&bucket, "");
         // Keys elsewhere in the bucket that only others use speak against all of it.
@@ -78,23 +89,21 @@ fn below(bucket: &str, prefix: &str) -> Pattern {
 }
 
 /// Prefixes whose keys are many or machine-made, with the reason.
-fn wide_prefixes(draft: &Draft<'_>, ctx: &Ctx<'_>, members: &[usize]) -> BTreeMap<String, String> {
+fn wide_prefixes(
+    draft: &Draft<'_>,
+    ctx: &Ctx<'_>,
+    members: &[usize],
+    former: &[&Grant],
+) -> BTreeMap<String, String> {
     let mut prefixes: BTreeMap<String, (BTreeSet<String>, Option<String>)> = BTreeMap::new();
-    let fresh: Vec<&Grant> = members.iter().filter_map(|at| draft.grants.get(*at)).collect();
-    let place = fresh.first().and_then(|grant| key(grant, ctx)).map(|(place, _)| place);
-    // Keys of former nights count too.
-    let exact = |grant: &&Grant| matches!(&grant.on, On::Resource(pattern) if pattern.is_exact());
-    let former =
-        ctx.memory.iter().filter(exact).filter(|grant| key(grant, ctx).map(|(place, _)| place) == place);
-    for grant in fresh.iter().copied().chain(former) {
+    let fresh = members.iter().filter_map(|at| draft.grants.get(*at));
+    for grant in fresh.chain(former.iter().copied()) {
         let (Some((_, key)), On::Resource(pattern)) = (key(grant, ctx), &grant.on) else { continue };
         let known = prefixes.entry(first(&key).to_owned()).or_default();
         known.0.insert(key.clone());
         if known.1.is_some() {
             continue;
         }
-        let token = ctx.cloud.tokens(pattern.head());
-        let in_key = token.iter().find(|t| ctx.cloud.object(pattern.head()).is_some_and(|at| t.span.0 >= at));
         let joined = grant
             .evidence
             .rules
@@ -102,7 +111,11 @@ fn wide_prefixes(draft: &Draft<'_>, ctx: &Ctx<'_>, members: &[usize]) -> BTreeMa
             .any(|rule| rule.ends_with(COLLAPSED))
             .then(|| "more keys than can be kept apart".to_owned());
         // A key without a prefix is no prefix: what is machine-made in it is opened in its place.
-        let in_key = in_key.filter(|t| t.samples < 2 && !first(&key).is_empty());
+        let asked = joined.is_none() && !first(&key).is_empty();
+        let tokens = if asked { ctx.cloud.tokens(pattern.head()) } else { Vec::new() };
+        let in_key =
+            tokens.iter().find(|t| ctx.cloud.object(pattern.head()).is_some_and(|at| t.span.0 >= at));
+        let in_key = in_key.filter(|t| t.samples < 2);
         let made = in_key.map(|t| format!("{} in keys, as in {key}", t.words));
         known.1 = joined.or(made);
     }

@@ -1,6 +1,7 @@
 //! Exact: one grant for each action and resource.
 
 use super::{Ctx, Draft};
+use crate::model::few::Few;
 use crate::model::grant::{Evidence, Grant, On, Widening};
 use crate::model::usage::{COLLAPSED, Level, Row};
 use std::collections::btree_map::Entry;
@@ -38,8 +39,8 @@ fn grant(row: &Row, on: On) -> Grant {
         when: BTreeMap::new(),
         evidence: Evidence {
             seen: row.seen.clone(),
-            rules: BTreeSet::from([row.rule.clone()]),
-            bases: BTreeSet::from([row.basis.as_str()]),
+            rules: Few::one(row.rule.clone()),
+            bases: Few::one(row.basis.as_str()),
             level: row.target.level,
         },
         widened: reason

@@ -5,6 +5,7 @@ use leastgrant::catalog;
 use leastgrant::cloud::{self, Cloud, Evaluator, Reach, Subject};
 use leastgrant::model::document::Document;
 use leastgrant::model::document::Packing;
+use leastgrant::model::few::Few;
 use leastgrant::model::grant::{Evidence, Grant, On};
 use leastgrant::model::identity::Kind;
 use leastgrant::model::pattern::Pattern;
@@ -41,8 +42,8 @@ fn grant(action: &str, on: Option<&str>, when: &[(&str, &str)]) -> Grant {
         when: when.iter().map(one).collect(),
         evidence: Evidence {
             seen: Seen::once(Timestamp(0), ""),
-            rules: BTreeSet::new(),
-            bases: BTreeSet::new(),
+            rules: Few::default(),
+            bases: Few::default(),
             level: Level::Named,
         },
         widened: Vec::new(),

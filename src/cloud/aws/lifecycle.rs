@@ -35,7 +35,7 @@ impl<'a> Used<'a> {
     }
 
     fn once(grant: &'a Grant) -> Self {
-        let done = grant.evidence.bases.contains(Basis::Event.as_str());
+        let done = grant.evidence.bases.contains(&Basis::Event.as_str());
         let on = grant.on.pattern().map(|on| on.name().map_or_else(|| on.to_string(), str::to_owned));
         let named = grant.on.pattern().is_some_and(Pattern::is_exact);
         Used { action: &grant.action, on: Cow::Owned(on.unwrap_or_default()), named, done }
