@@ -87,8 +87,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         manifest::manifest(&usage, (&plans, &sets), &files.entries, (&stale, &standing), &planning);
     let manifest = redactor.manifest(manifest);
     let memory = (!redactor.is_on()).then(|| manifest::memory(&usage, &plans, &planning));
-    write::lasting(&args.out, "manifest.json", manifest::pieces(&manifest, memory))?;
-    drop(manifest);
+    write::lasting(&args.out, "manifest.json", manifest::pieces(manifest, memory))?;
     if !args.input.quiet {
         let out = args.out.display().to_string();
         let text =

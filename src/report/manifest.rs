@@ -248,18 +248,29 @@ pub fn manifest(
     let mut manifest = json!({
         "version": 1,
         "tally": tally(&usage.tally),
-        "principals": plans.iter().map(principal).collect::<Vec<Value>>(),
+        "principals": null,
         "artifacts": artifacts,
         "stale": stale,
         "standing": standing,
-        "coverage": super::coverage::coverage(usage),
+        "coverage": null,
         "catalog": catalogs(usage),
-        "cross_account": super::cross_account::cross_account(usage),
+        "cross_account": null,
         "unmapped": usage.unmapped,
         "intent": decisions(usage, plans, planning),
         "findings": findings(plans),
         "notes": notes,
     });
+    // `json!` copies the values it is given: the long ones are moved into their places.
+    let long = [
+        ("principals", Value::Array(plans.iter().map(principal).collect())),
+        ("coverage", super::coverage::coverage(usage)),
+        ("cross_account", Value::Array(super::cross_account::cross_account(usage))),
+    ];
+    for (key, value) in long {
+        if let Some(place) = manifest.get_mut(key) {
+            *place = value;
+        }
+    }
     if let Some(map) = manifest.as_object_mut().filter(|_| !sets.is_empty()) {
         map.insert("access_boundaries".to_owned(), super::access_boundary::all(sets));
     }
@@ -268,10 +279,11 @@ pub fn manifest(
 
 /// The manifest as it is written, in pieces: for people, but for the memory, which stands on one line.
 pub fn pieces(
-    manifest: &Value,
+    manifest: Value,
     memory: Option<impl Iterator<Item = String>>,
 ) -> impl Iterator<Item = Cow<'static, str>> {
     let mut text = format!("{manifest:#}");
+    drop(manifest);
     if memory.is_some() {
         text.truncate(text.trim_end_matches('}').trim_end().len());
     }
