@@ -32,6 +32,8 @@ struct Pieces<'a> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Within {
     Text,
+    /// Behind the name of the service.
+    S3,
     Bucket,
     Object,
 }
@@ -66,8 +68,10 @@ impl<'a> Iterator for Pieces<'a> {
         self.rest = after;
         self.within = match (self.within, inside) {
             _ if object => Within::Text,
+            (Within::Text | Within::S3, true) if piece == "s3" => Within::S3,
+            (Within::S3, true) => Within::Text,
             (within, true) => within,
-            (_, false) if piece.ends_with(":::") => Within::Bucket,
+            (Within::S3, false) if piece == ":::" => Within::Bucket,
             (Within::Bucket, false) if piece == "." => Within::Bucket,
             (Within::Bucket, false) if piece == "/" => Within::Object,
             _ => Within::Text,
@@ -294,6 +298,7 @@ mod tests {
             ["arn:aws:s3:::logs/a.txt", "other"],
             ["arn:aws:sns:::logs/a", "logs"],
             ["arn:aws:s3::logs/a.txt", "logs"],
+            ["arn:aws:r53:::logs/a.txt", "logs"],
             ["arn:aws:s3:::table/a.txt", "table"],
             ["arn:aws:s3:::TABLE/a.txt", "TABLE"],
             ["arn:aws:s3:::111122223333/a.txt", "111122223333"],

@@ -41,13 +41,20 @@ impl<'a> Ctx<'a> {
     /// Parses the request; `None` when it is nested too deep.
     pub(super) fn new(record: &'a Record<'a>) -> Option<Self> {
         let request = crate::wire::leaves::of(record.request_parameters, &record.asked)?;
-        Some(Self { record, request, response: OnceCell::new(), element: false })
+        let ctx = Self { record, request, response: OnceCell::new(), element: false };
+        // What stands for a colon is a part of the word behind it.
+        ctx.pry(ctx.request.all.iter().any(Leaf::is_encoded_arn));
+        Some(ctx)
     }
 
     /// The answer, parsed when first asked for; one that is nested too deep names nothing.
     pub(super) fn response(&self) -> &Leaves<'a> {
         let answer = |record: &'a Record<'a>| of_answer(record.response_elements, &record.answered);
-        self.response.get_or_init(|| answer(self.record).unwrap_or_default())
+        self.response.get_or_init(|| {
+            let answer = answer(self.record).unwrap_or_default();
+            self.pry(answer.all.iter().any(Leaf::is_encoded_arn));
+            answer
+        })
     }
 
     /// The same record, seen through one element of a list in the request, with what stands in no list.
