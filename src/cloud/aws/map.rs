@@ -3,8 +3,9 @@
 
 use super::infer;
 use super::namer::UNFIT;
+use super::percent::percent_encode;
 use super::record::Record;
-use super::resource::{Ctx, Found, percent_encode, resolve};
+use super::resource::{Ctx, Found, resolve};
 use crate::catalog;
 use crate::catalog::overlay::{EventRule, UseRule};
 use crate::catalog::table::{AccessLevel, Action, Service};

@@ -19,6 +19,7 @@ mod namer;
 mod package;
 mod pieces;
 mod passed;
+mod percent;
 mod record;
 mod refusal;
 mod resource;

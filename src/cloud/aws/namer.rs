@@ -3,7 +3,8 @@
 mod values;
 
 use super::map::first_word;
-use super::resource::{Ctx, Found, alternatives, percent_decode};
+use super::percent::percent_decode;
+use super::resource::{Ctx, Found, alternatives};
 use crate::catalog::overlay::UseRule;
 use crate::catalog::table::{AccessLevel, Action, ResourceType, Service};
 use crate::catalog::template::{ACCOUNT, PARTITION, REGION, Template};

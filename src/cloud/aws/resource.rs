@@ -13,6 +13,7 @@
 //! without a selector, else `unseen`.
 
 use super::namer::Namer;
+use super::percent::percent_decode;
 use super::record::Record;
 use crate::catalog;
 use crate::catalog::overlay::{Several, UseRule};
@@ -215,32 +216,6 @@ fn following<'t>(statement: &'t str, words: &str) -> Option<impl Iterator<Item =
 fn account_of(value: &str) -> Option<&str> {
     let id = value.split(':').next()?;
     (id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit())).then_some(id)
-}
-
-/// `%3A` for a colon and its like.
-pub(super) fn percent_encode(text: &str) -> String {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
-    let encoded =
-        text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") });
-    encoded.collect()
-}
-
-/// Undoes `%3A` and its like.
-pub(super) fn percent_decode(text: &str) -> String {
-    let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        let mut ahead = bytes.clone();
-        let hex = |b: Option<u8>| b.and_then(|b| char::from(b).to_digit(16));
-        match (byte, hex(ahead.next()), hex(ahead.next())) {
-            (b'%', Some(high), Some(low)) => {
-                out.push(u8::try_from(high * 16 + low).unwrap_or(b'?'));
-                bytes = ahead;
-            }
-            _ => out.push(byte),
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// All resources of one action, by the cascade; never empty.

@@ -4,7 +4,8 @@
 use super::infer::{make, scoped};
 use super::map::first_word;
 use super::namer::arn_leaves;
-use super::resource::{Ctx, Found, percent_encode, resolve, types_of, whole_service};
+use super::percent::percent_encode;
+use super::resource::{Ctx, Found, resolve, types_of, whole_service};
 use crate::catalog;
 use crate::catalog::overlay::{TagRule, UseRule};
 use crate::catalog::table::{AccessLevel, Action, ResourceType, Service};
