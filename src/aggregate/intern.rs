@@ -42,6 +42,12 @@ impl Interner {
         self.texts.get(sym.0 as usize).map_or("", |text| text)
     }
 
+    /// The same, to be kept.
+    #[must_use]
+    pub fn shared(&self, sym: Sym) -> Arc<str> {
+        self.texts.get(sym.0 as usize).map_or_else(|| Arc::from(""), Arc::clone)
+    }
+
     /// By symbol, what compares as the texts do.
     #[must_use]
     pub fn ranks(&self) -> Vec<u32> {

@@ -164,7 +164,7 @@ impl Line {
         let text = |sym| texts.text(sym).to_owned();
         Self {
             at: seen.first.is_known().then_some(seen.first),
-            event: Some(seen.sample.1.clone()).filter(|event| !event.is_empty()),
+            event: Some(seen.sample.1.to_string()).filter(|event| !event.is_empty()),
             action: text(key.action),
             target: target(key.level, texts.text(key.target)),
             principal: text(key.principal),
@@ -204,15 +204,15 @@ impl Line {
         }
         let row = Row {
             cloud: self.cloud,
-            principal: self.principal.clone(),
-            action: self.action.clone(),
+            principal: self.principal.as_str().into(),
+            action: self.action.as_str().into(),
             target: self.target.clone(),
-            scope: self.account.clone(),
+            scope: self.account.as_str().into(),
             context: BTreeMap::new(),
             outcome: if grants { Outcome::Allowed } else { Outcome::Denied },
             basis: Basis::Event,
             via: None,
-            rule: String::new(),
+            rule: "".into(),
             exempt: self.exempt,
             seen: Seen::once(Timestamp::UNKNOWN, ""),
         };

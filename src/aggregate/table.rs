@@ -187,7 +187,7 @@ impl Shard {
             }
             same
         });
-        let text = |sym| texts.text(sym).to_owned();
+        let text = |sym| texts.shared(sym);
         let row = |(key, seen): (Key, Seen)| Row {
             cloud: key.cloud,
             principal: text(key.principal),
@@ -265,7 +265,7 @@ fn notes(
     }
     let joined = rows.iter().filter(|row| row.rule.ends_with(COLLAPSED));
     let joined: BTreeSet<(&str, &str)> =
-        joined.map(|row| (row.principal.as_str(), row.target.text.as_ref())).collect();
+        joined.map(|row| (&*row.principal, row.target.text.as_ref())).collect();
     if !joined.is_empty() {
         let text = format!(
             "{} prefixes stand for more than {} object names each principal used: the names were joined",

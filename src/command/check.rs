@@ -188,7 +188,7 @@ fn print(
             let cells = |row: &&&Row| {
                 vec![
                     redactor.id(&row.principal),
-                    row.action.clone(),
+                    row.action.to_string(),
                     redactor.text(&row.target.text),
                     row.seen.count.to_string(),
                     by(row).to_owned(),

@@ -161,12 +161,12 @@ impl Intent {
                 self.never.iter().filter(|e| e.matches(row)).map(|e| e.meta.name("never")).collect()
             }
             Some("break-glass") => {
-                let all = self.break_glass.iter().filter(|e| e.principal.is_match(&row.principal));
+                let all = self.break_glass.iter().filter(|e| e.principal.is_match(&*row.principal));
                 all.map(|e| e.meta.name("break_glass")).collect()
             }
             Some("withheld") => {
                 let all = self.exclude.iter().zip(withheld).filter(|(e, count)| {
-                    **count > 0 && e.principal.as_ref().is_none_or(|glob| glob.is_match(&row.principal))
+                    **count > 0 && e.principal.as_ref().is_none_or(|glob| glob.is_match(&*row.principal))
                 });
                 all.map(|(e, _)| e.meta.name("exclude")).collect()
             }

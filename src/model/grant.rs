@@ -6,6 +6,7 @@ use super::usage::{Level, Row, Seen};
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What a grant covers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,7 +74,7 @@ pub struct Evidence {
     /// How often, first, last, one sample record.
     pub seen: Seen,
     /// Rules that named action and resource.
-    pub rules: Few<String>,
+    pub rules: Few<Arc<str>>,
     /// How the uses were proved.
     pub bases: Few<&'static str>,
     /// How much the log said of the resource.
@@ -93,11 +94,11 @@ pub struct Widening {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
     /// Canonical action.
-    pub action: String,
+    pub action: Arc<str>,
     /// On what.
     pub on: On,
     /// Where it is granted.
-    pub scope: String,
+    pub scope: Arc<str>,
     /// Condition key → values, all of them observed.
     pub when: BTreeMap<String, BTreeSet<String>>,
     /// The uses behind it.
@@ -124,7 +125,7 @@ impl Grant {
     /// Whether only a person's word stands behind it.
     #[must_use]
     pub fn only_kept(&self) -> bool {
-        self.evidence.rules.iter().all(|rule| rule == Self::KEPT)
+        self.evidence.rules.iter().all(|rule| **rule == *Self::KEPT)
     }
 
     /// Takes over the evidence of a grant that this one covers.
@@ -159,7 +160,7 @@ impl<'g> Places<'g> {
     pub fn of(grants: impl IntoIterator<Item = &'g Grant>) -> Self {
         let mut places = Self::default();
         for (at, grant) in grants.into_iter().enumerate() {
-            let (action, scope) = (grant.action.as_str(), grant.scope.as_str());
+            let (action, scope) = (&*grant.action, &*grant.scope);
             match &grant.on {
                 On::Resource(pattern) if !pattern.is_exact() => {
                     places.wide.entry((action, scope)).or_default().push(at);

@@ -4,6 +4,7 @@ pub mod access_boundary;
 pub mod denial;
 pub mod coverage;
 pub mod document;
+pub mod event;
 pub mod few;
 pub mod grant;
 pub mod identity;

@@ -1,10 +1,12 @@
 //! A use: one permission that one log record proves to have been exercised.
 
 use super::denial::Refused;
+use super::event::EventId;
 use super::identity::Actor;
 use super::time::{Day, Timestamp};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What came of a call, in the order of how much it proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -254,19 +256,19 @@ pub struct Bystander {
 /// What the rule of a row ends in when its object names were joined because there were too many to keep apart.
 pub const COLLAPSED: &str = "+collapsed";
 
-/// One row of the usage table, owned and resolved: what the later stages read.
+/// One row of the usage table, resolved: what the later stages read. Texts that many rows have are shared.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Row {
     /// Cloud.
     pub cloud: &'static str,
     /// Principal id, empty when unattributable.
-    pub principal: String,
+    pub principal: Arc<str>,
     /// Canonical action.
-    pub action: String,
+    pub action: Arc<str>,
     /// Resource name or pattern.
     pub target: Target<'static>,
     /// Where it can be granted.
-    pub scope: String,
+    pub scope: Arc<str>,
     /// Attested condition keys.
     pub context: BTreeMap<String, String>,
     /// What came of it.
@@ -274,9 +276,9 @@ pub struct Row {
     /// How it was proved.
     pub basis: Basis,
     /// Calling service.
-    pub via: Option<String>,
+    pub via: Option<Arc<str>>,
     /// Rule that named action and resource.
-    pub rule: String,
+    pub rule: Arc<str>,
     /// Why no document carries it.
     pub exempt: Option<&'static str>,
     /// How often and when.
@@ -309,14 +311,14 @@ pub struct Seen {
     /// Last of them.
     pub last: Timestamp,
     /// The earliest record, by time then id.
-    pub sample: (Timestamp, String),
+    pub sample: (Timestamp, EventId),
 }
 
 impl Seen {
     /// One sighting.
     #[must_use]
     pub fn once(at: Timestamp, event: &str) -> Self {
-        Self { count: 1, first: at, last: at, sample: (at, event.to_owned()) }
+        Self { count: 1, first: at, last: at, sample: (at, event.into()) }
     }
 
     /// Adds one sighting without allocating unless it becomes the sample.
@@ -324,8 +326,8 @@ impl Seen {
         self.count = self.count.saturating_add(1);
         self.first = self.first.min(at);
         self.last = self.last.later(at);
-        if (at, event) < (self.sample.0, self.sample.1.as_str()) {
-            self.sample = (at, event.to_owned());
+        if at < self.sample.0 || (at == self.sample.0 && self.sample.1.cmp_text(event).is_gt()) {
+            self.sample = (at, event.into());
         }
     }
 

@@ -102,8 +102,7 @@ fn unplaced(wanted: &Wanted, boundary: &AccessBoundary<'_>) -> Option<String> {
         let blocked = one.since.is_some_and(|since| since <= boundary.version);
         wanted.tight && !blocked && one.organization.is_none() && !one.row.scope.starts_with("organizations/")
     });
-    let places: BTreeSet<&str> =
-        unknown.map(|one| one.row.scope.as_str()).filter(|at| !at.is_empty()).collect();
+    let places: BTreeSet<&str> = unknown.map(|one| &*one.row.scope).filter(|at| !at.is_empty()).collect();
     (!places.is_empty()).then(|| {
         format!(
             "nothing says where {} lies, which was used: the boundary leaves it out",

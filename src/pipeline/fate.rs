@@ -130,7 +130,7 @@ pub(super) fn width(
     let texts: Vec<String> = policies.map(|d| d.text.clone()).collect();
     let Ok(evaluator) = cloud.evaluator(&texts) else { return Width::default() };
     let own: Vec<&Row> = rows.iter().copied().filter(|row| row.outcome.grants()).collect();
-    let others: Vec<&Row> = others.iter().copied().filter(|row| row.principal != who.id).collect();
+    let others: Vec<&Row> = others.iter().copied().filter(|row| *row.principal != *who.id).collect();
     probe::width(evaluator.as_ref(), &who.id, &own, &others)
 }
 

@@ -26,8 +26,8 @@ pub fn recall(usage: &mut Usage, memory: &Memory) {
         let sensitive = cloud::by_id(row.cloud).is_some_and(|cloud| {
             cloud.sensitive(&row.action) && cloud.ungivable(&row.action, &row.scope).is_empty()
         });
-        let known = often.get(&(row.cloud, row.principal.clone()));
-        if sensitive && known.is_some_and(|actions| actions.contains(&row.action)) {
+        let known = often.get(&(row.cloud, row.principal.to_string()));
+        if sensitive && known.is_some_and(|actions| actions.iter().any(|action| **action == *row.action)) {
             row.exempt = None;
         }
     }

@@ -2,6 +2,7 @@
 //! Documents are never parsed for it.
 
 use crate::model::document::{Conditions, Layout, Statement};
+use crate::model::event::EventId;
 use crate::model::few::Few;
 use crate::model::grant::{Evidence, Grant, On, Widening};
 use crate::model::identity::{Kind, PrincipalUse, Vouched};
@@ -11,6 +12,7 @@ use crate::model::usage::{Basis, Level, Seen};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// The version of what is remembered.
 const VERSION: u32 = 1;
@@ -117,17 +119,17 @@ struct PrincipalFile {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct GrantFile {
-    action: String,
+    action: Arc<str>,
     /// None where the action takes no resource.
     on: Option<String>,
-    scope: String,
+    scope: Arc<str>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     when: BTreeMap<String, BTreeSet<String>>,
     first: Timestamp,
     last: Timestamp,
     sample_at: Timestamp,
-    sample: String,
-    rules: Few<String>,
+    sample: EventId,
+    rules: Few<Arc<str>>,
     bases: Few<String>,
     level: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

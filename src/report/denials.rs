@@ -85,15 +85,15 @@ fn row(denial: &Denial) -> Row {
     let held = refused.exempt.filter(|why| matches!(*why, "review" | "trust"));
     Row {
         cloud: denial.cloud,
-        principal: denial.principal.clone(),
-        action: refused.action.clone(),
+        principal: denial.principal.as_str().into(),
+        action: refused.action.as_str().into(),
         target: refused.target.clone(),
-        scope: refused.scope.clone(),
+        scope: refused.scope.as_str().into(),
         context: refused.context.clone(),
         outcome: Outcome::Allowed,
         basis: Basis::Event,
         via: None,
-        rule: if refused.told { "denied" } else { "denied-untold" }.to_owned(),
+        rule: if refused.told { "denied" } else { "denied-untold" }.into(),
         exempt: held,
         seen: denial.seen.clone().unwrap_or_else(|| Seen::once(Timestamp::UNKNOWN, "")),
     }
@@ -172,7 +172,7 @@ impl Refusal {
         let time = |at: Timestamp| at.is_known().then(|| at.to_string());
         put("first", json!(seen.and_then(|seen| time(seen.first))));
         put("last", json!(seen.and_then(|seen| time(seen.last))));
-        put("event", seen.map_or(Value::Null, |seen| filled(&seen.sample.1)));
+        put("event", seen.map_or(Value::Null, |seen| filled(&seen.sample.1.text())));
         put("allowed", json!(self.allowed.map(|at| at.to_string())));
         put("mend", mend);
         put("advice", json!(advice));
@@ -202,7 +202,8 @@ impl Refusal {
         lines.push(format!("    refused by {}{how}{policy}", refused.by));
         if let Some(seen) = &self.denial.seen {
             let times = if seen.count == 1 { "once".to_owned() } else { format!("{} times", seen.count) };
-            let sample = or(&seen.sample.1, "(no id)");
+            let sample = seen.sample.1.text();
+            let sample = or(&sample, "(no id)");
             lines.push(format!("    {times}, {} to {}, for example event {sample}", seen.first, seen.last));
         }
         if !mend.is_null() {

@@ -42,14 +42,14 @@ pub fn evidence(plan: &Plan<'_>, action: Option<&str>, intent: &Intent, excluded
 fn stands_in(grant: &Grant, statement: &Statement, scope: &str) -> bool {
     let keys: Vec<&String> = statement.conditions.values().flat_map(|keys| keys.keys()).collect();
     let on = match &grant.on {
-        _ if !scope.is_empty() => statement.resources.contains(&grant.scope),
+        _ if !scope.is_empty() => statement.resources.iter().any(|one| **one == *grant.scope),
         On::Service => statement.resources.iter().any(|r| r == "*"),
         On::Resource(pattern) => {
             let text = pattern.to_string();
             statement.resources.iter().any(|r| *r == text || Pattern::parse(r).covers(pattern))
         }
     };
-    on && statement.actions.contains(&grant.action)
+    on && statement.actions.iter().any(|one| **one == *grant.action)
         && grant.when.keys().all(|key| keys.contains(&key))
         && grant.when.len() == keys.len()
 }

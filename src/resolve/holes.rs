@@ -1,11 +1,12 @@
 //! Holes: uses on what something else holds. Where a record tells what that is, its names stand in the hole's place;
 //! where none does, the hole stays for a person to fill.
 
-use super::synonyms::join;
+use super::synonyms::{ELSEWHERE, join};
 use crate::aggregate::Usage;
 use crate::aggregate::holdings::Holdings;
+use crate::aggregate::line::Line;
 use crate::cloud::CLOUDS;
-use crate::model::usage::Target;
+use crate::model::usage::{Row, Target};
 use std::collections::BTreeSet;
 
 /// Why an unfilled hole is in no document.
@@ -21,35 +22,44 @@ pub(super) fn holes(usage: &mut Usage) {
         usage.holdings.rename(&cloud.synonyms(&known));
     }
     let holdings = &usage.holdings;
-    let rows = std::mem::take(&mut usage.rows);
-    usage.rows = fill(rows, holdings, |row| (&mut row.target, &mut row.exempt, &mut row.rule));
-    let lines = std::mem::take(&mut usage.lines);
-    usage.lines = fill(lines, holdings, |line| (&mut line.target, &mut line.exempt, &mut line.rule));
-    usage.lines.sort();
-    join(&mut usage.rows);
+    let of_row = |row: &mut Row, name: &str| {
+        row.rule = format!("{}{ELSEWHERE}", row.rule).into();
+        put(name, &mut row.target, &mut row.exempt);
+    };
+    if fill(&mut usage.rows, |row| names(&row.target, holdings), of_row) {
+        join(&mut usage.rows);
+    }
+    let of_line = |line: &mut Line, name: &str| {
+        line.rule.push_str(ELSEWHERE);
+        put(name, &mut line.target, &mut line.exempt);
+    };
+    if fill(&mut usage.lines, |line| names(&line.target, holdings), of_line) {
+        usage.lines.sort();
+    }
 }
 
-/// What of a use a name in a hole changes.
-type Parts<'t> = (&'t mut Target<'static>, &'t mut Option<&'static str>, &'t mut String);
+/// Puts a name in the place of a hole.
+fn put(name: &str, target: &mut Target<'static>, exempt: &mut Option<&'static str>) {
+    *target = Target::named(name.to_owned());
+    *exempt = exempt.filter(|why| *why != HELD_BACK);
+}
 
-/// All uses, each with a hole as many times as it has names: not at all where nothing is held.
-fn fill<T: Clone>(all: Vec<T>, holdings: &Holdings, parts: impl Fn(&mut T) -> Parts<'_>) -> Vec<T> {
-    let mut out = Vec::with_capacity(all.len());
-    for mut used in all {
-        let Some(names) = names(parts(&mut used).0, holdings) else {
-            out.push(used);
-            continue;
-        };
-        for name in names {
+/// Has each use with a hole stand as many times as it has names: not at all where nothing is held. Says whether there
+/// were any.
+fn fill<T: Clone>(
+    all: &mut Vec<T>,
+    names: impl Fn(&T) -> Option<Vec<String>>,
+    put: impl Fn(&mut T, &str),
+) -> bool {
+    let holed: Vec<T> = all.extract_if(.., |used| names(used).is_some()).collect();
+    for used in &holed {
+        for name in names(used).unwrap_or_default() {
             let mut used = used.clone();
-            let (target, exempt, rule) = parts(&mut used);
-            *target = Target::named(name);
-            *exempt = exempt.filter(|why| *why != HELD_BACK);
-            rule.push_str("+seen-elsewhere");
-            out.push(used);
+            put(&mut used, &name);
+            all.push(used);
         }
     }
-    out
+    !holed.is_empty()
 }
 
 /// The names that stand in the place of a hole.

@@ -16,10 +16,10 @@ pub(super) fn places(usage: &mut Usage) {
         for row in usage.rows.iter_mut().filter(|row| row.cloud == cloud.id()) {
             let Some((scope, exempt)) = cloud.settle(row, &within) else { continue };
             if exempt != row.exempt {
-                let of = (row.principal.clone(), row.action.clone(), row.target.clone());
+                let of = (row.principal.to_string(), row.action.to_string(), row.target.clone());
                 changed.insert(of, (row.exempt, exempt));
             }
-            (row.scope, row.exempt, settled) = (scope, exempt, true);
+            (row.scope, row.exempt, settled) = (scope.into(), exempt, true);
         }
         for line in &mut usage.lines {
             let of = (line.principal.clone(), line.action.clone(), line.target.clone());

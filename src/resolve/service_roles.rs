@@ -5,14 +5,15 @@ use super::synonyms::join;
 use crate::aggregate::Usage;
 use crate::cloud;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 const KEY: &str = "aws:CalledVia";
 
 pub(super) fn service_roles(usage: &mut Usage) {
     let attested = usage.rows.iter().filter_map(|row| Some((row, row.context.get(KEY)?)));
-    let asked: BTreeSet<(&'static str, String, String)> =
-        attested.map(|(row, caller)| (row.cloud, row.principal.clone(), caller.clone())).collect();
-    let called = |(id, principal, caller): &(&'static str, String, String)| {
+    let asked: BTreeSet<(&'static str, Arc<str>, String)> =
+        attested.map(|(row, caller)| (row.cloud, Arc::clone(&row.principal), caller.clone())).collect();
+    let called = |(id, principal, caller): &(&'static str, Arc<str>, String)| {
         let own = usage.rows.iter().filter(|row| {
             row.cloud == *id && row.principal == *principal && row.via.is_none() && row.outcome.grants()
         });
@@ -25,7 +26,7 @@ pub(super) fn service_roles(usage: &mut Usage) {
     }
     for row in &mut usage.rows {
         let caller = row.context.get(KEY).cloned().unwrap_or_default();
-        if unproven.contains(&(row.cloud, row.principal.clone(), caller)) {
+        if unproven.contains(&(row.cloud, Arc::clone(&row.principal), caller)) {
             row.context.remove(KEY);
         }
     }

@@ -5,6 +5,9 @@ use crate::cloud::CLOUDS;
 use crate::model::usage::{Level, Row, Target};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// What is added to a rule whose name stands elsewhere.
+pub(super) const ELSEWHERE: &str = "+seen-elsewhere";
+
 pub(super) fn synonyms(usage: &mut Usage) {
     for cloud in CLOUDS {
         let rows = usage.rows.iter().filter(|row| row.cloud == cloud.id());
@@ -27,13 +30,13 @@ fn rename(usage: &mut Usage, cloud: &str, full: &BTreeMap<String, String>) {
     for row in usage.rows.iter_mut().filter(|row| row.cloud == cloud) {
         if let Some(target) = renamed(&row.target) {
             row.target = target;
-            row.rule.push_str("+seen-elsewhere");
+            row.rule = format!("{}{ELSEWHERE}", row.rule).into();
         }
     }
     for line in &mut usage.lines {
         if let Some(target) = renamed(&line.target) {
             line.target = target;
-            line.rule.push_str("+seen-elsewhere");
+            line.rule.push_str(ELSEWHERE);
         }
     }
     usage.lines.sort();

@@ -18,8 +18,7 @@ pub(super) fn conditions(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
         contexts.entry((&row.scope, &row.action, On::of(row))).or_default().push(&row.context);
     }
     for grant in &mut draft.grants {
-        let Some(behind) = contexts.get(&(grant.scope.as_str(), grant.action.as_str(), grant.on.clone()))
-        else {
+        let Some(behind) = contexts.get(&(&*grant.scope, &*grant.action, grant.on.clone())) else {
             continue;
         };
         for key in DEFAULT_KEYS.into_iter().chain(ctx.cloud.conditions()) {

@@ -17,9 +17,9 @@ pub(super) fn keep(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
             let on = entry.resource.clone().map_or(On::Service, On::Resource);
             let Some(scope) = ctx.cloud.keeps(ctx.who, &on) else { continue };
             let kept = Grant {
-                action,
+                action: action.into(),
                 on,
-                scope,
+                scope: scope.into(),
                 when: BTreeMap::new(),
                 evidence: unseen(),
                 widened: Vec::new(),
@@ -44,9 +44,9 @@ fn unseen() -> Evidence {
             count: 0,
             first: Timestamp::UNKNOWN,
             last: Timestamp::UNKNOWN,
-            sample: (Timestamp::UNKNOWN, String::new()),
+            sample: (Timestamp::UNKNOWN, "".into()),
         },
-        rules: Few::one(Grant::KEPT.to_owned()),
+        rules: Few::one(Grant::KEPT.into()),
         bases: Few::one("intent"),
         level: Level::Named,
     }

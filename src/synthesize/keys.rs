@@ -6,6 +6,7 @@ use crate::model::grant::{Grant, On, Widening};
 use crate::model::pattern::{Part, Pattern};
 use crate::model::usage::COLLAPSED;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Keys of one first-level prefix that still stand as they are.
 const FEW: usize = 20;
@@ -13,7 +14,7 @@ const FEW: usize = 20;
 const MANY: usize = 3;
 
 /// Action, scope, conditions, bucket.
-type Place = (String, String, BTreeMap<String, BTreeSet<String>>, String);
+type Place = (Arc<str>, Arc<str>, BTreeMap<String, BTreeSet<String>>, String);
 
 pub(super) fn keys(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
     if ctx.shaping.exact {

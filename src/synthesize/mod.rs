@@ -155,7 +155,7 @@ impl Draft<'_> {
         if let Some(never) = ctx.intent.forbids(ctx.who, action, Some(pattern)) {
             return Some(never.meta.name("never"));
         }
-        let mut withheld = self.withheld.iter().filter(|row| row.action == action);
+        let mut withheld = self.withheld.iter().filter(|row| *row.action == *action);
         // Joined object names stand for all that they could be.
         let hits = |row: &Row| match row.target.level {
             Level::Partial => pattern.overlaps(&Pattern::parse(&row.target.text)),

@@ -6,9 +6,10 @@ use crate::model::grant::{Evidence, Grant, On, Widening};
 use crate::model::usage::{COLLAPSED, Level, Row};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 pub(super) fn seed(draft: &mut Draft<'_>, _ctx: &Ctx<'_>) {
-    let mut all: BTreeMap<(String, String, On), Grant> = BTreeMap::new();
+    let mut all: BTreeMap<(Arc<str>, Arc<str>, On), Grant> = BTreeMap::new();
     for row in &draft.rows {
         let on = On::of(row);
         match all.entry((row.scope.clone(), row.action.clone(), on.clone())) {

@@ -6,6 +6,7 @@ use crate::cloud::Token;
 use crate::model::grant::{Grant, On, Widening};
 use crate::model::pattern::{Part, Pattern};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// The machine-made parts of each name that can be used; asked once for each.
 type Parts = BTreeMap<String, Vec<Token>>;
@@ -34,7 +35,7 @@ pub(super) fn tokens(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
     let (standing, new): (Vec<Grant>, Vec<Grant>) =
         std::mem::take(&mut draft.grants).into_iter().partition(|grant| draft.former.cover(grant));
     let among = new.len();
-    let mut made_new: BTreeSet<(String, Pattern)> = BTreeSet::new();
+    let mut made_new: BTreeSet<(Arc<str>, Pattern)> = BTreeSet::new();
     let mut grants: Vec<Grant> = new.into_iter().chain(standing).collect();
     for (at, grant) in grants.iter_mut().enumerate() {
         let Some(name) = literal(grant, ctx) else { continue };

@@ -78,7 +78,7 @@ pub fn must_allow(row: &Row) -> bool {
 #[must_use]
 pub fn describe(row: &Row) -> String {
     if row.target.text.is_empty() {
-        row.action.clone()
+        row.action.to_string()
     } else {
         format!("{} on {}", row.action, row.target.text)
     }
@@ -188,15 +188,15 @@ fn probe(
 ) -> Row {
     Row {
         cloud,
-        principal: document.principal.clone(),
-        action: action.to_owned(),
+        principal: document.principal.as_str().into(),
+        action: action.into(),
         target: Target::pattern(Level::Partial, resource.to_owned()),
-        scope: document.scope.clone(),
+        scope: document.scope.as_str().into(),
         context,
         outcome: Outcome::Allowed,
         basis: Basis::Event,
         via: None,
-        rule: String::new(),
+        rule: "".into(),
         exempt: None,
         seen: Seen::once(Timestamp::UNKNOWN, ""),
     }

@@ -3,6 +3,7 @@
 use crate::cloud::Evaluator;
 use crate::model::usage::{Level, Row, Target};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Probes of others for one principal; more say little more.
 const OTHERS: usize = 200;
@@ -24,9 +25,11 @@ pub struct Width {
 #[must_use]
 pub fn width(evaluator: &dyn Evaluator, who: &str, own: &[&Row], others: &[&Row]) -> Width {
     let used: BTreeSet<(&str, &str)> =
-        own.iter().map(|row| (row.action.as_str(), row.target.text.as_ref())).collect();
+        own.iter().map(|row| (&*row.action, row.target.text.as_ref())).collect();
     let step = others.len().div_ceil(OTHERS).max(1);
-    let foreign = others.iter().step_by(step).map(|row| Row { principal: who.to_owned(), ..(*row).clone() });
+    let who: Arc<str> = who.into();
+    let foreign =
+        others.iter().step_by(step).map(|row| Row { principal: Arc::clone(&who), ..(*row).clone() });
     let named: Vec<&&Row> = own.iter().filter(|row| row.target.level == Level::Named).collect();
     let step = named.len().div_ceil(SIBLINGS).max(1);
     let siblings = named.iter().step_by(step).map(|row| {
@@ -35,7 +38,7 @@ pub fn width(evaluator: &dyn Evaluator, who: &str, own: &[&Row], others: &[&Row]
     });
     let mut width = Width::default();
     for probe in foreign.chain(siblings) {
-        if used.contains(&(probe.action.as_str(), probe.target.text.as_ref())) {
+        if used.contains(&(&*probe.action, probe.target.text.as_ref())) {
             continue;
         }
         width.probes += 1;

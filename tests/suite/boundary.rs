@@ -36,9 +36,9 @@ fn write(who: &Subject<'_>, policies: &[Document], prefixes: &[&str]) -> (Docume
 fn grant(action: &str, on: Option<&str>, when: &[(&str, &str)]) -> Grant {
     let one = |(key, value): &(&str, &str)| ((*key).to_owned(), BTreeSet::from([(*value).to_owned()]));
     Grant {
-        action: action.to_owned(),
+        action: action.into(),
         on: on.map_or(On::Service, |name| On::Resource(Pattern::parse(name))),
-        scope: String::new(),
+        scope: "".into(),
         when: when.iter().map(one).collect(),
         evidence: Evidence {
             seen: Seen::once(Timestamp(0), ""),

@@ -23,7 +23,7 @@ fn rows(all: &[Value]) -> Vec<Row> {
 }
 
 fn found<'r>(rows: &'r [Row], action: &str) -> Vec<&'r Row> {
-    rows.iter().filter(|row| row.action == action).collect()
+    rows.iter().filter(|row| *row.action == *action).collect()
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn each_link_of_a_chain_acts_as_the_next_and_passes_on_what_a_request_delegates(
         format!("projects/example-dev/serviceAccounts/{name}@example-dev.iam.gserviceaccount.com")
     };
     assert_eq!(minted, [(&*account("first"), &*scope("middle")), (&*account("middle"), &*scope("job"))]);
-    assert!(found(&all, "pubsub.topics.create").iter().all(|row| row.principal == account("job")));
+    assert!(found(&all, "pubsub.topics.create").iter().all(|row| *row.principal == *account("job")));
     let request = json!({ "serviceName": "iamcredentials.googleapis.com", "methodName": "GenerateAccessToken",
         "request": { "name": "projects/-/serviceAccounts/target@example-dev.iam.gserviceaccount.com",
                      "delegates": ["projects/-/serviceAccounts/middle@example-dev.iam.gserviceaccount.com"] } });
@@ -125,7 +125,7 @@ fn each_link_of_a_chain_acts_as_the_next_and_passes_on_what_a_request_delegates(
     let all = rows(&[with(1, "iam.serviceAccounts.getAccessToken", name, &request)]);
     let passed = found(&all, "iam.serviceAccounts.implicitDelegation");
     assert_eq!((passed.len(), passed[0].basis, &*passed[0].scope), (1, Basis::Inferred, &*scope("middle")));
-    assert_eq!(passed[0].principal, account("job"));
+    assert_eq!(*passed[0].principal, *account("job"));
     // Each account of a longer chain passes it on to the next, and the last one mints.
     let mut longer = request.clone();
     longer["request"]["delegates"] =
@@ -134,7 +134,7 @@ fn each_link_of_a_chain_acts_as_the_next_and_passes_on_what_a_request_delegates(
         }));
     let all = rows(&[with(1, "iam.serviceAccounts.getAccessToken", name, &longer)]);
     let of = |action: &str| -> Vec<(String, String)> {
-        found(&all, action).iter().map(|row| (row.principal.clone(), row.scope.clone())).collect()
+        found(&all, action).iter().map(|row| (row.principal.to_string(), row.scope.to_string())).collect()
     };
     assert_eq!(
         of("iam.serviceAccounts.implicitDelegation"),
@@ -215,7 +215,7 @@ fn a_method_on_what_its_permission_is_not_checked_on_opens_nothing() {
             "methodName": method });
         rows(&[with(1, "x", "y", &more)])
             .iter()
-            .map(|row| (row.action.clone(), row.exempt))
+            .map(|row| (row.action.to_string(), row.exempt))
             .collect::<Vec<_>>()
     };
     let read = |exempt| vec![("bigquery.tables.getData".to_owned(), exempt)];
@@ -386,7 +386,7 @@ fn an_operation_counts_once_also_where_its_ends_name_different_permissions() {
     };
     let (delete, stop) = ("compute.instances.delete", "compute.instances.stop");
     let counts = |all: &[Value]| -> Vec<(String, u64)> {
-        rows(all).iter().map(|row| (row.action.clone(), row.seen.count)).collect()
+        rows(all).iter().map(|row| (row.action.to_string(), row.seen.count)).collect()
     };
     let once = vec![(delete.to_owned(), 1), (stop.to_owned(), 1)];
     let more = [end(1, "first", &[delete]), end(2, "last", &[delete, stop])];

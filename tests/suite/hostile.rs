@@ -131,7 +131,7 @@ fn what_users_write_at_will_names_nothing() {
     let targets: Vec<&str> = usage
         .rows
         .iter()
-        .filter(|r| r.action == "dynamodb:PutItem")
+        .filter(|r| *r.action == *"dynamodb:PutItem")
         .map(|r| r.target.text.as_ref())
         .collect();
     assert_eq!(targets, ["arn:aws:dynamodb:eu-central-1:111122223333:table/own"]);

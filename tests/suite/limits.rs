@@ -13,15 +13,15 @@ const WHO: &str = "serviceAccount:ci@example-dev.iam.gserviceaccount.com";
 fn row(action: &str, name: &str, time: &str) -> Row {
     Row {
         cloud: "gcp",
-        principal: WHO.to_owned(),
-        action: action.to_owned(),
+        principal: WHO.into(),
+        action: action.into(),
         target: Target::named(format!("//any.googleapis.com/{name}")),
-        scope: "projects/example-dev".to_owned(),
+        scope: "projects/example-dev".into(),
         context: BTreeMap::new(),
         outcome: Outcome::Allowed,
         basis: Basis::Event,
         via: None,
-        rule: "authorization-info".to_owned(),
+        rule: "authorization-info".into(),
         exempt: None,
         seen: Seen::once(Timestamp::parse(time).unwrap(), ""),
     }
@@ -186,7 +186,7 @@ fn only_limits_are_asked_where_nothing_allows() {
 fn what_lies_below_a_project_inherits_from_it() {
     let mut account =
         row("iam.serviceAccounts.actAs", "projects/example-dev/serviceAccounts/a@x", "2026-11-03T09:00:00Z");
-    account.scope = "projects/example-dev/serviceAccounts/a@x".to_owned();
+    account.scope = "projects/example-dev/serviceAccounts/a@x".into();
     let mut document = allow("iam.serviceAccounts.actAs", None);
     assert!(asks(std::slice::from_ref(&document), &account));
     document["binding"]["resource"] = json!("folders/1");

@@ -29,7 +29,7 @@ fn passed(records: &[Value]) -> Vec<(String, Option<String>)> {
     let mut all: Vec<_> = lines.iter().filter(|line| line["action"] == "iam:PassRole").map(of).collect();
     all.sort();
     all.dedup();
-    let rows = usage.rows.iter().filter(|row| row.action == "iam:PassRole");
+    let rows = usage.rows.iter().filter(|row| *row.action == *"iam:PassRole");
     let mut rows: Vec<_> =
         rows.map(|row| (row.target.text.to_string(), row.exempt.map(str::to_owned))).collect();
     rows.sort();

@@ -71,13 +71,13 @@ fn allowed(plans: &[Plan<'_>], probe: &Probe) -> bool {
     policies
         .iter()
         .filter(|d| within(&d.scope))
-        .any(|d| evaluator.allows(&Row { scope: d.scope.clone(), ..row.clone() }))
+        .any(|d| evaluator.allows(&Row { scope: d.scope.as_str().into(), ..row.clone() }))
 }
 
 fn used(usage: &Usage, wanted: &MustUse) -> bool {
     usage.rows.iter().any(|row| {
-        row.principal == wanted.principal
-            && row.action == wanted.action
+        *row.principal == *wanted.principal
+            && *row.action == *wanted.action
             && wanted.resource.as_deref().is_none_or(|resource| row.target.text == resource)
             && row.outcome.as_str() == wanted.outcome
             && wanted.exempt.as_deref().is_none_or(|exempt| row.exempt == Some(exempt))

@@ -105,15 +105,15 @@ pub(crate) fn ask(
     let cloud = if action.contains(':') { "aws" } else { "gcp" };
     Row {
         cloud,
-        principal: principal.to_owned(),
-        action: action.to_owned(),
+        principal: principal.into(),
+        action: action.into(),
         target: resource.map_or_else(Target::service, |name| Target::named(name.to_owned())),
-        scope: String::new(),
+        scope: "".into(),
         context: context.iter().cloned().collect(),
         outcome: Outcome::Allowed,
         basis: Basis::Event,
         via: None,
-        rule: String::new(),
+        rule: "".into(),
         exempt: None,
         seen: Seen::once(Timestamp(0), ""),
     }

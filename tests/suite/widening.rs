@@ -117,7 +117,7 @@ impl Shop {
         backwards: bool,
     ) -> Vec<Grant> {
         let world = World::new(usage.rows.iter(), cloud::by_id("aws").unwrap());
-        let mut rows: Vec<&Row> = usage.rows.iter().filter(|row| row.principal == APP).collect();
+        let mut rows: Vec<&Row> = usage.rows.iter().filter(|row| *row.principal == *APP).collect();
         if backwards {
             rows.reverse();
         }
@@ -170,7 +170,7 @@ proptest! {
         prop_assert!(same(&grants, &shop.grants(&usage, &[], &PASSES, true)));
         let again = shop.grants(&usage, &grants, &PASSES, false);
         prop_assert!(same(&grants, &again), "{:#?}\n{:#?}", grants, again);
-        let own: Vec<&Row> = usage.rows.iter().filter(|row| row.principal == APP).collect();
+        let own: Vec<&Row> = usage.rows.iter().filter(|row| *row.principal == *APP).collect();
         for row in own.iter().filter(|row| synthesize::asks(row)) {
             prop_assert!(granted(&grants, row) || shop.intent.never.iter().any(|n| n.matches(row)), "{:?}", row);
         }
@@ -183,9 +183,9 @@ proptest! {
             prop_assert!(shop.intent.forbids(APP, &grant.action, Some(pattern)).is_none(), "{:?}", grant);
             let needed = |row: &Row| by("seed") || own.iter().any(|o| synthesize::asks(o) && o.action == row.action && o.target == row.target);
             for row in usage.rows.iter().filter(|row| pattern.matches(&row.target.text)) {
-                let foreign = row.principal != APP && !own.iter().any(|o| o.outcome.grants() && o.target == row.target);
+                let foreign = *row.principal != *APP && !own.iter().any(|o| o.outcome.grants() && o.target == row.target);
                 prop_assert!(!(foreign && by("tokens")), "{:?} takes in {:?}", grant, row);
-                let withheld = row.outcome.as_str() == "withheld" && row.principal == APP && row.action == grant.action;
+                let withheld = row.outcome.as_str() == "withheld" && *row.principal == *APP && *row.action == *grant.action;
                 prop_assert!(!withheld || needed(row), "{:?} takes in {:?}", grant, row);
             }
         }
@@ -239,7 +239,7 @@ proptest! {
             };
             let (next, layout, refused) = step(&memory);
             prop_assert!(!refused);
-            let asked = usage.rows.into_iter().filter(|row| row.principal == APP && verify::must_allow(row));
+            let asked = usage.rows.into_iter().filter(|row| *row.principal == *APP && verify::must_allow(row));
             let fresh: Vec<Row> = asked.collect();
             let evaluator = |layout: &[Layout]| {
                 let texts: Vec<String> = layout.iter().map(text).collect();
@@ -288,7 +288,7 @@ fn passes_that_need_a_word_or_a_former_night_do_something() {
         assert_eq!(without.len() + 1, PASSES.len(), "{pass}");
         let with = shop.grants(&tonight, memory, &PASSES, false);
         assert!(!same(&with, &shop.grants(&tonight, memory, &without, false)), "{pass} does nothing");
-        let evidence = tonight.rows.iter().filter(|row| row.principal == APP);
+        let evidence = tonight.rows.iter().filter(|row| *row.principal == *APP);
         assert!(evidence.into_iter().all(|row| granted(&with, row)), "after {pass} a use is lost");
     }
 }

@@ -6,6 +6,7 @@ use super::super::{Class, Key};
 use crate::cloud;
 use crate::model::coverage::{Access, Plane};
 use crate::model::denial::{Encoded, Refused};
+use crate::model::event::EventId;
 use crate::model::identity::Kind;
 use crate::model::tally::Skip;
 use crate::model::time::{Day, Timestamp};
@@ -85,14 +86,14 @@ pub(super) fn time(cell: Option<i64>) -> Timestamp {
 }
 
 /// A sample record as a text that sorts as samples do: by time, then by id.
-pub(super) fn sample_cell((at, event): &(Timestamp, String)) -> String {
+pub(super) fn sample_cell((at, event): &(Timestamp, EventId)) -> String {
     format!("{:016x}{event}", at.0.cast_unsigned() ^ (1 << 63))
 }
 
-pub(super) fn sample(cell: &str) -> (Timestamp, String) {
+pub(super) fn sample(cell: &str) -> (Timestamp, EventId) {
     let (at, event) = cell.split_at_checked(16).unwrap_or((cell, ""));
     let at = u64::from_str_radix(at, 16).map(|at| (at ^ (1 << 63)).cast_signed());
-    (at.map_or(Timestamp::UNKNOWN, Timestamp), event.to_owned())
+    (at.map_or(Timestamp::UNKNOWN, Timestamp), event.into())
 }
 
 /// What an outcome means for names, as a number that stays.

@@ -305,15 +305,15 @@ mod tests {
     fn ask(action: &str, target: Target<'static>, context: &[(&str, &str)]) -> Row {
         Row {
             cloud: "aws",
-            principal: String::new(),
+            principal: "".into(),
             action: action.into(),
             target,
-            scope: String::new(),
+            scope: "".into(),
             context: context.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
             outcome: Outcome::Allowed,
             basis: Basis::Event,
             via: None,
-            rule: String::new(),
+            rule: "".into(),
             exempt: None,
             seen: Seen::once(Timestamp(0), ""),
         }

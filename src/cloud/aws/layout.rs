@@ -23,7 +23,7 @@ fn words(conditions: &Conditions) -> String {
 impl<'g> Pool<'g> {
     pub(super) fn new(grants: &'g [Grant]) -> Self {
         let key =
-            |grant: &Grant| (grant.action.clone(), grant.on.to_string(), words(&conditions(&grant.when)));
+            |grant: &Grant| (grant.action.to_string(), grant.on.to_string(), words(&conditions(&grant.when)));
         Self { grants: grants.iter().map(|grant| (key(grant), grant)).collect(), placed: BTreeSet::new() }
     }
 

@@ -30,7 +30,7 @@ pub(super) fn loosenings(grants: &[Grant]) -> Vec<Step> {
 
 /// The step, with what it lets change on all that it opens.
 fn told(mut step: Step, grants: &[Grant]) -> Step {
-    let actions = step.opened.iter().filter_map(|(at, _)| grants.get(*at)).map(|grant| grant.action.as_str());
+    let actions = step.opened.iter().filter_map(|(at, _)| grants.get(*at)).map(|grant| &*grant.action);
     let changes =
         |action: &&str| catalog::aws().table.action(action).is_some_and(|(_, known)| !known.level.reads());
     let changes: BTreeSet<&str> = actions.filter(changes).collect();

@@ -70,7 +70,7 @@ impl Part {
         let of = |at: &usize| Some((grants.get(*at)?, text(*at)));
         let fresh = |(grant, written): &(&'t Grant, Cow<'t, str>)| {
             let alone = grant.on == On::Service;
-            first.insert((grant.action.as_str(), grant.scope.as_str(), alone, written.clone()))
+            first.insert((&*grant.action, &*grant.scope, alone, written.clone()))
         };
         let all = self.grants.iter().filter_map(of).filter(fresh);
         all.map(|(grant, written)| Ask::of(grant, written)).collect()

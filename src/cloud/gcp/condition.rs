@@ -4,6 +4,7 @@ use crate::catalog;
 use crate::model::grant::{Grant, On};
 use crate::model::pattern::Pattern;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Logical operators of one condition, and characters of its expression that stay readable.
 const OPERATORS: usize = 12;
@@ -106,7 +107,7 @@ pub(super) fn parts<'g>(grants: &[&'g Grant], roles: usize) -> Vec<Part<'g>> {
     let mut named: BTreeMap<&str, Option<Names>> = BTreeMap::new();
     for grant in grants {
         let here = names(grant);
-        match named.get_mut(grant.action.as_str()) {
+        match named.get_mut(&*grant.action) {
             None => {
                 named.insert(&grant.action, here);
             }
@@ -155,8 +156,8 @@ struct Names {
 /// The name that a grant can be limited to. A resource that only the name of a method tells may not be the one checked.
 fn names(grant: &Grant) -> Option<Names> {
     let On::Resource(pattern) = &grant.on else { return None };
-    let checked = |rule: &String| {
-        matches!(rule.as_str(), "authorization-info" | "denied" | Grant::KEPT)
+    let checked = |rule: &Arc<str>| {
+        matches!(&**rule, "authorization-info" | "denied" | Grant::KEPT)
             || rule.starts_with("authorization-info+")
     };
     if grant.evidence.rules.is_empty() || !grant.evidence.rules.iter().all(checked) {

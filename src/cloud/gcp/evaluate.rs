@@ -172,7 +172,7 @@ impl Policies {
     }
 
     fn granted(&self, row: &Row) -> bool {
-        let has = |bound: &&Bound| bound.permissions.as_ref().is_some_and(|all| all.contains(&row.action));
+        let has = |bound: &&Bound| bound.permissions.as_ref().is_some_and(|all| all.contains(&*row.action));
         let held: Vec<&Bound> =
             self.allow.iter().filter(has).filter(|bound| self.reaches(bound, row)).collect();
         // A condition that cannot be told grants nothing. Each time of use may be granted by another binding.
@@ -195,7 +195,7 @@ impl Policies {
         let Some(permissions) = &bound.permissions else {
             return Some(format!("what {} holds is not known", bound.role));
         };
-        if !permissions.contains(&row.action) {
+        if !permissions.contains(&*row.action) {
             return None;
         }
         match &bound.condition {
@@ -211,7 +211,7 @@ impl Policies {
     fn membership(&self, bound: &Bound, row: &Row) -> Option<String> {
         let holds = |one: &String| member::holds(one, &row.principal);
         let may = bound.members.iter().find(|one| member::may_hold(one, &row.principal));
-        let has = bound.permissions.as_ref().is_none_or(|all| all.contains(&row.action));
+        let has = bound.permissions.as_ref().is_none_or(|all| all.contains(&*row.action));
         let here = has && self.places.within(row, &bound.place) && !bound.members.iter().any(holds);
         let member = may.filter(|_| here)?;
         let at = times(row);

@@ -114,7 +114,7 @@ pub(super) fn boundary<'r>(wanted: &Wanted, shown: &Shown<'_, 'r>) -> Result<Acc
         document,
         places: json!({ "ancestors": places.chains() }).to_string(),
         version,
-        holds_for: rows.iter().map(|row| row.principal.clone()).collect(),
+        holds_for: rows.iter().map(|row| row.principal.to_string()).collect(),
         versions: versions(&outside),
         outside,
         roles: roles(set.kind),
@@ -222,7 +222,7 @@ fn versions(outside: &[Outside<'_>]) -> Vec<Version> {
     let since: Vec<u32> = catalog::gcp().all().filter_map(|one| limits.listed_since(&one)).collect();
     let one = |version: u32| {
         let newly = outside.iter().filter(|one| one.since == Some(version));
-        let newly: BTreeSet<String> = newly.map(|one| one.row.action.clone()).collect();
+        let newly: BTreeSet<String> = newly.map(|one| one.row.action.to_string()).collect();
         let blocked = outside.iter().filter(|one| one.since.is_some_and(|since| since <= version));
         Version {
             version,
