@@ -23,10 +23,11 @@ fn of_name(byte: u8) -> bool {
 }
 
 /// The pieces of a text: runs of a name's characters, and what stands between them. The name of an object in a bucket is
-/// one piece, whatever it holds.
-struct Pieces<'a> {
+/// one piece up to a colon or a space, behind which something else may begin; where the bucket is a word, it is none.
+struct Pieces<'a, 'w> {
     rest: &'a str,
     within: Within,
+    words: Option<&'w Words>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,18 +47,22 @@ enum Is {
     Other,
 }
 
-fn pieces(text: &str) -> Pieces<'_> {
-    Pieces { rest: text, within: Within::Text }
+fn pieces<'a, 'w>(text: &'a str, words: Option<&'w Words>) -> Pieces<'a, 'w> {
+    Pieces { rest: text, within: Within::Text, words }
 }
 
-impl<'a> Iterator for Pieces<'a> {
+fn ends_object(c: char) -> bool {
+    matches!(c, '"' | '\\' | ':') || c.is_whitespace() || c.is_control()
+}
+
+impl<'a> Iterator for Pieces<'a, '_> {
     type Item = (Is, &'a str);
 
     fn next(&mut self) -> Option<Self::Item> {
         let inside = of_name(*self.rest.as_bytes().first()?);
         let object = self.within == Within::Object;
         let end = match object {
-            true => self.rest.find(['"', '\\']),
+            true => self.rest.find(ends_object),
             false => self.rest.bytes().position(|byte| of_name(byte) != inside),
         };
         if object && end == Some(0) {
@@ -70,6 +75,7 @@ impl<'a> Iterator for Pieces<'a> {
             _ if object => Within::Text,
             (Within::Text | Within::S3, true) if piece == "s3" => Within::S3,
             (Within::S3, true) => Within::Text,
+            (Within::Bucket, true) if self.words.is_some_and(|words| !words.names(piece)) => Within::Text,
             (within, true) => within,
             (Within::S3, false) if piece == ":::" => Within::Bucket,
             (Within::Bucket, false) if piece == "." => Within::Bucket,
@@ -99,7 +105,7 @@ pub struct Words {
 impl Words {
     /// All words of these texts, and these beginnings.
     pub fn of<'t>(texts: impl Iterator<Item = &'t str>, heads: impl Iterator<Item = &'t str>) -> Self {
-        let words = texts.flat_map(pieces).filter(|(is, _)| *is != Is::Other);
+        let words = texts.flat_map(|text| pieces(text, None)).filter(|(is, _)| *is != Is::Other);
         Self { known: words.map(|(_, word)| folded(word)).collect(), heads: heads.map(folded).collect() }
     }
 
@@ -133,7 +139,7 @@ fn folded(word: &str) -> u64 {
 }
 
 /// What rules ask of a name, as bits: whether it ends as those do that have six characters added, whether those could be a
-/// word, whether it is an account, whether a dash joins two parts of it.
+/// word, whether it is an account, whether a dash joins two parts of it or joins it to what stands beside it.
 fn class(name: &str) -> u8 {
     let added = name.len().checked_sub(7).and_then(|at| name.as_bytes().get(at..)).unwrap_or_default();
     let fits = added
@@ -142,7 +148,8 @@ fn class(name: &str) -> u8 {
     let word = !added.iter().any(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
     let account = name.len() == 12 && name.bytes().all(|byte| byte.is_ascii_digit());
     let joined = name.get(1..name.len().saturating_sub(1)).is_some_and(|inner| inner.contains('-'));
-    u8::from(fits) | (u8::from(word) << 1) | (u8::from(account) << 2) | (u8::from(joined) << 3)
+    let all = [fits, word, account, joined, name.starts_with('-'), name.ends_with('-')];
+    all.into_iter().fold(0, |bits, is| (bits << 1) | u8::from(is))
 }
 
 /// What stands for texts beside their names, and those names.
@@ -161,6 +168,8 @@ pub struct Outliner<'a, 'w> {
     out: &'w mut Vec<u8>,
     names: SmallVec<[&'a str; 24]>,
     texts: SmallVec<[&'a str; TEXTS]>,
+    /// Names of objects, by number.
+    objects: SmallVec<[usize; 4]>,
     odd: bool,
 }
 
@@ -168,7 +177,14 @@ impl<'a, 'w> Outliner<'a, 'w> {
     /// Starts with none; `scratch` is overwritten.
     pub fn new(words: &'w Words, scratch: &'w mut Vec<u8>) -> Self {
         scratch.clear();
-        Self { words, out: scratch, names: SmallVec::new(), texts: SmallVec::new(), odd: false }
+        Self {
+            words,
+            out: scratch,
+            names: SmallVec::new(),
+            texts: SmallVec::new(),
+            objects: SmallVec::new(),
+            odd: false,
+        }
     }
 
     /// Takes a text that is a name or a word as a whole, whatever it holds.
@@ -182,7 +198,7 @@ impl<'a, 'w> Outliner<'a, 'w> {
 
     /// Takes a text as it stands in JSON, without its quotes.
     pub fn text(&mut self, text: &'a str) {
-        for (is, piece) in pieces(text) {
+        for (is, piece) in pieces(text, Some(self.words)) {
             match is != Is::Other && self.words.names(piece) {
                 true => self.name(piece, is),
                 false => self.out.extend(piece.as_bytes()),
@@ -202,7 +218,7 @@ impl<'a, 'w> Outliner<'a, 'w> {
         }
         self.out.extend([NAME, u8::try_from(number).unwrap_or(u8::MAX)]);
         if is == Is::Object {
-            return;
+            return self.objects.push(number);
         }
         self.out.push(class(name));
         for head in self.words.heads(name) {
@@ -224,6 +240,10 @@ impl<'a, 'w> Outliner<'a, 'w> {
                 (bits << 2) | (u8::from(other < text) << 1) | u8::from(other == text)
             }));
         }
+        // Elsewhere the same object may stand as several names.
+        for object in self.objects.iter().filter_map(|number| self.names.get(*number)) {
+            self.out.extend(self.texts.iter().map(|text| u8::from(text.ends_with(object))));
+        }
         Some(Outline { hash: Wide::of(self.out), names: self.names })
     }
 }
@@ -243,7 +263,7 @@ impl Stencil {
     #[must_use]
     pub fn of<S: AsRef<str>>(text: &str, names: &[S]) -> Option<Self> {
         let (mut parts, mut plain, mut found) = (Vec::new(), String::new(), false);
-        for (is, piece) in pieces(text) {
+        for (is, piece) in pieces(text, None) {
             let number = names.iter().position(|name| name.as_ref() == piece).filter(|_| is != Is::Other);
             let Some(number) = number else {
                 plain.push_str(piece);
@@ -309,11 +329,21 @@ mod tests {
             ["arn:aws:s3:::i-a-b/a.txt", "i-a-b"],
             ["arn:aws:s3:::tgw-attach-b/a.txt", "tgw-attach-b"],
             ["arn:aws:s3:::lo-gs/a.txt", "lo-gs"],
+            ["arn:aws:s3:::-logs/a.txt", "-logs"],
+            ["arn:aws:s3:::logs-/a.txt", "logs-"],
+            ["arn:aws:s3:::logs/a.txt:1", "logs"],
+            ["arn:aws:s3:::logs/a.txt,b 1", "logs"],
             ["arn:aws:s3:::logs/a.txt", "logs "],
             ["arn:aws:s3:::é/a.txt", "é"],
         ] {
             assert_ne!(of(&other).unwrap().hash, one.hash, "{other:?}");
         }
+        let [role, alike] =
+            ["arn:aws:s3:::role/a/b", "arn:aws:s3:::role/c/d"].map(|text| of(&[text]).unwrap());
+        assert_eq!(alike.names.as_slice(), ["eu-west-1", "c", "d"], "a bucket that is a word");
+        assert_eq!(role.hash, alike.hash);
+        let own = |key: &str| of(&["arn:aws:s3:::logs/a/b", key]).unwrap().hash;
+        assert_ne!(own("a/b"), own("a/c"), "the object once more");
         assert_ne!(of(&["a", "b"]).unwrap().hash, of(&["b", "a"]).unwrap().hash, "order");
         assert!(of(&["Logs/logs"]).is_none(), "told apart by case only");
         assert!(of(&["a\\nb"]).is_none(), "an escape");

@@ -445,6 +445,96 @@ fn calls_with_other_names_come_to_what_they_are() {
     check(&all, &Filter::default());
 }
 
+/// A call: service, event and request; `of` in it is an object that stands among the resources.
+type Call = (&'static str, &'static str, Value);
+
+/// Calls that teach what names of an object, of a bucket or beside a dash are, and such as differ in what is inside.
+fn calls_that_differ_inside() -> Vec<Call> {
+    let arn = |name: &str| format!("arn:aws:s3:::{name}");
+    let body = |text: &str| {
+        ("osis", "UpdatePipeline", json!({ "pipelineName": "p", "pipelineConfigurationBody": text }))
+    };
+    let read = |bucket: &str, key: &str, asked: &str| {
+        let request = json!({ "bucketName": bucket, "key": asked, "of": arn(&format!("{bucket}/{key}")) });
+        ("s3", "GetObject", request)
+    };
+    let framework = |name: &str| {
+        let arn = format!("arn:aws:backup:eu-central-1:111122223333:framework:{name}");
+        ("backup", "DeleteFramework", json!({ "frameworkArn": arn }))
+    };
+    let job = |key: &str| {
+        let request = json!({ "jobName": "j", "jobQueue": "q", "jobDefinition": arn(&format!("bkt/{key}")) });
+        ("batch", "SubmitJob", request)
+    };
+    vec![
+        body("source: arn:aws:s3:::bkt/a.py"),
+        body("source: arn:aws:s3:::bkt/b.py"),
+        body("source: arn:aws:s3:::bkt/c/d.py"),
+        body("source: arn:aws:s3:::bkt/k sts_role_arn: arn:aws:iam::111122223333:role/secret"),
+        body("source: arn:aws:s3:::bkt/k,arn:aws:iam::111122223333:role/secret"),
+        read("accesspoint", "k1", "kk"),
+        read("accesspoint", "k2", "kk"),
+        read("accesspoint", "k3", "kk"),
+        read("accesspoint", "k/object/z", "kk"),
+        read("access-grants", "k1", "kk"),
+        read("access-grants", "k2", "kk"),
+        read("access-grants", "k3", "kk"),
+        read("access-grants", "default/location/x", "kk"),
+        read("own", "a/b", "a/b"),
+        read("own", "c/d", "c/d"),
+        read("own", "e/f", "e/f"),
+        read("own", "g/h", "i/j"),
+        framework("q.ab"),
+        framework("q.cd"),
+        framework("q.ef"),
+        framework("q.-x"),
+        framework("x-.y"),
+        job("k1"),
+        job("k2"),
+        job("k3"),
+        job("x/y:3"),
+    ]
+}
+
+fn record_of((at, (service, event, request)): (usize, &Call)) -> Value {
+    let mut record = FIXTURES[0].clone();
+    let resources = request["of"].as_str().map(|object| {
+        let bucket = object.split('/').next().unwrap_or(object);
+        json!([{ "type": "AWS::S3::Object", "ARN": object },
+            { "type": "AWS::S3::Bucket", "ARN": bucket, "accountId": "111122223333" }])
+    });
+    let mut request = request.clone();
+    request.as_object_mut().unwrap().remove("of");
+    let parts = json!({
+        "userIdentity": { "type": "AssumedRole", "accountId": "111122223333",
+            "arn": "arn:aws:sts::111122223333:assumed-role/app/s", "principalId": "AROAEXAMPLE:s",
+            "sessionContext": { "sessionIssuer": { "type": "Role", "arn": "arn:aws:iam::111122223333:role/app",
+                "accountId": "111122223333", "principalId": "AROAEXAMPLE", "userName": "app" } } },
+        "eventSource": format!("{service}.amazonaws.com"), "eventName": event, "awsRegion": "eu-central-1",
+        "eventID": format!("inside-{at}"), "eventType": "AwsApiCall", "recipientAccountId": "111122223333",
+        "eventTime": "2025-03-01T00:00:00Z", "requestParameters": request, "responseElements": null,
+    });
+    for gone in ["errorCode", "errorMessage", "resources", "additionalEventData", "sharedEventID"] {
+        record.as_object_mut().unwrap().remove(gone);
+    }
+    record.as_object_mut().unwrap().extend(parts.as_object().unwrap().clone());
+    if let Some(resources) = resources {
+        record["resources"] = resources;
+    }
+    record
+}
+
+#[test]
+fn what_stands_inside_a_name_is_not_taken_for_one() {
+    let mut all = thrice(&FIXTURES);
+    all.extend(calls_that_differ_inside().iter().enumerate().map(record_of));
+    let told = facts(&all, true, &Filter::default());
+    for expected in ["role/secret", "accesspoint/k/object/z", "framework:q.-x", "job-definition/y:"] {
+        assert!(told.contains(expected), "{expected}");
+    }
+    check(&all, &Filter::default());
+}
+
 #[test]
 fn stores_of_them_are_the_same() {
     let all = thrice(&FIXTURES);

@@ -36,6 +36,7 @@ pub(super) fn add<'a>(
     let by_row = row.map(|row| catalog::aws().table.action(&row.adds));
     let chosen = by_row.unwrap_or_else(|| tag_action(service, action, &noun));
     let Some((tagging, tag)) = chosen.filter(|(_, tag)| tag.full != action.full) else { return };
+    ctx.pry(tagging.glued);
     let found = match row.and_then(|row| row.path.as_deref()) {
         Some(path) => encoded(ctx, path, action, uses),
         None if tag.level != AccessLevel::Tagging => return,
