@@ -16,7 +16,7 @@ pub enum Found {
 
 /// Bits of an id that choose the part; the part is locked by one record at a time.
 const PARTS: u32 = 9;
-/// Bits of the content in a slot. The rest of it are bits of the id: x.
+/// Bits of the content in a slot. The rest of it are bits of the id: with the part's, 55 of 64.
 const CONTENT: u32 = 18;
 
 /// Records of one part, open addressing: one word for each, the first at the place that its id says or behind it.
