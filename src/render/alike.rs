@@ -90,7 +90,7 @@ pub fn render(
             accounts(target, views, groups)
         };
         for (group, value) in values {
-            all.extend(artifact(target, rule, &value)?.map(|artifact| (group, artifact)));
+            all.extend(artifact(target, rule, value)?.map(|artifact| (group, artifact)));
         }
     }
     Ok(all)

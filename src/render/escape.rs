@@ -21,8 +21,11 @@ impl Escape {
     /// Escapes `text`.
     #[must_use]
     pub fn apply(self, text: &str) -> String {
+        // Most names have nothing to escape.
+        let plain = |b: u8| b.is_ascii_graphic() && !matches!(b, b'"' | b'\\' | b'$' | b'%') || b == b' ';
         match self {
             Self::None => text.to_owned(),
+            _ if text.bytes().all(plain) => text.to_owned(),
             Self::Json | Self::Yaml => quoted(text),
             Self::Hcl => hcl(text),
         }

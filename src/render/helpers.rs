@@ -9,13 +9,57 @@
 
 use super::escape::Escape;
 use handlebars::{
-    Context, Handlebars, Helper, HelperDef, HelperResult, Output, RenderContext, RenderErrorReason,
+    Context, Handlebars, Helper, HelperDef, HelperResult, Output, RenderContext, RenderError,
+    RenderErrorReason, Renderable, StringOutput, Template,
 };
 use serde_json::Value;
+use std::sync::{LazyLock, OnceLock};
 
-/// A registry for one file format.
+/// A template that is parsed once, when it is first rendered.
+#[derive(Clone, Debug, Default)]
+pub struct Parsed(OnceLock<Template>);
+
+impl Parsed {
+    /// Renders it; `text` is always the same.
+    ///
+    /// # Errors
+    /// When it is no template, or does not fit the context.
+    pub fn render(&self, text: &str, escape: Escape, context: &Context) -> Result<String, RenderError> {
+        let template = match self.0.get() {
+            Some(template) => template,
+            None => {
+                let template = Template::compile(text).map_err(RenderError::from)?;
+                self.0.get_or_init(|| template)
+            }
+        };
+        let mut out = StringOutput::new();
+        template.render(registry(escape), context, &mut RenderContext::new(None), &mut out)?;
+        out.into_string().map_err(RenderError::from)
+    }
+}
+
+/// What templates see of a value.
 #[must_use]
-pub fn registry(escape: Escape) -> Handlebars<'static> {
+pub fn context(value: Value) -> Context {
+    let mut context = Context::null();
+    *context.data_mut() = value;
+    context
+}
+
+/// The registry of one file format.
+fn registry(escape: Escape) -> &'static Handlebars<'static> {
+    static ALL: LazyLock<[Handlebars<'static>; 4]> =
+        LazyLock::new(|| [Escape::None, Escape::Json, Escape::Yaml, Escape::Hcl].map(new));
+    let [none, json, yaml, hcl] = &*ALL;
+    match escape {
+        Escape::None => none,
+        Escape::Json => json,
+        Escape::Yaml => yaml,
+        Escape::Hcl => hcl,
+    }
+}
+
+fn new(escape: Escape) -> Handlebars<'static> {
     let mut registry = Handlebars::new();
     registry.set_strict_mode(true);
     registry.register_escape_fn(move |text| escape.apply(text));

@@ -58,7 +58,7 @@ pub fn render(target: &Target, view: &View<'_>) -> Result<Vec<Artifact>, RenderE
     let mut all = Vec::new();
     for rule in &target.files {
         for value in values(rule, view) {
-            let mut made = artifact(target, rule, &value)?;
+            let mut made = artifact(target, rule, value)?;
             // What takes away waits until the evidence is enough.
             if let Some(artifact) = made.as_mut().filter(|_| rule.per == Per::Standing) {
                 artifact.applies &= view.who().reasons.is_empty();
@@ -77,7 +77,7 @@ pub fn render_set(target: &Target, view: &View<'_>) -> Result<Vec<Artifact>, Ren
     let mut all = Vec::new();
     for rule in target.files.iter().filter(|rule| rule.per == Per::Set) {
         if let Some(value) = view.boundary() {
-            all.extend(artifact(target, rule, &value)?);
+            all.extend(artifact(target, rule, value.clone())?);
         }
     }
     Ok(all)
@@ -90,7 +90,7 @@ pub fn render_set(target: &Target, view: &View<'_>) -> Result<Vec<Artifact>, Ren
 pub fn render_logging(target: &Target, value: &serde_json::Value) -> Result<Vec<Artifact>, RenderError> {
     let mut all = Vec::new();
     for rule in target.files.iter().filter(|rule| rule.per == Per::Logging) {
-        all.extend(artifact(target, rule, value)?);
+        all.extend(artifact(target, rule, value.clone())?);
     }
     Ok(all)
 }
@@ -99,18 +99,20 @@ pub fn render_logging(target: &Target, value: &serde_json::Value) -> Result<Vec<
 fn artifact(
     target: &Target,
     rule: &FileRule,
-    value: &serde_json::Value,
+    value: serde_json::Value,
 ) -> Result<Option<Artifact>, RenderError> {
     let fail = |why: handlebars::RenderError| RenderError::Template {
         target: target.id.clone(),
         template: rule.template.clone(),
         why: why.to_string(),
     };
-    let path = helpers::registry(escape::Escape::None).render_template(&rule.path, value).map_err(fail)?;
+    let context = helpers::context(value);
+    let [path, text] = &rule.parsed;
+    let path = path.render(&rule.path, escape::Escape::None, &context).map_err(fail)?;
     if path.is_empty() {
         return Ok(None);
     }
-    let text = helpers::registry(rule.escape).render_template(&rule.text, value).map_err(fail)?;
+    let text = text.render(&rule.text, rule.escape, &context).map_err(fail)?;
     Ok(Some(Artifact {
         target: target.id.clone(),
         path,

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "reads the user's template folders")]
 
 use super::escape::Escape;
+use super::helpers::Parsed;
 use include_dir::{Dir, include_dir};
 use serde::Deserialize;
 use std::path::Path;
@@ -65,6 +66,9 @@ pub struct FileRule {
     /// The template's text.
     #[serde(skip)]
     pub text: String,
+    /// Path and text, once they are rendered.
+    #[serde(skip)]
+    pub(super) parsed: [Parsed; 2],
 }
 
 fn yes() -> bool {
