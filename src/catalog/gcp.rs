@@ -20,6 +20,9 @@ const PERMISSIONS: &str = include_str!("data/gcp/permissions.tsv");
 const UNLISTED: &str = include_str!("data/gcp/unlisted.tsv");
 const METHOD: &str = include_str!("data/gcp/method.toml");
 const METHODS: &str = include_str!("data/gcp/methods.tsv");
+/// What its digest is of.
+#[cfg(test)]
+pub(super) const TABLES: [&str; 3] = [PERMISSIONS, UNLISTED, METHODS];
 const OUTCOME: &str = include_str!("data/gcp/outcome.toml");
 const IDENTITY: &str = include_str!("data/gcp/identity.toml");
 const ESCALATION: &str = include_str!("data/gcp/escalation.toml");
@@ -89,7 +92,7 @@ impl Gcp {
     /// What the tables are.
     #[must_use]
     pub fn provenance(&self) -> Provenance {
-        super::embedded(String::new(), &[PERMISSIONS, UNLISTED, METHODS])
+        super::embedded("gcp", "")
     }
 
     /// The data that ships with the program.

@@ -64,20 +64,15 @@ pub fn predefined_from() -> Option<Provenance> {
     USER_ROLES.get().map(|imported| imported.provenance.clone())
 }
 
-/// The date of an embedded data set, as `SOURCES.toml` has it; empty where it says none.
-#[must_use]
-pub fn dated(name: &str) -> String {
+/// What the embedded tables of a cloud are: their digest, and the date of the data set they are made from where
+/// `SOURCES.toml` has one.
+fn embedded(cloud: &str, set: &str) -> Provenance {
     let sources: toml::Table = toml::from_str(SOURCES).unwrap_or_default();
+    let text = |at: Option<&toml::Value>| at.and_then(toml::Value::as_str).unwrap_or_default().to_owned();
     let all = sources.get("source").and_then(toml::Value::as_array).into_iter().flatten();
-    let text =
-        |source: &toml::Value, key: &str| source.get(key).and_then(toml::Value::as_str).map(str::to_owned);
-    let source = all.into_iter().find(|source| text(source, "name").as_deref() == Some(name));
-    source.and_then(|source| text(source, "date")).unwrap_or_default()
-}
-
-/// What the embedded tables are: their date and digest.
-fn embedded(date: String, tables: &[&str]) -> Provenance {
-    Provenance { from: None, date, sha256: user::digest(tables) }
+    let source = all.into_iter().find(|source| source.get("name").and_then(toml::Value::as_str) == Some(set));
+    let digest = sources.get("sha256").and_then(|all| all.get(cloud));
+    Provenance { from: None, date: text(source.and_then(|source| source.get("date"))), sha256: text(digest) }
 }
 
 thread_local! {
@@ -102,4 +97,16 @@ pub fn with_aws<T>(other: &'static aws::Aws, run: impl FnOnce() -> T) -> T {
 #[must_use]
 pub fn gcp() -> &'static gcp::Gcp {
     &GCP
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digests_are_those_of_the_tables() {
+        let known = "see data/generate.py";
+        assert_eq!(embedded("aws", "").sha256, user::digest(&[aws::SERVICES]), "{known}");
+        assert_eq!(embedded("gcp", "").sha256, user::digest(&gcp::TABLES), "{known}");
+    }
 }

