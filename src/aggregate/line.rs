@@ -7,6 +7,7 @@ use crate::model::usage::{Basis, Context, Level, Outcome, Reading, Row, Seen, Ta
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// One printed line; ordered as printed: by time, event, action, resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,11 +84,6 @@ pub(super) fn exempt(reading: &Reading<'_>, used: &Use<'_>) -> Option<&'static s
     if used.basis == Basis::Trust { Some("trust") } else { reading.actor.exempt.or(used.exempt) }
 }
 
-/// A target of its own.
-pub(super) fn target(level: Level, text: &str) -> Target<'static> {
-    Target { level, text: text.to_owned().into() }
-}
-
 /// Condition keys as one text, sorted; empty when there are none.
 pub(super) fn context_text(context: &Context<'_>) -> String {
     if context.is_empty() {
@@ -119,7 +115,7 @@ impl Line {
             at: reading.at.is_known().then_some(reading.at),
             event: owned(&reading.event),
             action: used.action.to_string(),
-            target: target(used.target.level, &used.target.text),
+            target: used.target.owned(),
             principal: reading.actor.principal.to_string(),
             cloud,
             actor: owned(&reading.actor.says),
@@ -166,7 +162,7 @@ impl Line {
             at: seen.first.is_known().then_some(seen.first),
             event: Some(seen.sample.1.to_string()).filter(|event| !event.is_empty()),
             action: text(key.action),
-            target: target(key.level, texts.text(key.target)),
+            target: Target { level: key.level, text: texts.shared(key.target).into() },
             principal: text(key.principal),
             cloud: key.cloud,
             actor: None,
@@ -208,7 +204,7 @@ impl Line {
             action: self.action.as_str().into(),
             target: self.target.clone(),
             scope: self.account.as_str().into(),
-            context: BTreeMap::new(),
+            context: Arc::default(),
             outcome: if grants { Outcome::Allowed } else { Outcome::Denied },
             basis: Basis::Event,
             via: None,

@@ -4,7 +4,7 @@ use super::bystanders::Cut;
 use super::careful::Sensitive;
 use super::holdings::Holdings;
 use super::intern::Sym;
-use super::line::{Line, target};
+use super::line::Line;
 use super::memo::Memo;
 use super::{Key, Shard};
 use crate::model::coverage::Observations;
@@ -13,7 +13,7 @@ use crate::model::identity::{Kind, PrincipalUse};
 use crate::model::note::{Code, Note};
 use crate::model::tally::Tally;
 use crate::model::time::{Day, Timestamp};
-use crate::model::usage::{Bystander, COLLAPSED, Row, Seen};
+use crate::model::usage::{Bystander, COLLAPSED, Row, Seen, Target};
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cmp::Ordering;
@@ -169,11 +169,12 @@ impl Shard {
             (key.cloud, principal, action, key.level, rank(key.target), rank(key.scope))
         };
         let tail = |key: &Key| (key.outcome, key.basis, rank(key.via), rank(key.rule), key.exempt);
-        let context = |sym: Sym| -> BTreeMap<String, String> {
-            serde_json::from_str(texts.text(sym)).unwrap_or_default()
-        };
+        let parsed = |sym: Sym| (sym, Arc::new(serde_json::from_str(texts.text(sym)).unwrap_or_default()));
+        let contexts: FxHashSet<Sym> = self.rows.keys().map(|key| key.context).collect();
+        let contexts: FxHashMap<Sym, Arc<BTreeMap<String, String>>> =
+            contexts.into_iter().map(parsed).collect();
         let by_context = |a: Sym, b: Sym| {
-            if a == b { Ordering::Equal } else { context(a).cmp(&context(b)) }
+            if a == b { Ordering::Equal } else { contexts.get(&a).cmp(&contexts.get(&b)) }
         };
         let mut all: Vec<(Key, Seen)> = std::mem::take(&mut self.rows).into_iter().collect();
         all.par_sort_unstable_by(|(a, _), (b, _)| {
@@ -192,9 +193,9 @@ impl Shard {
             cloud: key.cloud,
             principal: text(key.principal),
             action: text(key.action),
-            target: target(key.level, texts.text(key.target)),
+            target: Target { level: key.level, text: text(key.target).into() },
             scope: text(key.scope),
-            context: context(key.context),
+            context: contexts.get(&key.context).map_or_else(Arc::default, Arc::clone),
             outcome: key.outcome,
             basis: key.basis,
             via: Some(text(key.via)).filter(|via| !via.is_empty()),

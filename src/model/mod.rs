@@ -8,6 +8,7 @@ pub mod event;
 pub mod few;
 pub mod grant;
 pub mod identity;
+pub mod name;
 pub mod note;
 pub mod pattern;
 pub mod tally;

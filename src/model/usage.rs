@@ -3,6 +3,7 @@
 use super::denial::Refused;
 use super::event::EventId;
 use super::identity::Actor;
+use super::name::Name;
 use super::time::{Day, Timestamp};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -113,19 +114,19 @@ pub struct Target<'a> {
     /// How much the log says.
     pub level: Level,
     /// Name or pattern.
-    pub text: Cow<'a, str>,
+    pub text: Name<'a>,
 }
 
 impl<'a> Target<'a> {
     /// A resource the log names.
-    pub fn named(name: impl Into<Cow<'a, str>>) -> Self {
+    pub fn named(name: impl Into<Name<'a>>) -> Self {
         Self { level: Level::Named, text: name.into() }
     }
 
     /// An action without resource level.
     #[must_use]
     pub fn service() -> Self {
-        Self { level: Level::Service, text: Cow::Borrowed("") }
+        Self { level: Level::Service, text: Name::Borrowed("") }
     }
 
     /// A resource that the log names only as what `key` holds, `key` being the full name of something else. No real
@@ -145,8 +146,14 @@ impl<'a> Target<'a> {
         Some((head.to_owned(), key.to_owned()))
     }
 
+    /// The same, with all it has of a record copied.
+    #[must_use]
+    pub fn owned(&self) -> Target<'static> {
+        Target { level: self.level, text: self.text.owned() }
+    }
+
     /// A resource of which only `pattern` is known.
-    pub fn pattern(level: Level, pattern: impl Into<Cow<'a, str>>) -> Self {
+    pub fn pattern(level: Level, pattern: impl Into<Name<'a>>) -> Self {
         Self { level, text: pattern.into() }
     }
 }
@@ -270,7 +277,7 @@ pub struct Row {
     /// Where it can be granted.
     pub scope: Arc<str>,
     /// Attested condition keys.
-    pub context: BTreeMap<String, String>,
+    pub context: Arc<BTreeMap<String, String>>,
     /// What came of it.
     pub outcome: Outcome,
     /// How it was proved.

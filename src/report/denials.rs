@@ -11,6 +11,7 @@ use crate::render::escape::terminal;
 use crate::synthesize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// One line of `denied`: refusals that differ in nothing a reader sees.
 #[derive(Clone, Debug)]
@@ -89,7 +90,7 @@ fn row(denial: &Denial) -> Row {
         action: refused.action.as_str().into(),
         target: refused.target.clone(),
         scope: refused.scope.as_str().into(),
-        context: refused.context.clone(),
+        context: Arc::new(refused.context.clone()),
         outcome: Outcome::Allowed,
         basis: Basis::Event,
         via: None,

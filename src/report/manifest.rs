@@ -204,7 +204,7 @@ fn findings(plans: &[Plan<'_>]) -> Vec<Value> {
         let shown = fold.shown(row);
         let same = |(other, name, _): &&mut (&Row, Cow<'_, str>, Seen)| {
             // What stands as it is has a line of its own.
-            let folded = *name != row.target.text && *name == shown;
+            let folded = **name != *row.target.text && *name == shown;
             folded
                 && (&row.principal, &row.action, row.exempt)
                     == (&other.principal, &other.action, other.exempt)

@@ -27,7 +27,7 @@ pub(super) fn service_roles(usage: &mut Usage) {
     for row in &mut usage.rows {
         let caller = row.context.get(KEY).cloned().unwrap_or_default();
         if unproven.contains(&(row.cloud, Arc::clone(&row.principal), caller)) {
-            row.context.remove(KEY);
+            Arc::make_mut(&mut row.context).remove(KEY);
         }
     }
     join(&mut usage.rows);

@@ -8,6 +8,7 @@ use crate::model::document::{Conditions, Document, DocumentKind};
 use crate::model::time::Timestamp;
 use crate::model::usage::{Basis, Level, Outcome, Row, Seen, Target};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Documents that passed; nothing else can make one.
 #[derive(Clone, Debug)]
@@ -192,7 +193,7 @@ fn probe(
         action: action.into(),
         target: Target::pattern(Level::Partial, resource.to_owned()),
         scope: document.scope.as_str().into(),
-        context,
+        context: Arc::new(context),
         outcome: Outcome::Allowed,
         basis: Basis::Event,
         via: None,

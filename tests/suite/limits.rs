@@ -6,7 +6,8 @@ use leastgrant::cloud;
 use leastgrant::model::time::Timestamp;
 use leastgrant::model::usage::{Basis, Outcome, Row, Seen, Target};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 const WHO: &str = "serviceAccount:ci@example-dev.iam.gserviceaccount.com";
 
@@ -17,7 +18,7 @@ fn row(action: &str, name: &str, time: &str) -> Row {
         action: action.into(),
         target: Target::named(format!("//any.googleapis.com/{name}")),
         scope: "projects/example-dev".into(),
-        context: BTreeMap::new(),
+        context: Arc::default(),
         outcome: Outcome::Allowed,
         basis: Basis::Event,
         via: None,

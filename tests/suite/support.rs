@@ -109,7 +109,7 @@ pub(crate) fn ask(
         action: action.into(),
         target: resource.map_or_else(Target::service, |name| Target::named(name.to_owned())),
         scope: "".into(),
-        context: context.iter().cloned().collect(),
+        context: std::sync::Arc::new(context.iter().cloned().collect()),
         outcome: Outcome::Allowed,
         basis: Basis::Event,
         via: None,

@@ -6,7 +6,10 @@
 
 use crate::cloud::Evaluator;
 use crate::model::usage::{Level, Row};
+use rustc_hash::FxHashSet;
 use serde_json::Value;
+use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 /// One character of a wildcard expression.
@@ -32,7 +35,9 @@ struct Rule {
 #[derive(Debug)]
 struct Set {
     negated: bool,
-    any_of: Vec<Vec<Token>>,
+    /// Those that stand for one text each.
+    exact: FxHashSet<String>,
+    wide: Vec<Vec<Token>>,
 }
 
 /// One policy document.
@@ -53,42 +58,69 @@ impl Evaluator for Policies {
 }
 
 struct Ask<'a> {
-    action: Vec<Token>,
-    resource: Vec<Token>,
+    action: Asked<'a>,
+    resource: Asked<'a>,
     context: &'a BTreeMap<String, String>,
+}
+
+/// What is asked for: one text, or all that a pattern stands for.
+struct Asked<'a> {
+    text: Cow<'a, str>,
+    exact: bool,
+    tokens: OnceCell<Vec<Token>>,
 }
 
 impl<'a> Ask<'a> {
     fn new(row: &'a Row) -> Self {
         let resource = match row.target.level {
-            Level::Service => vec![Token::Char('*')],
-            Level::Named => row.target.text.chars().map(Token::Char).collect(),
-            Level::All | Level::Partial | Level::Unseen => tokens(&row.target.text),
+            Level::Service => Asked::exactly("*".into()),
+            Level::Named => Asked::exactly((&*row.target.text).into()),
+            Level::All | Level::Partial | Level::Unseen => Asked::pattern(&row.target.text),
         };
-        Self { action: lower(&row.action).map(Token::Char).collect(), resource, context: &row.context }
+        Self {
+            action: Asked::exactly(row.action.to_ascii_lowercase().into()),
+            resource,
+            context: &row.context,
+        }
     }
 }
 
-fn lower(text: &str) -> impl Iterator<Item = char> + '_ {
-    text.chars().map(|c| c.to_ascii_lowercase())
+impl<'a> Asked<'a> {
+    fn exactly(text: Cow<'a, str>) -> Self {
+        Self { text, exact: true, tokens: OnceCell::new() }
+    }
+
+    fn pattern(text: &'a str) -> Self {
+        let read = tokens(text);
+        match plain(&read) {
+            Some(text) => Self::exactly(text.into()),
+            None => Self { text: text.into(), exact: false, tokens: read.into() },
+        }
+    }
+
+    fn tokens(&self) -> &[Token] {
+        self.tokens.get_or_init(|| self.text.chars().map(Token::Char).collect())
+    }
+}
+
+/// The text that tokens stand for, where it is one.
+fn plain(tokens: &[Token]) -> Option<String> {
+    tokens.iter().map(|token| if let Token::Char(c) = token { Some(*c) } else { None }).collect()
 }
 
 /// Reads wildcards, `${*}` escapes and variables.
 fn tokens(text: &str) -> Vec<Token> {
-    let chars: Vec<char> = text.chars().collect();
-    let mut out = Vec::with_capacity(chars.len());
-    let mut at = 0;
-    while let Some(&c) = chars.get(at) {
-        if c == '$'
-            && chars.get(at + 1) == Some(&'{')
-            && let Some(len) = chars.iter().skip(at + 2).position(|c| *c == '}')
-        {
-            let inner: Vec<char> = chars.iter().skip(at + 2).take(len).copied().collect();
-            out.push(match inner.as_slice() {
-                [one @ ('*' | '?' | '$')] => Token::Char(*one),
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        if let Some((inner, after)) = rest.strip_prefix("${").and_then(|rest| rest.split_once('}')) {
+            out.push(match inner {
+                "*" => Token::Char('*'),
+                "?" => Token::Char('?'),
+                "$" => Token::Char('$'),
                 _ => Token::Variable,
             });
-            at += len + 3;
+            rest = after;
             continue;
         }
         out.push(match c {
@@ -96,7 +128,7 @@ fn tokens(text: &str) -> Vec<Token> {
             '?' => Token::One,
             c => Token::Char(c),
         });
-        at += 1;
+        rest = rest.get(c.len_utf8()..).unwrap_or("");
     }
     out
 }
@@ -163,13 +195,28 @@ fn meets(pattern: &[Token], asked: &[Token]) -> bool {
 }
 
 impl Set {
+    fn new(negated: bool, any_of: impl Iterator<Item = Vec<Token>>) -> Self {
+        let mut set = Self { negated, exact: FxHashSet::default(), wide: Vec::new() };
+        for pattern in any_of {
+            match plain(&pattern) {
+                Some(text) => _ = set.exact.insert(text),
+                None => set.wide.push(pattern),
+            }
+        }
+        set
+    }
+
     /// Whether what is asked for is in the set: all of it, or for a deny, any of it.
-    fn has(&self, asked: &[Token], deny: bool) -> bool {
-        let some = deny && !self.negated;
-        let fits = |pattern: &Vec<Token>| {
-            if some { meets(pattern, asked) } else { covers(pattern, asked, deny) }
+    fn has(&self, asked: &Asked<'_>, deny: bool) -> bool {
+        let same = asked.exact && self.exact.contains(&*asked.text);
+        let found = if deny && !self.negated {
+            let exact = || self.exact.iter().map(|text| text.chars().map(Token::Char).collect::<Vec<_>>());
+            let some = |pattern: &[Token]| meets(pattern, asked.tokens());
+            same || (!asked.exact && exact().any(|text| some(&text))) || self.wide.iter().any(|p| some(p))
+        } else {
+            same || self.wide.iter().any(|pattern| covers(pattern, asked.tokens(), deny))
         };
-        self.any_of.iter().any(fits) != self.negated
+        found != self.negated
     }
 }
 
@@ -257,7 +304,7 @@ fn rule(statement: &Value) -> Result<Rule, String> {
         _ => return Err("`Effect` must be Allow or Deny".to_owned()),
     };
     let actions = set(statement, "Action", true)?.ok_or("`Action` or `NotAction` is missing")?;
-    let everything = Set { negated: false, any_of: vec![vec![Token::Any]] };
+    let everything = Set::new(false, std::iter::once(vec![Token::Any]));
     let resources = match set(statement, "Resource", false)? {
         Some(resources) => resources,
         None if statement.get("Principal").is_some() => everything,
@@ -281,7 +328,7 @@ fn set(statement: &Value, name: &str, fold: bool) -> Result<Option<Set>, String>
         (None, None) => return Ok(None),
     };
     let read = |text: &String| if fold { tokens(&text.to_ascii_lowercase()) } else { tokens(text) };
-    Ok(Some(Set { negated, any_of: strings(value)?.iter().map(read).collect() }))
+    Ok(Some(Set::new(negated, strings(value)?.iter().map(read))))
 }
 
 fn strings(value: &Value) -> Result<Vec<String>, String> {
@@ -309,7 +356,9 @@ mod tests {
             action: action.into(),
             target,
             scope: "".into(),
-            context: context.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+            context: std::sync::Arc::new(
+                context.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+            ),
             outcome: Outcome::Allowed,
             basis: Basis::Event,
             via: None,
@@ -352,6 +401,23 @@ mod tests {
         fn the_quick_matcher_agrees_with_the_naive_one(pattern in "[ab*?]{0,8}", asked in "[ab*?]{0,8}") {
             let (pattern, asked) = (tokens(&pattern), tokens(&asked));
             proptest::prop_assert_eq!(covers(&pattern, &asked, false), naive(&pattern, &asked));
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_set_has_what_one_of_its_patterns_covers(
+            patterns in proptest::collection::vec("[ab*?]{0,4}", 0..5), asked in "[ab*?]{0,4}", negated: bool
+        ) {
+            let patterns: Vec<Vec<Token>> = patterns.iter().map(|text| tokens(text)).collect();
+            let read = tokens(&asked);
+            let covered = patterns.iter().any(|pattern| naive(pattern, &read));
+            let met = patterns.iter().any(|pattern| meets(pattern, &read));
+            let all = Set::new(negated, patterns.into_iter());
+            proptest::prop_assert_eq!(all.has(&Asked::pattern(&asked), false), covered != negated);
+            if !negated {
+                proptest::prop_assert_eq!(all.has(&Asked::pattern(&asked), true), met);
+            }
         }
     }
 

@@ -128,7 +128,7 @@ fn from_use(used: &Use<'_>, blank: Refused) -> Refused {
     let by = if used.basis == Basis::Trust && blank.by == UNKNOWN { "trust" } else { blank.by };
     Refused {
         action: used.action.to_string(),
-        target: owned(&used.target),
+        target: used.target.owned(),
         context: used.context.iter().map(|(key, value)| ((*key).to_owned(), value.to_string())).collect(),
         family: used.family,
         exempt: used.exempt,
@@ -222,10 +222,6 @@ fn unseen(ctx: &Ctx<'_>, known: Known<'_>, text: Option<&str>) -> Target<'static
         }))
     });
     pattern.map_or(nothing, |pattern| Target::pattern(Level::Partial, pattern))
-}
-
-fn owned(target: &Target<'_>) -> Target<'static> {
-    Target { level: target.level, text: Cow::Owned(target.text.to_string()) }
 }
 
 /// The account of an ARN.

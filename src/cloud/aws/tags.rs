@@ -123,9 +123,8 @@ fn own<'u>(ctx: &Ctx<'_>, tagging: &Service, action: &Action, uses: &'u [Use<'_>
     let made = |u: &&'u Use<'_>| {
         u.action == action.full && !u.target.text.is_empty() && !is_source(ctx, &u.target.text)
     };
-    let owned = |target: &Target<'_>| Target { level: target.level, text: target.text.to_string().into() };
     let rule = |u: &Use<'_>| if u.rule.contains("+response-") { "response-tags" } else { "tags" };
-    let typed = |u: &'u Use<'_>| Some((tagging.type_of(&u.target.text)?, (owned(&u.target), rule(u))));
+    let typed = |u: &'u Use<'_>| Some((tagging.type_of(&u.target.text)?, (u.target.owned(), rule(u))));
     uses.iter().filter(made).filter_map(typed).collect()
 }
 

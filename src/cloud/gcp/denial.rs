@@ -7,7 +7,6 @@ use crate::catalog;
 use crate::model::denial::{Advice, Denial, Encoded, Refused};
 use crate::model::usage::{Level, Outcome, Target, Use};
 use serde_json::Value;
-use std::borrow::Cow;
 
 /// The kind of an answer that names none.
 const IAM: &str = "iam";
@@ -112,7 +111,7 @@ pub(super) fn by_policy(entry: &Entry<'_>) -> Vec<Refused> {
 fn from_use(used: &Use<'_>) -> Refused {
     Refused {
         action: used.action.to_string(),
-        target: Target { level: used.target.level, text: Cow::Owned(used.target.text.to_string()) },
+        target: used.target.owned(),
         scope: used.scope.to_string(),
         context: std::collections::BTreeMap::new(),
         family: used.family,
@@ -267,7 +266,7 @@ mod tests {
     fn told(text: &str) -> (String, String, String, &'static str, String) {
         let denial = pasted(text).unwrap_or_else(|| panic!("{text}"));
         let refused = denial.refused;
-        (denial.principal, refused.action, refused.target.text.into_owned(), refused.by, refused.scope)
+        (denial.principal, refused.action, refused.target.text.to_string(), refused.by, refused.scope)
     }
 
     #[test]

@@ -372,7 +372,7 @@ mod tests {
         let all = map(&entry)?;
         Ok(all
             .into_iter()
-            .map(|u| (u.action.into_owned(), u.target.text.into_owned(), u.scope.into_owned(), u.outcome))
+            .map(|u| (u.action.into_owned(), u.target.text.to_string(), u.scope.into_owned(), u.outcome))
             .collect())
     }
 
