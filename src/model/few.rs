@@ -1,15 +1,22 @@
 //! Small sets: most hold one thing, and there are very many of them.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+use smallvec::{SmallVec, smallvec};
 
-/// A set in the room that its members take, sorted.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// A set, sorted; one member needs no room beside it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(from = "Vec<T>", bound(deserialize = "T: Ord + Deserialize<'de>"))]
-pub struct Few<T>(Vec<T>);
+pub struct Few<T>(SmallVec<[T; 1]>);
 
 impl<T> Default for Few<T> {
     fn default() -> Self {
-        Self(Vec::new())
+        Self(SmallVec::new())
+    }
+}
+
+impl<T: Serialize> Serialize for Few<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(&self.0)
     }
 }
 
@@ -17,7 +24,7 @@ impl<T: Ord> Few<T> {
     /// The set of this alone.
     #[must_use]
     pub fn one(member: T) -> Self {
-        Self(vec![member])
+        Self(smallvec![member])
     }
 
     /// Adds one.
@@ -61,8 +68,7 @@ impl<T: Ord> From<Vec<T>> for Few<T> {
     fn from(mut all: Vec<T>) -> Self {
         all.sort_unstable();
         all.dedup();
-        all.shrink_to_fit();
-        Self(all)
+        Self(all.into_iter().collect())
     }
 }
 

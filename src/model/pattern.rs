@@ -3,6 +3,7 @@
 //! A pattern is text in which `*` stands for any run of characters and `?` for any one; a literal `*`, `?` or `$` is
 //! written `${*}`, `${?}`, `${$}`. This is also what IAM reads, so a pattern is a policy's resource as it stands.
 
+use smallvec::{SmallVec, smallvec};
 use std::fmt::Write;
 
 /// One part of a pattern.
@@ -18,11 +19,17 @@ pub enum Part {
 
 /// A parsed pattern.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Pattern(Vec<Part>);
+pub struct Pattern(SmallVec<[Part; 1]>);
+
+/// What does not stand for itself.
+const SPECIAL: [char; 3] = ['*', '?', '$'];
 
 /// Writes `name` so that it stands for itself only.
 #[must_use]
 pub fn escape(name: &str) -> String {
+    if !name.contains(SPECIAL) {
+        return name.to_owned();
+    }
     let mut out = String::with_capacity(name.len());
     for c in name.chars() {
         match c {
@@ -75,13 +82,13 @@ impl Pattern {
     /// The pattern that matches `name` and nothing else.
     #[must_use]
     pub fn literal(name: &str) -> Self {
-        Self(vec![Part::Text(name.to_owned())])
+        Self(smallvec![Part::Text(name.to_owned())])
     }
 
     /// Reads the notation of this module.
     #[must_use]
     pub fn parse(text: &str) -> Self {
-        let mut parts = Vec::new();
+        let mut parts = SmallVec::new();
         let mut run = String::new();
         let mut rest = text;
         while let Some(c) = rest.chars().next() {
@@ -111,7 +118,7 @@ impl Pattern {
     /// tokens) by wildcards; says whether anything was replaced.
     #[must_use]
     pub fn within_charset(&self) -> (Self, bool) {
-        let mut parts = Vec::new();
+        let mut parts = SmallVec::new();
         let mut replaced = false;
         for part in &self.0 {
             let Part::Text(text) = part else {
@@ -148,6 +155,9 @@ impl Pattern {
         if self.is_exact() {
             return other.is_exact() && self.head() == other.head();
         }
+        if self.is_open() {
+            return true;
+        }
         let (mine, theirs) = (self.units(), other.units());
         // Where the last `*` stands, and how much of `theirs` it has taken so far.
         let (mut p, mut a, mut retry) = (0, 0, None);
@@ -172,7 +182,7 @@ impl Pattern {
     /// Whether the name is one of the pattern's.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
-        self.covers(&Self::literal(name))
+        name.starts_with(self.head()) && (self.is_open() || self.covers(&Self::literal(name)))
     }
 
     /// Whether some name belongs to both patterns.
@@ -206,6 +216,11 @@ impl Pattern {
         reached.last().copied().unwrap_or(false)
     }
 
+    /// Whether all that begins like it is the pattern's.
+    fn is_open(&self) -> bool {
+        matches!(self.0.as_slice(), [Part::Text(_), Part::Any] | [Part::Any])
+    }
+
     /// The literal text before the first wildcard.
     #[must_use]
     pub fn head(&self) -> &str {
@@ -218,7 +233,7 @@ impl Pattern {
     /// The pattern that has these parts; texts that follow each other become one, and so do runs of `*`.
     #[must_use]
     pub fn of(parts: impl IntoIterator<Item = Part>) -> Self {
-        let mut all: Vec<Part> = Vec::new();
+        let mut all: SmallVec<[Part; 1]> = SmallVec::new();
         for part in parts {
             match (all.last_mut(), part) {
                 (Some(Part::Text(before)), Part::Text(text)) => before.push_str(&text),
@@ -259,7 +274,8 @@ impl std::fmt::Display for Pattern {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for part in &self.0 {
             match part {
-                Part::Text(text) => f.write_str(&escape(text))?,
+                Part::Text(text) if text.contains(SPECIAL) => f.write_str(&escape(text))?,
+                Part::Text(text) => f.write_str(text)?,
                 Part::One => f.write_char('?')?,
                 Part::Any => f.write_char('*')?,
             }

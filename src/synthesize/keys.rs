@@ -14,34 +14,31 @@ const FEW: usize = 20;
 const MANY: usize = 3;
 
 /// Action, scope, conditions, bucket.
-type Place = (Arc<str>, Arc<str>, BTreeMap<String, BTreeSet<String>>, String);
+type Place<'g> = (&'g str, &'g str, &'g BTreeMap<String, BTreeSet<String>>, &'g str);
 
 pub(super) fn keys(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
     if ctx.shaping.exact {
         return;
     }
-    let mut buckets: BTreeMap<Place, Vec<usize>> = BTreeMap::new();
-    for (at, grant) in draft.grants.iter().enumerate() {
-        if let Some((place, _)) = key(grant, ctx) {
-            buckets.entry(place).or_default().push(at);
-        }
-    }
+    let buckets = buckets(&draft.grants, ctx);
     // Keys of former nights count too.
-    let mut former: BTreeMap<Place, Vec<&Grant>> = BTreeMap::new();
+    let mut former: BTreeMap<Place<'_>, Vec<&Grant>> = BTreeMap::new();
     for grant in ctx.memory.iter().filter(|_| !buckets.is_empty()) {
-        if let Some((place, _)) =
-            key(grant, ctx).filter(|_| matches!(&grant.on, On::Resource(pattern) if pattern.is_exact()))
+        if let Some(place) =
+            place(grant, ctx).filter(|_| matches!(&grant.on, On::Resource(pattern) if pattern.is_exact()))
         {
             former.entry(place).or_default().push(grant);
         }
     }
-    for (place, members) in buckets {
+    for members in buckets {
+        let Some(one) = members.first().and_then(|at| draft.grants.get(*at)) else { continue };
+        let Some(place @ (.., bucket)) = place(one, ctx) else { continue };
         let former = former.get(&place).map_or(&[][..], Vec::as_slice);
-        let (action, .., bucket) = place;
-        let new: BTreeSet<String> = members
+        let (action, bucket) = (Arc::clone(&one.action), bucket.to_owned());
+        let new: BTreeSet<&str> = members
             .iter()
             .filter_map(|at| draft.grants.get(*at).filter(|grant| !draft.former.cover(grant)))
-            .filter_map(|grant| key(grant, ctx).map(|(_, key)| first(&key).to_owned()))
+            .filter_map(|grant| object(grant, ctx).map(|(_, key)| first(key)))
             .collect();
         if new.is_empty() {
             continue;
@@ -63,7 +60,7 @@ pub(super) fn keys(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
             .filter(|(prefix, (pattern, _))| {
                 // Keys without a prefix name no part of the bucket: others may have theirs in it.
                 let alone = !prefix.is_empty() || ctx.world.strangers(pattern, &draft.own).next().is_none();
-                alone && new.contains(prefix) && fits(pattern)
+                alone && new.contains(prefix.as_str()) && fits(pattern)
             })
             .collect();
         widen(draft, &members, |key| patterns.get(first(key)).cloned(), ctx);
@@ -71,13 +68,27 @@ pub(super) fn keys(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
     draft.join();
 }
 
-/// Where the grant is, and the key, where it is for one object or for those below a prefix.
-fn key(grant: &Grant, ctx: &Ctx<'_>) -> Option<(Place, String)> {
+/// Grants for objects, by what they have in common.
+fn buckets(grants: &[Grant], ctx: &Ctx<'_>) -> Vec<Vec<usize>> {
+    let mut buckets: BTreeMap<Place<'_>, Vec<usize>> = BTreeMap::new();
+    for (at, grant) in grants.iter().enumerate() {
+        if let Some(place) = place(grant, ctx) {
+            buckets.entry(place).or_default().push(at);
+        }
+    }
+    buckets.into_values().collect()
+}
+
+/// Where the grant is, where it is for one object or for those below a prefix.
+fn place<'g>(grant: &'g Grant, ctx: &Ctx<'_>) -> Option<Place<'g>> {
+    object(grant, ctx).map(|(bucket, _)| (&*grant.action, &*grant.scope, &grant.when, bucket))
+}
+
+/// Bucket and key, where the grant is for one object or for those below a prefix.
+fn object<'g>(grant: &'g Grant, ctx: &Ctx<'_>) -> Option<(&'g str, &'g str)> {
     let On::Resource(pattern) = &grant.on else { return None };
     let head = pattern.head();
-    let at = ctx.cloud.object(head)?;
-    let (bucket, key) = (head.get(..at)?, head.get(at..)?);
-    Some(((grant.action.clone(), grant.scope.clone(), grant.when.clone(), bucket.to_owned()), key.to_owned()))
+    head.split_at_checked(ctx.cloud.object(head)?)
 }
 
 /// The first-level prefix of a key with its slash; empty where it has none.
@@ -96,12 +107,12 @@ fn wide_prefixes(
     members: &[usize],
     former: &[&Grant],
 ) -> BTreeMap<String, String> {
-    let mut prefixes: BTreeMap<String, (BTreeSet<String>, Option<String>)> = BTreeMap::new();
+    let mut prefixes: BTreeMap<&str, (BTreeSet<&str>, Option<String>)> = BTreeMap::new();
     let fresh = members.iter().filter_map(|at| draft.grants.get(*at));
     for grant in fresh.chain(former.iter().copied()) {
-        let (Some((_, key)), On::Resource(pattern)) = (key(grant, ctx), &grant.on) else { continue };
-        let known = prefixes.entry(first(&key).to_owned()).or_default();
-        known.0.insert(key.clone());
+        let (Some((bucket, key)), On::Resource(pattern)) = (object(grant, ctx), &grant.on) else { continue };
+        let known = prefixes.entry(first(key)).or_default();
+        known.0.insert(key);
         if known.1.is_some() {
             continue;
         }
@@ -112,17 +123,17 @@ fn wide_prefixes(
             .any(|rule| rule.ends_with(COLLAPSED))
             .then(|| "more keys than can be kept apart".to_owned());
         // A key without a prefix is no prefix: what is machine-made in it is opened in its place.
-        let asked = joined.is_none() && !first(&key).is_empty();
+        let asked = joined.is_none() && !first(key).is_empty();
         let tokens = if asked { ctx.cloud.tokens(pattern.head()) } else { Vec::new() };
-        let in_key =
-            tokens.iter().find(|t| ctx.cloud.object(pattern.head()).is_some_and(|at| t.span.0 >= at));
+        let in_key = tokens.iter().find(|t| t.span.0 >= bucket.len());
         let in_key = in_key.filter(|t| t.samples < 2);
         let made = in_key.map(|t| format!("{} in keys, as in {key}", t.words));
         known.1 = joined.or(made);
     }
     let many = |count: usize| (count > FEW).then(|| format!("{count} different keys"));
-    let all =
-        prefixes.into_iter().filter_map(|(prefix, (keys, why))| Some((prefix, many(keys.len()).or(why)?)));
+    let all = prefixes
+        .into_iter()
+        .filter_map(|(prefix, (keys, why))| Some((prefix.to_owned(), many(keys.len()).or(why)?)));
     all.collect()
 }
 
@@ -134,8 +145,8 @@ fn widen(
 ) {
     for at in members {
         let Some(grant) = draft.grants.get_mut(*at) else { continue };
-        let Some((_, key)) = key(grant, ctx) else { continue };
-        if let Some((pattern, reason)) = to(&key)
+        let Some((_, key)) = object(grant, ctx) else { continue };
+        if let Some((pattern, reason)) = to(key)
             && grant.on != On::Resource(pattern.clone())
         {
             grant.on = On::Resource(pattern);

@@ -39,8 +39,8 @@ pub(super) fn tokens(draft: &mut Draft<'_>, ctx: &Ctx<'_>) {
     let mut grants: Vec<Grant> = new.into_iter().chain(standing).collect();
     for (at, grant) in grants.iter_mut().enumerate() {
         let Some(name) = literal(grant, ctx) else { continue };
-        let exact = ctx.cloud.stays_exact(&name);
         let Some(tokens) = parts.get(&name) else { continue };
+        let exact = ctx.cloud.stays_exact(&name);
         let Some(family) = kin.get(&shape(&name, tokens)) else { continue };
         let key = (name.clone(), exact);
         let found = replaced.entry(key).or_insert_with(|| pattern(&name, tokens, family, draft, ctx, &made));
@@ -75,8 +75,12 @@ fn types_made(draft: &Draft<'_>) -> BTreeSet<Pattern> {
     made.filter_map(|grant| if let On::Resource(on) = &grant.on { Some(on.clone()) } else { None }).collect()
 }
 
-fn usable(name: &str, exact: bool, ctx: &Ctx<'_>) -> Vec<Token> {
+fn usable(name: &str, ctx: &Ctx<'_>) -> Vec<Token> {
     let mut tokens = ctx.cloud.tokens(name);
+    if tokens.is_empty() {
+        return tokens;
+    }
+    let exact = ctx.cloud.stays_exact(name);
     // What a person could have written is a suffix only behind the name of a stack that the log knows.
     let of_stack = |token: &Token| {
         let head = name.get(..token.span.0).unwrap_or("");
@@ -94,7 +98,7 @@ fn kin(draft: &Draft<'_>, ctx: &Ctx<'_>) -> (BTreeMap<Shape, Kin>, Parts) {
     let (mut all, mut parts): (BTreeMap<Shape, Kin>, Parts) = Default::default();
     let named = draft.grants.iter().chain(ctx.memory).filter_map(|grant| literal(grant, ctx));
     for name in named.collect::<BTreeSet<String>>() {
-        let tokens = usable(&name, ctx.cloud.stays_exact(&name), ctx);
+        let tokens = usable(&name, ctx);
         if tokens.is_empty() {
             continue;
         }
@@ -135,7 +139,7 @@ fn samples(all: &mut BTreeMap<Shape, Kin>, parts: &Parts, ctx: &Ctx<'_>) {
                 at = end;
             }
             filled.push_str(name.get(at..).unwrap_or(""));
-            let own = usable(&filled, ctx.cloud.stays_exact(&filled), ctx);
+            let own = usable(&filled, ctx);
             if self::shape(&filled, &own) == *shape {
                 for (value, values) in values.iter().zip(&mut kin.values) {
                     values.extend(value.map(str::to_owned));

@@ -17,8 +17,8 @@ pub(super) fn loosenings(grants: &[Grant]) -> Vec<Step> {
     for (at, grant) in grants.iter().enumerate() {
         let On::Resource(pattern) = &grant.on else { continue };
         let text = pattern.to_string();
-        let Some((name, breadth)) = step(&text) else { continue };
-        let Some(pattern) = opened(&text, &name) else { continue };
+        let Some((name, breadth, kind)) = step(&text) else { continue };
+        let Some(pattern) = opened(&text, &name, kind) else { continue };
         let fresh = || (BTreeSet::new(), Step { name: name.clone(), breadth, opened: Vec::new() });
         let known = steps.entry(name.clone()).or_insert_with(fresh);
         known.0.insert(text);
@@ -45,37 +45,40 @@ fn told(mut step: Step, grants: &[Grant]) -> Step {
 pub(super) fn loosened(grant: &Grant, wanted: &str) -> Option<Pattern> {
     let On::Resource(pattern) = &grant.on else { return None };
     let text = pattern.to_string();
-    let (found, _) = step(&text).filter(|(found, _)| found == wanted)?;
-    opened(&text, &found)
+    let (found, _, kind) = step(&text).filter(|(found, ..)| found == wanted)?;
+    opened(&text, &found, kind)
 }
 
-fn opened(text: &str, step: &str) -> Option<Pattern> {
+/// Service and resource type, where the step is about a type.
+type Type = Option<(&'static str, &'static str)>;
+
+fn opened(text: &str, step: &str, kind: Type) -> Option<Pattern> {
     if let Some(bucket) = step.strip_prefix("objects ") {
         let (head, _) = text.split_once(":s3:::")?;
         return Some(Pattern::of([Part::Text(format!("{head}:s3:::{bucket}/")), Part::Any]));
     }
-    whole(text)
+    whole(text, kind?)
 }
 
-/// The step that would open this resource. Roles, keys and secrets are never opened.
-fn step(text: &str) -> Option<(String, String)> {
-    if shape::stays_exact(text) {
+/// The step that would open this resource, and what it allows. Roles, keys and secrets are never opened.
+fn step(text: &str) -> Option<(String, String, Type)> {
+    let found = shape::type_of(text);
+    if found.is_some_and(shape::is_exact) {
         return None;
     }
     if let Some(at) = shape::object(text) {
         let bucket = text.get(..at)?.trim_end_matches('/').rsplit(':').next()?;
-        return Some((format!("objects {bucket}"), format!("every object of {bucket}")));
+        return Some((format!("objects {bucket}"), format!("every object of {bucket}"), None));
     }
-    let (service, kind) = shape::type_of(text)?;
+    let (service, kind) = found?;
     let place = text.splitn(6, ':').skip(3).take(2).filter(|field| !field.is_empty());
     let place: Vec<&str> = place.collect();
     let place = if place.is_empty() { String::new() } else { format!(" in {}", place.join(" ")) };
-    Some((format!("type {service}:{kind}"), format!("every {kind} of {service}{place}")))
+    Some((format!("type {service}:{kind}"), format!("every {kind} of {service}{place}"), found))
 }
 
 /// All of the resource's type in its account and region.
-fn whole(text: &str) -> Option<Pattern> {
-    let (prefix, kind) = shape::type_of(text)?;
+fn whole(text: &str, (prefix, kind): (&str, &str)) -> Option<Pattern> {
     let resource = catalog::aws().table.service(prefix)?.resource(kind)?;
     let mut fields = text.splitn(6, ':').skip(1);
     let partition = fields.next().unwrap_or("");

@@ -89,12 +89,12 @@ fn add(
     packing: &Packing,
 ) -> Result<Vec<Document>, DoesNotFit> {
     let limit = if standing.len() == 1 { single_limit(who.kind, packing) } else { POLICY_LIMIT };
-    for statement in new.into_iter().flat_map(cut) {
+    for (statement, size) in new.into_iter().flat_map(cut) {
         let group = group_of(&statement);
         let near = |document: &Layout| document.statements.iter().any(|s| group_of(s) == group);
         let room = |document: &Layout| {
             let comma = usize::from(!document.statements.is_empty());
-            length(&document.statements) + comma + statement_length(&statement) <= limit
+            length(&document.statements) + comma + size <= limit
         };
         let place =
             standing.iter().position(|d| near(d) && room(d)).or_else(|| standing.iter().position(room));
@@ -217,27 +217,26 @@ fn one_or_many(values: &[String]) -> Value {
 }
 
 /// A document as it is filled.
-pub(super) struct Filled {
+pub(super) struct Filled<S> {
     groups: Vec<String>,
-    statements: Vec<Statement>,
+    statements: Vec<S>,
     pub(super) size: usize,
 }
 
+/// Statements by group of services, each [cut](cut) to what a document can hold, with its size.
+pub(super) type ByGroup<S> = BTreeMap<String, Vec<(S, usize)>>;
+
 /// Fills documents with whole service groups; a group that is too large alone is cut by statements.
-pub(super) fn filled(statements: Vec<Statement>) -> Vec<Filled> {
-    let mut groups: BTreeMap<String, Vec<Statement>> = BTreeMap::new();
-    for statement in statements {
-        groups.entry(group_of(&statement)).or_default().extend(cut(statement));
-    }
-    let mut all: Vec<Filled> = Vec::new();
+pub(super) fn filled<S>(groups: ByGroup<S>) -> Vec<Filled<S>> {
+    let mut all: Vec<Filled<S>> = Vec::new();
     for (group, statements) in groups {
-        let size = length(&statements);
-        let joined = |last: &Filled| last.size + 1 + size - length(&[]);
-        match all.last_mut().filter(|last| joined(last) <= POLICY_LIMIT) {
+        let sizes: usize = statements.iter().map(|(_, size)| size).sum();
+        let more = sizes + statements.len().saturating_sub(1);
+        match all.last_mut().filter(|last| last.size + 1 + more <= POLICY_LIMIT) {
             Some(last) => {
-                last.size = joined(last);
+                last.size += 1 + more;
                 last.groups.push(group);
-                last.statements.extend(statements);
+                last.statements.extend(statements.into_iter().map(|(statement, _)| statement));
             }
             None => all.extend(halves(statements).into_iter().map(|(statements, size)| Filled {
                 groups: vec![group.clone()],
@@ -255,7 +254,11 @@ fn split(
     statements: Vec<Statement>,
     packing: &Packing,
 ) -> Result<Vec<Document>, DoesNotFit> {
-    let filled = filled(statements);
+    let mut groups = ByGroup::new();
+    for statement in statements {
+        groups.entry(group_of(&statement)).or_default().extend(cut(statement));
+    }
+    let filled = filled(groups);
     let total: usize = filled.iter().map(|document| document.size).sum();
     check(total, filled.iter().map(|document| document.statements.as_slice()), POLICY_LIMIT, packing)?;
     let mut names = BTreeSet::new();
@@ -294,15 +297,10 @@ fn check<'s>(
     )))
 }
 
-fn fits(statements: &[Statement]) -> bool {
-    length(statements) <= POLICY_LIMIT
-}
-
 /// Statements in as few documents as their order allows, with the size of each.
-fn halves(statements: Vec<Statement>) -> Vec<(Vec<Statement>, usize)> {
-    let mut filled: Vec<(Vec<Statement>, usize)> = Vec::new();
-    for statement in statements {
-        let more = statement_length(&statement);
+fn halves<S>(statements: Vec<(S, usize)>) -> Vec<(Vec<S>, usize)> {
+    let mut filled: Vec<(Vec<S>, usize)> = Vec::new();
+    for (statement, more) in statements {
         match filled.last_mut().filter(|(_, size)| size + 1 + more <= POLICY_LIMIT) {
             Some((last, size)) => {
                 last.push(statement);
@@ -315,7 +313,7 @@ fn halves(statements: Vec<Statement>) -> Vec<(Vec<Statement>, usize)> {
 }
 
 /// The group of services a statement belongs to, for the name of its document.
-fn group_of(statement: &Statement) -> String {
+pub(super) fn group_of(statement: &Statement) -> String {
     let groups: BTreeSet<&str> = statement.actions.iter().map(|a| service_group(prefix(a))).collect();
     let mut groups = groups.into_iter();
     match (groups.next(), groups.next()) {
@@ -324,24 +322,38 @@ fn group_of(statement: &Statement) -> String {
     }
 }
 
-/// Cuts a statement that is too long for any document into halves by resource, then by action.
-fn cut(statement: Statement) -> Vec<Statement> {
-    if fits(std::slice::from_ref(&statement)) {
-        return vec![statement];
-    }
+/// Cuts a statement that is too long for any document into halves by resource, then by action; with the size of each.
+pub(super) fn cut(statement: Statement) -> Vec<(Statement, usize)> {
+    let size = statement_length(&statement);
     let by_resource = statement.resources.len() > 1;
     let list = if by_resource { &statement.resources } else { &statement.actions };
-    if list.len() < 2 {
-        return vec![statement];
+    if length(&[]) + size <= POLICY_LIMIT || list.len() < 2 {
+        return vec![(statement, size)];
     }
     let (head, tail) = list.split_at(list.len() / 2);
     let half = |part: &[String]| {
-        let mut half = statement.clone();
-        *(if by_resource { &mut half.resources } else { &mut half.actions }) = part.to_vec();
+        let mut half = with_lists(&statement, by_resource, part);
         half.id = format!("{}{}", statement.id, digest(&half));
         half
     };
     [half(head), half(tail)].into_iter().flat_map(cut).collect()
+}
+
+/// The statement with one of its lists replaced.
+fn with_lists(statement: &Statement, by_resource: bool, part: &[String]) -> Statement {
+    let (actions, resources) = if by_resource {
+        (statement.actions.clone(), part.to_vec())
+    } else {
+        (part.to_vec(), statement.resources.clone())
+    };
+    Statement {
+        id: String::new(),
+        effect: statement.effect,
+        conditions: statement.conditions.clone(),
+        actions,
+        resources,
+        except: statement.except.clone(),
+    }
 }
 
 #[cfg(test)]

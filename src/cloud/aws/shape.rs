@@ -61,8 +61,12 @@ pub(super) fn stack(name: &str) -> Option<&str> {
 
 /// Roles, keys and secrets.
 pub(super) fn stays_exact(name: &str) -> bool {
-    let kind = type_of(name);
-    kind.is_some_and(|kind| catalog::aws().tokens.exact.iter().any(|row| is_called(kind, &row.resource)))
+    type_of(name).is_some_and(is_exact)
+}
+
+/// Whether a type is of those.
+pub(super) fn is_exact(kind: (&str, &str)) -> bool {
+    catalog::aws().tokens.exact.iter().any(|row| is_called(kind, &row.resource))
 }
 
 /// The byte after the bucket, in the ARN of an S3 object.

@@ -114,7 +114,12 @@ pub(super) fn statements(
 
 /// Statements of any number of services in reading order, named apart from those `taken` and from each other.
 pub(super) fn ordered(mut all: Vec<Statement>, taken: &BTreeSet<String>) -> Vec<Statement> {
-    name_apart(&mut all, taken);
+    let names = apart(&all.iter().collect::<Vec<_>>(), taken);
+    for (at, name) in names {
+        if let Some(statement) = all.get_mut(at) {
+            statement.id = name;
+        }
+    }
     sort(&mut all);
     all
 }
@@ -269,11 +274,13 @@ fn is_read(action: &str) -> bool {
 
 /// Reading order: what is read, what is written, what takes no resource; by name.
 pub(super) fn sort(all: &mut [Statement]) {
-    let rank = |statement: &Statement| {
-        let everything = statement.resources.iter().any(|r| r == "*");
-        (everything, !statement.actions.iter().all(|action| is_read(action)))
-    };
     all.sort_by_cached_key(|statement| (rank(statement), statement.id.clone()));
+}
+
+/// What comes before the name in reading order.
+pub(super) fn rank(statement: &Statement) -> (bool, bool) {
+    let everything = statement.resources.iter().any(|r| r == "*");
+    (everything, !statement.actions.iter().all(|action| is_read(action)))
 }
 
 /// The IAM prefix of an action.
@@ -290,26 +297,29 @@ pub(super) fn camel(text: &str) -> String {
     words.map(|w| w.get(..1).unwrap_or("").to_ascii_uppercase() + w.get(1..).unwrap_or("")).collect()
 }
 
-/// Tells statements of the same purpose apart: the largest keeps the name, the others are called after their first
-/// action; never by their order.
-fn name_apart(all: &mut [Statement], taken: &BTreeSet<String>) {
-    let mut taken = taken.clone();
-    let mut largest: Vec<&mut Statement> = all.iter_mut().collect();
-    largest.sort_by(|a, b| {
-        let texts = (&a.actions, &a.resources).cmp(&(&b.actions, &b.resources));
-        b.actions.len().cmp(&a.actions.len()).then(texts)
+/// Other names for statements of the same purpose, by place: the largest keeps the name, the others are called after their
+/// first action; never by their order.
+pub(super) fn apart(all: &[&Statement], taken: &BTreeSet<String>) -> BTreeMap<usize, String> {
+    let mut taken: BTreeSet<Cow<'_, str>> = taken.iter().map(|name| Cow::Borrowed(name.as_str())).collect();
+    let mut largest: Vec<(usize, &Statement)> = all.iter().copied().enumerate().collect();
+    largest.sort_by(|(_, a), (_, b)| {
+        let texts = || (&a.actions, &a.resources).cmp(&(&b.actions, &b.resources));
+        b.actions.len().cmp(&a.actions.len()).then_with(texts)
     });
-    for statement in largest {
-        if taken.insert(statement.id.clone()) {
+    let mut names = BTreeMap::new();
+    for (at, statement) in largest {
+        if taken.insert(Cow::Borrowed(&statement.id)) {
             continue;
         }
         let (service, name) = statement.actions.first().and_then(|a| a.split_once(':')).unwrap_or(("", ""));
         let more = if statement.actions.len() > 1 { "AndMore" } else { "" };
         let id = format!("{}{}{more}", camel(service), alphanumeric(name));
-        let id = if taken.contains(&id) { format!("{}{}", statement.id, digest(statement)) } else { id };
-        taken.insert(id.clone());
-        statement.id = id;
+        let id =
+            if taken.contains(id.as_str()) { format!("{}{}", statement.id, digest(statement)) } else { id };
+        taken.insert(Cow::Owned(id.clone()));
+        names.insert(at, id);
     }
+    names
 }
 
 /// Eight characters that stand for the statement's content.
