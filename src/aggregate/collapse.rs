@@ -84,17 +84,20 @@ impl Family {
         }
     }
 
+    /// What the names begin with, behind the family's own, that stand together with `name`; `None` while names are kept apart.
+    #[must_use]
+    pub fn part<'n>(&self, name: &'n str) -> Option<&'n str> {
+        match self {
+            Self::Exact(_) => None,
+            Self::Prefixes(_) => Some(prefix(name)).filter(|prefix| prefix.ends_with('/')),
+            Self::Whole => Some(""),
+        }
+    }
+
     /// The pattern, behind the family's own name, that stands for `name`; `None` while names are kept apart.
     #[must_use]
     pub fn pattern(&self, name: &str) -> Option<String> {
-        match self {
-            Self::Exact(_) => None,
-            Self::Prefixes(_) => {
-                let prefix = prefix(name);
-                prefix.ends_with('/').then(|| format!("{}*", crate::model::pattern::escape(prefix)))
-            }
-            Self::Whole => Some("*".to_owned()),
-        }
+        self.part(name).map(|part| format!("{}*", crate::model::pattern::escape(part)))
     }
 
     /// What all names begin with, or are; nothing but the empty text where that is too much to tell.

@@ -20,6 +20,14 @@ const DEEPEST: usize = 4;
 impl Holdings {
     /// Learns one answer.
     pub(super) fn add(&mut self, key: &str, values: &[String], sure: bool) {
+        let same = |one: &Answer| {
+            one.sure == sure
+                && one.names.len() == values.len()
+                && values.iter().all(|v| one.names.contains(v))
+        };
+        if self.0.get(key).is_some_and(|answers| answers.iter().any(same)) {
+            return;
+        }
         let names = values.iter().cloned().collect();
         self.0.entry(key.to_owned()).or_default().insert(Answer { names, sure });
     }

@@ -15,6 +15,7 @@ use crate::model::time::{Day, Timestamp};
 use crate::model::usage::{Basis, Level, Reading};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
+use std::cell::RefCell;
 use std::sync::Arc;
 
 /// Actors that are remembered; then all are forgotten.
@@ -107,7 +108,19 @@ pub(super) struct Memo {
     calls: FxHashMap<Wide, Arc<Call>>,
     /// Calls that were remembered before those.
     older: FxHashMap<Wide, Arc<Call>>,
+    /// What was last said to be known, for its use.
+    found: RefCell<Option<Found>>,
     watch: Option<Box<Watch>>,
+}
+
+/// A call and who made it.
+#[derive(Debug)]
+struct Found {
+    like: Like,
+    call: Arc<Call>,
+    who: Who,
+    /// It was remembered long ago.
+    old: bool,
 }
 
 impl Memo {
@@ -153,6 +166,11 @@ impl Memo {
         self.asked.insert(call, parts);
     }
 
+    /// Forgets what decides calls.
+    pub(super) fn ask_anew(&mut self) {
+        self.asked.clear();
+    }
+
     pub(super) fn put(&mut self, key: Wide, call: Arc<Call>) {
         if self.calls.len() >= CALLS {
             self.older = std::mem::take(&mut self.calls);
@@ -164,31 +182,40 @@ impl Memo {
         self.calls.get(call).or_else(|| self.older.get(call))
     }
 
-    /// The same; what was remembered long ago stays for its use.
-    fn renewed(&mut self, call: &Wide) -> Option<Arc<Call>> {
-        if let Some(known) = self.calls.get(call) {
-            return Some(known.clone());
+    fn find(&self, like: &Like) -> (Known, Option<Found>) {
+        let new = self.calls.get(&like.call);
+        let Some(call) = new.or_else(|| self.older.get(&like.call)) else { return (Known::No, None) };
+        let Some(who) = self.actors.get(&like.actor) else { return (Known::Call, None) };
+        match (who, &call.comes) {
+            (Who::Idle(_), _)
+            | (Who::Named | Who::User(_), Comes::Skip(..))
+            | (Who::User(_), Comes::Uses(_)) => {
+                let (call, who) = (Arc::clone(call), *who);
+                (Known::All, Some(Found { like: *like, call, who, old: new.is_none() }))
+            }
+            (Who::Named, Comes::Uses(_)) => (Known::Call, None),
+            _ => (Known::No, None),
         }
-        let known = self.older.remove(call)?;
-        self.put(*call, known.clone());
-        Some(known)
+    }
+
+    /// A call of which all is known, with who makes it; what was remembered long ago stays for its use.
+    fn taken(&mut self, like: &Like) -> Option<(Arc<Call>, Who)> {
+        let found = self.found.take().filter(|found| found.like == *like);
+        let found = found.or_else(|| self.find(like).1)?;
+        if found.old {
+            self.older.remove(&like.call);
+            self.put(like.call, Arc::clone(&found.call));
+        }
+        Some((found.call, found.who))
     }
 
     pub(super) fn known(&self, like: &Like) -> Known {
         if let Some(parts) = self.asked.get(&like.call) {
             return Known::Ask(*parts);
         }
-        match (self.entry(&like.call), self.actors.get(&like.actor)) {
-            (Some(call), Some(who)) => match (who, &call.comes) {
-                (Who::Idle(_), _)
-                | (Who::Named | Who::User(_), Comes::Skip(..))
-                | (Who::User(_), Comes::Uses(_)) => Known::All,
-                (Who::Named, Comes::Uses(_)) => Known::Call,
-                _ => Known::No,
-            },
-            (Some(_), None) => Known::Call,
-            _ => Known::No,
-        }
+        let (known, found) = self.find(like);
+        self.found.replace(found);
+        known
     }
 
     pub(super) fn learn(&mut self, actor: Wide, key: Wide, idle: bool) {
@@ -309,8 +336,7 @@ impl Shard {
         event: Option<&str>,
         (leads, name): Own<'_>,
     ) -> Again {
-        let Some(call) = self.memo.renewed(&like.call) else { return Again::Unknown };
-        let Some(who) = self.memo.actors.get(&like.actor).copied() else { return Again::Unknown };
+        let Some((call, who)) = self.memo.taken(like) else { return Again::Unknown };
         let day = at.day();
         self.cloud = call.cloud;
         self.observer.again(call.sighted, day);

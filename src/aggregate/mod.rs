@@ -115,6 +115,9 @@ pub struct Shard {
     texts: Interner,
     rows: FxHashMap<Key, Seen>,
     families: FxHashMap<Of, Family>,
+    /// Patterns in place of names that are no longer kept apart, by family, what the names begin with, and rule; with the rule
+    /// that says so.
+    coarse: FxHashMap<(Sym, Sym, Sym), (Sym, Sym)>,
     principals: FxHashMap<Sym, Known>,
     days: FxHashMap<(Sym, Day), u64>,
     sessions: FxHashMap<(Sym, u64), (Timestamp, Timestamp)>,
@@ -149,6 +152,7 @@ impl Shard {
             texts: Interner::default(),
             rows: FxHashMap::default(),
             families: FxHashMap::default(),
+            coarse: FxHashMap::default(),
             principals: FxHashMap::default(),
             days: FxHashMap::default(),
             sessions: FxHashMap::default(),
@@ -189,6 +193,10 @@ impl Shard {
     }
 
     fn count(&mut self, key: Key, at: Timestamp, event: &str) {
+        // A row that stands says that its name is known to its family, and still kept apart.
+        if let Some(seen) = self.rows.get_mut(&key) {
+            return seen.add(at, event);
+        }
         let key = self.in_family(key);
         self.row(key, at, event);
     }
@@ -198,16 +206,16 @@ impl Shard {
         let of = key.of();
         let coarse = self.families.get_mut(&of).filter(|names| !matches!(names, Family::Exact(_)));
         let before = coarse.as_deref().map(std::mem::discriminant);
-        let pattern = coarse.and_then(|names| {
+        let part = coarse.and_then(|names| {
             names.add(name);
-            names.pattern(name)
+            names.part(name)
         });
         if before.is_some_and(|before| self.families.get(&of).map(std::mem::discriminant) != Some(before)) {
             self.collapse(of);
         }
-        match pattern {
-            Some(pattern) => {
-                let coarse = self.coarse(key, &pattern);
+        match part {
+            Some(part) => {
+                let coarse = self.coarse(key, part);
                 self.row(coarse, at, event);
             }
             None => {
@@ -254,17 +262,27 @@ impl Shard {
             _ if *names == Family::Whole => String::new(),
             _ => return key,
         };
-        let Some(pattern) = names.pattern(&name) else { return key };
-        self.coarse(key, &pattern)
+        let Some(part) = names.part(&name) else { return key };
+        self.coarse(key, part)
     }
 
-    /// The key with its target replaced by the family's pattern.
-    fn coarse(&mut self, key: Key, pattern: &str) -> Key {
-        let family = self.texts.text(key.family);
-        let text = format!("{}{pattern}", crate::model::pattern::escape(family));
-        let rule = self.texts.text(key.rule);
-        let rule = if rule.ends_with(COLLAPSED) { rule.to_owned() } else { format!("{rule}{COLLAPSED}") };
-        Key { level: Level::Partial, target: self.texts.sym(&text), rule: self.texts.sym(&rule), ..key }
+    /// The key with its target replaced by the pattern of the family's names that begin with `part`.
+    fn coarse(&mut self, key: Key, part: &str) -> Key {
+        let part = self.texts.sym(part);
+        let of = (key.family, part, key.rule);
+        let (target, rule) = match self.coarse.get(&of) {
+            Some(known) => *known,
+            None => {
+                let text = [key.family, part].map(|sym| crate::model::pattern::escape(self.texts.text(sym)));
+                let rule = self.texts.text(key.rule);
+                let joined = if rule.ends_with(COLLAPSED) { "" } else { COLLAPSED };
+                let rule = format!("{rule}{joined}");
+                let made = (self.texts.sym(&format!("{}*", text.concat())), self.texts.sym(&rule));
+                self.coarse.insert(of, made);
+                made
+            }
+        };
+        Key { level: Level::Partial, target, rule, ..key }
     }
 
     /// Rewrites the rows of a family that has just become coarser.

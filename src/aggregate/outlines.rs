@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// Outlines that are remembered; then those are forgotten that did not come again among as many.
 const OUTLINES: usize = 1 << 14;
 /// So many calls are read before outlines are worth their while.
-const READ: usize = 1 << 9;
+const READ: usize = 1 << 8;
 
 /// What a record tells beside its uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,10 +68,10 @@ pub(super) struct Outlines {
 }
 
 impl Outlines {
-    /// Whether they are worth their while: says that a call is about to be read.
-    pub(super) fn wanted(&mut self) -> bool {
+    /// Whether they are worth their while: says that a call is about to be read. None where they are from now on.
+    pub(super) fn wanted(&mut self) -> Option<bool> {
         self.read += 1;
-        self.read > READ
+        (self.read != READ).then_some(self.read > READ)
     }
 
     /// Keeps an outline that was remembered long ago, for its use.

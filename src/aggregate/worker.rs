@@ -56,7 +56,14 @@ impl Sink for Worker<'_> {
         // What is asked of places and conditions is no part of an outline.
         let anywhere =
             filter.accounts.is_empty() && filter.regions.is_empty() && filter.conditions.is_empty();
-        anywhere && self.0.remembers() && self.0.outlines.wanted()
+        if !anywhere || !self.0.remembers() {
+            return false;
+        }
+        self.0.outlines.wanted().unwrap_or_else(|| {
+            // Of calls that were read before, nobody knows whether they may be outlined.
+            self.0.memo.ask_anew();
+            true
+        })
     }
 
     fn outlined(&mut self, call: Wide, outline: &Outline<'_>) -> bool {

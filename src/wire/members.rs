@@ -79,6 +79,17 @@ impl<'a> Members<'a> {
         Ok(Some(key))
     }
 
+    /// Takes the key that is `written` so, with quotes and colon, if it is the next.
+    pub(super) fn take(&mut self, written: &str) -> bool {
+        let Some(rest) = self.text.as_bytes().get(self.at..) else { return false };
+        let rest = if self.first { Some(rest) } else { rest.strip_prefix(b",") };
+        let Some(rest) = rest.and_then(|rest| rest.strip_prefix(written.as_bytes())) else { return false };
+        self.at = self.text.len() - rest.len();
+        self.first = false;
+        self.space();
+        true
+    }
+
     /// The text from here on: behind a key, from its value.
     #[must_use]
     pub fn rest(&self) -> &'a str {
@@ -119,20 +130,20 @@ impl<'a> Members<'a> {
         Ok(Value::Json(rest.get(..len).unwrap_or("")))
     }
 
-    /// The value of the key at hand, with what it adds to the fingerprint of its record.
+    /// The value of the key at hand, to which `path` leads, with what it adds to the fingerprint of its record.
     ///
     /// # Errors
     /// Where it is no JSON.
-    pub fn printed(&mut self, key: &str) -> Result<(Value<'a>, u64), Odd> {
+    pub fn printed(&mut self, path: u64) -> Result<(Value<'a>, u64), Odd> {
         let rest = self.rest();
         if rest.starts_with(['{', '['])
-            && let Some(walked) = walk::walk(fingerprint::member(key), rest, |_, _| {})
+            && let Some(walked) = walk::walk(path, rest, |_, _| {})
         {
             self.at += walked.len;
             return Ok((Value::Json(rest.get(..walked.len).unwrap_or("")), walked.print));
         }
         let value = self.value()?;
-        Ok((value, fingerprint::of_member(key, value)))
+        Ok((value, fingerprint::of_member(path, value)))
     }
 
     fn byte(&self) -> Option<u8> {

@@ -6,6 +6,7 @@ pub mod fingerprint;
 pub mod frame;
 pub mod leaves;
 pub mod members;
+pub mod order;
 pub mod outline;
 pub mod repeats;
 pub mod sketch;

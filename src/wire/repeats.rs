@@ -27,7 +27,6 @@ pub struct Seen<T> {
 /// Values of one member, the last at each place.
 #[derive(Debug)]
 pub struct Repeats<T> {
-    key: &'static str,
     path: u64,
     places: Vec<Option<(Box<str>, Seen<T>)>>,
     /// What was last seen at each place: only what comes a second time is kept.
@@ -37,9 +36,9 @@ pub struct Repeats<T> {
 impl<T: Clone> Repeats<T> {
     /// None yet; `size` is a power of two.
     #[must_use]
-    pub fn new(key: &'static str, size: usize) -> Self {
+    pub fn new(key: &str, size: usize) -> Self {
         let places = std::iter::repeat_with(|| None).take(size).collect();
-        Self { key, path: member(key), places, last: vec![Wide::of(b""); size] }
+        Self { path: member(key), places, last: vec![Wide::of(b""); size] }
     }
 
     /// The place of a value that starts `rest`: by its bytes up to the first that can end it, so that what stands behind the
@@ -54,8 +53,8 @@ impl<T: Clone> Repeats<T> {
     }
 
     /// The object that starts `rest`, if it was seen: an object ends where it ends, whatever comes after.
-    fn find(&self, rest: &str) -> Option<Seen<T>> {
-        let (text, seen) = self.places.get(self.place(rest))?.as_ref()?;
+    fn find(&self, place: usize, rest: &str) -> Option<Seen<T>> {
+        let (text, seen) = self.places.get(place)?.as_ref()?;
         rest.starts_with(&**text).then(|| seen.clone())
     }
 
@@ -70,7 +69,8 @@ impl<T: Clone> Repeats<T> {
         make: impl FnOnce(&'a str, Option<&Spans>) -> Result<T, Odd>,
     ) -> Result<(&'a str, Seen<T>), Odd> {
         let rest = members.rest();
-        if let Some(seen) = self.find(rest) {
+        let place = self.place(rest);
+        if let Some(seen) = self.find(place, rest) {
             members.past(seen.len);
             return Ok((rest.get(..seen.len).unwrap_or(""), seen));
         }
@@ -81,21 +81,20 @@ impl<T: Clone> Repeats<T> {
         if let Some(walked) = walk(self.path, rest, each) {
             members.past(walked.len);
             let raw = rest.get(..walked.len).unwrap_or("");
-            return Ok((raw, self.keep(raw, walked.print, make(raw, Some(&texts))?)));
+            return Ok((raw, self.keep((place, raw), walked.print, make(raw, Some(&texts))?)));
         }
         let Value::Json(raw) = members.value()? else { return Err(Odd) };
-        let print = of_member(self.key, Value::Json(raw));
-        Ok((raw, self.keep(raw, print, make(raw, None)?)))
+        let print = of_member(self.path, Value::Json(raw));
+        Ok((raw, self.keep((place, raw), print, make(raw, None)?)))
     }
 
     /// Keeps an object for later, when it comes again.
-    fn keep(&mut self, text: &str, print: u64, made: T) -> Seen<T> {
+    fn keep(&mut self, (place, text): (usize, &str), print: u64, made: T) -> Seen<T> {
         let hash = Wide::of(text.as_bytes());
         let seen = Seen { len: text.len(), hash, print, made };
         if !text.starts_with('{') || text.len() > LONGEST {
             return seen;
         }
-        let place = self.place(text);
         if let (Some(known), Some(last)) = (self.places.get_mut(place), self.last.get_mut(place)) {
             if *last == hash {
                 *known = Some((text.into(), seen.clone()));
@@ -124,7 +123,7 @@ mod tests {
     fn objects_are_known_again_wherever_they_stand() {
         for object in [r#"{"a":1}"#, r#"{"a":"b\"c"}"#] {
             let (mut repeats, len) = (Repeats::new("k", 4), object.len());
-            let print = of_member("k", Value::Json(object));
+            let print = of_member(member("k"), Value::Json(object));
             assert_eq!(read(&mut repeats, object, 6), (len, print, 6));
             assert_eq!(read(&mut repeats, object, 7), (len, print, 7), "most come once");
             assert_eq!(read(&mut repeats, &format!("{object},\"next\":2"), 8), (len, print, 7));

@@ -6,6 +6,7 @@
 //! there.
 
 mod alike;
+mod slots;
 
 use super::record::{Identity, Record, Resource};
 use super::take::{Form, taken};
@@ -14,11 +15,17 @@ use crate::cloud::{Known, Like, Sink, Stranger};
 use crate::model::time::Timestamp;
 use crate::wire::fingerprint::{self, Wide};
 use crate::wire::members::{Members, Odd};
+use crate::wire::order::{Key, Order};
 use crate::wire::repeats::{Repeats, Seen};
 use crate::wire::sketch::{Marks, Sketch, Spans};
 use crate::wire::text::{Lenient, OneOrMany, Text};
 use alike::salt;
 use serde_json::value::RawValue;
+use slots::{
+    ADDITIONAL, ADDRESS, AGENT, CATEGORY, CODE, CONSOLE, ENDPOINT, ENVELOPE, ID, IDENTITY, MANAGES, MESSAGE,
+    NAME, OWNER, READS, RECIPIENT, REGION, REQUEST, RESOURCES, RESPONSE, SHARED, SOURCE, TEXTS, TIME, TYPE,
+    UNREAD, slot,
+};
 use std::borrow::Cow;
 use std::cell::RefCell;
 
@@ -33,46 +40,9 @@ const ANSWERED: (usize, usize) = (20, 34);
 /// A name was looked at beyond what its outline has.
 const PRIED: u64 = 1 << 54;
 
-/// Members that are plain texts, in the order of [`Parts::texts`].
-const TEXTS: [&str; 17] = [
-    "eventSource",
-    "eventName",
-    "awsRegion",
-    "errorCode",
-    "recipientAccountId",
-    "eventType",
-    "readOnly",
-    "managementEvent",
-    "eventCategory",
-    "vpcEndpointId",
-    "vpcEndpointAccountId",
-    "sessionCredentialFromConsole",
-    "sharedEventID",
-    "eventTime",
-    "eventID",
-    "sourceIPAddress",
-    "userAgent",
-];
-const SOURCE: usize = 0;
-const NAME: usize = 1;
-const REGION: usize = 2;
-const CODE: usize = 3;
-const RECIPIENT: usize = 4;
-const TYPE: usize = 5;
-const READS: usize = 6;
-const MANAGES: usize = 7;
-const CATEGORY: usize = 8;
-const ENDPOINT: usize = 9;
-const OWNER: usize = 10;
-const CONSOLE: usize = 11;
-const SHARED: usize = 12;
-const TIME: usize = 13;
-const ID: usize = 14;
-const ADDRESS: usize = 15;
-const AGENT: usize = 16;
-
-/// Sub-documents of the records before.
+/// What the records before were like, and their sub-documents.
 struct Recent {
+    order: Order,
     /// With what decides calls.
     identities: Repeats<(Wide, Wide)>,
     requests: Repeats<Sketch>,
@@ -83,6 +53,7 @@ struct Recent {
 
 thread_local! {
     static RECENT: RefCell<Recent> = RefCell::new(Recent {
+        order: Order::new(slot),
         identities: Repeats::new("userIdentity", 1 << 10),
         requests: Repeats::new("requestParameters", 1 << 12),
         resources: Repeats::new("resources", 1 << 12),
@@ -127,14 +98,16 @@ pub(super) fn read(rest: &str, sink: &mut dyn Sink) -> Option<usize> {
         (like.call, asked) = (parts.with(first, more), Some(more));
         known = sink.known(&like);
     }
-    if known == Known::No && sink.outlines() {
+    let mut outlines = None;
+    if known == Known::No && *outlines.insert(sink.outlines()) {
         known = parts.alike(sink, &mut like, first, &mut asked);
     }
     if known == Known::Call {
         known = parts.meet(sink, &like).ok()?;
     }
     if known != Known::All {
-        return parts.slowly(sink, &like, first, asked);
+        let outlines = outlines.unwrap_or_else(|| sink.outlines());
+        return parts.slowly(sink, &like, first, (asked, outlines));
     }
     let text = |at: usize| parts.texts.get(at).copied().flatten().filter(|text| !text.is_empty());
     let at = text(TIME).and_then(Timestamp::parse);
@@ -148,16 +121,16 @@ pub(super) fn read(rest: &str, sink: &mut dyn Sink) -> Option<usize> {
 impl<'a> Parts<'a> {
     fn scan(rest: &'a str, recent: &mut Recent) -> Result<Self, Odd> {
         let mut parts = Self::default();
-        let mut members = Members::of(rest)?;
-        while let Some(key) = members.key()? {
-            let at = match key {
-                "userIdentity" => {
+        let (mut members, mut last) = (Members::of(rest)?, None);
+        while let Some(key) = recent.order.key(&mut members, last)? {
+            last = Some(key);
+            match key.slot {
+                IDENTITY => {
                     let (raw, seen) = recent.identities.read(&mut members, |raw, _| salt(raw))?;
                     parts.print = parts.print.wrapping_add(seen.print);
                     parts.identity = Some((raw, seen));
-                    17
                 }
-                "requestParameters" => {
+                REQUEST => {
                     let Recent { requests, key, .. } = recent;
                     let mut sketch = |raw: &str, texts: Option<&Spans>| match texts {
                         Some(texts) => Sketch::with(raw, texts, key),
@@ -166,22 +139,17 @@ impl<'a> Parts<'a> {
                     let (raw, seen) = requests.read(&mut members, |raw, texts| Ok(sketch(raw, texts)))?;
                     parts.print = parts.print.wrapping_add(seen.print);
                     parts.request = Some((raw, seen.made));
-                    18
                 }
-                "resources" => {
+                RESOURCES => {
                     let (raw, seen) = recent.resources.read(&mut members, |_, _| Ok(()))?;
                     parts.print = parts.print.wrapping_add(seen.print);
                     parts.resources = Some((raw, seen.hash));
-                    19
                 }
-                // Envelopes, summaries, other spellings of what stands above.
-                "detail" | "CloudTrailEvent" | "@timestamp" | "accountId" | "timeWindow" | "summary" => {
-                    return Err(Odd);
-                }
+                ENVELOPE => return Err(Odd),
                 _ => parts.other(key, &mut members)?,
-            };
-            let bit = 1u32 << at;
-            if at < 31 && parts.seen & bit != 0 {
+            }
+            let bit = 1u32 << key.slot;
+            if key.slot != UNREAD && parts.seen & bit != 0 {
                 return Err(Odd);
             }
             parts.seen |= bit;
@@ -190,27 +158,25 @@ impl<'a> Parts<'a> {
         Ok(parts)
     }
 
-    /// Takes any other member; returns its place, the last for all that are not read.
-    fn other(&mut self, key: &str, members: &mut Members<'a>) -> Result<usize, Odd> {
+    /// Takes any other member.
+    fn other(&mut self, key: Key, members: &mut Members<'a>) -> Result<(), Odd> {
         let rest = members.rest();
         let from = members.walked();
-        let (value, print) = members.printed(key)?;
-        let raw = rest.get(..members.walked() - from).unwrap_or("");
+        let (value, print) = members.printed(key.path)?;
         self.print = self.print.wrapping_add(print);
-        let (slot, at) = match key {
-            "errorMessage" => (&mut self.message, 20),
-            "responseElements" => (&mut self.answer, 21),
-            "additionalEventData" => (&mut self.additional, 22),
-            _ => {
-                let Some(at) = TEXTS.iter().position(|known| *known == key) else { return Ok(31) };
+        let slot = match key.slot {
+            MESSAGE => &mut self.message,
+            RESPONSE => &mut self.answer,
+            ADDITIONAL => &mut self.additional,
+            at => {
                 if let Some(text) = self.texts.get_mut(at) {
                     *text = value.scalar()?;
                 }
-                return Ok(at);
+                return Ok(());
             }
         };
-        *slot = Some(raw).filter(|raw| *raw != "null");
-        Ok(at)
+        *slot = rest.get(..members.walked() - from).filter(|raw| *raw != "null");
+        Ok(())
     }
 
     fn text(&self, at: usize) -> Text<'a> {
@@ -272,8 +238,14 @@ impl<'a> Parts<'a> {
     }
 
     /// Parses and maps the record, and lets the sink remember what it comes to.
-    fn slowly(&self, sink: &mut dyn Sink, like: &Like, first: Wide, asked: Option<u64>) -> Option<usize> {
-        let record = self.record().ok()?;
+    fn slowly(
+        &self,
+        sink: &mut dyn Sink,
+        like: &Like,
+        first: Wide,
+        (asked, outlines): (Option<u64>, bool),
+    ) -> Option<usize> {
+        let record = Record { outlined: outlines, ..self.record().ok()? };
         let content = || self.print;
         if take::not_a_call(&record).is_some() {
             taken(&record, &content, sink, Form::Delivered);
@@ -291,7 +263,7 @@ impl<'a> Parts<'a> {
             sink.ask(first, parts);
         }
         sink.learn(like.actor, call, idle);
-        if sink.outlines() && self.message.is_none() {
+        if outlines && self.message.is_none() {
             let kin = self.kin();
             sink.ask(kin, parts);
             self.outlined(kin, parts, |outline| sink.learn_outline(call, outline));

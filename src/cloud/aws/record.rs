@@ -81,7 +81,10 @@ pub(super) struct Record<'a> {
     /// Whether the caller's own name was.
     #[serde(skip)]
     pub(super) named: Cell<bool>,
-    /// Whether a name was looked at beyond what its [outline](crate::wire::outline) has.
+    /// Whether anybody asks for its [outline](crate::wire::outline).
+    #[serde(skip)]
+    pub(super) outlined: bool,
+    /// Whether a name was looked at beyond what its outline has.
     #[serde(skip)]
     pub(super) pried: Cell<bool>,
 }

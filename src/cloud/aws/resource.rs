@@ -112,13 +112,18 @@ impl<'a> Ctx<'a> {
         self.record.pried.set(self.record.pried.get() || pried);
     }
 
+    /// Whether outlines have what begins with a text. All words of the catalog are asked for only where that matters.
+    fn is_beginning(&self, text: &str) -> bool {
+        ends_word(text) || (self.record.outlined && catalog::aws().words.is_head(text))
+    }
+
     /// One filter of a rule's path; `None` where the value is not of the form that the filter asks for.
     fn filter(&self, value: &str, step: &str) -> Option<String> {
         let (name, text) = step.split_once(' ').unwrap_or((step, ""));
         self.pry(match name {
             "before" | "after" | "last" | "but-last" => !within_words(text),
-            "strip" | "only" => !text.split(' ').all(is_beginning),
-            "unless" | "blank" | "public" => !is_beginning(text),
+            "strip" | "only" => !text.split(' ').all(|text| self.is_beginning(text)),
+            "unless" | "blank" | "public" => !self.is_beginning(text),
             "lower" | "decode" => true,
             // All others take values as they are, put them together, or compare their words.
             _ => false,
@@ -193,11 +198,6 @@ impl<'a> Ctx<'a> {
 /// Whether a text ends where words end, so that what begins with it does so by whole words.
 fn ends_word(text: &str) -> bool {
     text.ends_with(|c: char| !c.is_ascii_alphanumeric() && !"-_".contains(c))
-}
-
-/// Whether outlines have what begins with a text.
-fn is_beginning(text: &str) -> bool {
-    ends_word(text) || catalog::aws().words.is_head(text)
 }
 
 /// Whether it begins there as well.
@@ -295,7 +295,7 @@ const ANY_TYPE: [&str; 6] =
 fn by_one_for_all(ctx: &Ctx<'_>, found: &[Found]) -> bool {
     let given = |target: &Target<'_>| {
         let mut leaves = ctx.request.naming().filter(|leaf| ANY_TYPE.contains(&leaf.path.as_str()));
-        leaves.any(|leaf| leaf.value() == target.text)
+        leaves.any(|leaf| *leaf.value() == *target.text)
     };
     found.iter().any(|(target, _)| given(target))
 }

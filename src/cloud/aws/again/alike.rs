@@ -5,7 +5,8 @@
 //! whole words of a name must say so by [`Ctx::pry`](super::super::resource::Ctx::pry).
 
 use super::super::record::Identity;
-use super::{ANSWER, ANSWERED, ASKED, CALLER, PRIED, Parts, RECENT, RECIPIENT, REGION, Recent};
+use super::slots::{RECIPIENT, REGION};
+use super::{ANSWER, ANSWERED, ASKED, CALLER, PRIED, Parts, RECENT, Recent};
 use crate::catalog;
 use crate::cloud::{Known, Like, Sink, Wide};
 use crate::wire::members::{Members, Odd};
