@@ -106,11 +106,16 @@ impl Tokens {
         is_type: impl Fn(&str) -> bool,
     ) -> Vec<(usize, usize, &TokenRule)> {
         let mut found: Vec<(usize, usize, &TokenRule)> = Vec::new();
+        let own = text.get(from..).unwrap_or("");
+        let digits = own.bytes().any(|b| b.is_ascii_digit());
         for (rule, regex) in &self.rules {
+            if (rule.mixed && !digits) || !text.contains(&rule.after) {
+                continue;
+            }
             if !rule.types.is_empty() && !rule.types.iter().any(|wanted| is_type(wanted)) {
                 continue;
             }
-            for hit in regex.find_iter(text.get(from..).unwrap_or("")) {
+            for hit in regex.find_iter(own) {
                 let (start, end) = (from + hit.start(), from + hit.end());
                 let apart = found.iter().all(|(s, e, _)| end <= *s || start >= *e);
                 if apart && rule.fits(text, start, end) {

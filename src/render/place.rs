@@ -4,6 +4,7 @@
 //! where it is the principal's: in the fields of names, and as a word of its own within them (`logs-111122223333`). All
 //! else is text and stays as it is.
 
+use super::view::object;
 use crate::cloud::{self, Cloud, Piece};
 use crate::model::document::{Document, DocumentKind};
 use serde_json::{Value, json};
@@ -76,15 +77,15 @@ impl Place {
                 continue;
             };
             if !literal.is_empty() {
-                parts.push(json!({ "text": std::mem::take(&mut literal) }));
+                parts.push(object([("text", Value::String(std::mem::take(&mut literal)))]));
             }
-            parts.push(json!({ "own": own }));
+            parts.push(object([("own", own.into())]));
         }
         let own = !parts.is_empty();
         if !literal.is_empty() {
-            parts.push(json!({ "text": literal }));
+            parts.push(object([("text", Value::String(literal))]));
         }
-        json!({ "text": text, "own": own, "parts": parts })
+        object([("text", text.into()), ("own", own.into()), ("parts", Value::Array(parts))])
     }
 
     /// The parts alone, as they are the same for the same thing in another place.
@@ -96,14 +97,17 @@ impl Place {
     /// A text, cut where it names the principal's account or region.
     fn words<'a>(&self, piece: Piece<'a>) -> Vec<Piece<'a>> {
         let Piece::Text(mut rest) = piece else { return vec![piece] };
-        let mut all = Vec::new();
         let names = [(&self.account, true), (&self.region, false)];
         let names = names.iter().filter_map(|(name, is_account)| Some((name.as_deref()?, *is_account)));
+        if names.clone().all(|(name, _)| rest.len() < name.len()) {
+            return vec![piece];
+        }
         let next = |text: &'a str| {
             let found =
                 names.clone().filter_map(|(name, is_account)| Some((word(text, name)?, name, is_account)));
             found.min_by_key(|(at, _, _)| *at)
         };
+        let mut all = Vec::new();
         while let Some((at, name, is_account)) = next(rest) {
             let (before, after) = rest.split_at(at);
             let (own, after) = after.split_at(name.len());

@@ -196,36 +196,35 @@ fn held(one: &Held) -> Value {
             "removable": kind == "projects" && !one.conditional, "command": command })
 }
 
+fn statement(s: &Statement, place: &Place) -> Value {
+    let all = s.conditions.iter().flat_map(|(operator, keys)| keys.iter().map(move |one| (operator, one)));
+    let conditions =
+        all.map(|(op, (key, values))| json!({ "operator": op, "key": key, "values": values })).collect();
+    let parts = |texts: &[String]| texts.iter().map(|text| place.parts(text)).collect::<Value>();
+    let one = |(key, values): (&String, &Vec<String>)| {
+        object([("key", json!(key)), ("values", json!(values)), ("value_parts", parts(values))])
+    };
+    let keys = |keys: &BTreeMap<String, Vec<String>>| keys.iter().map(one).collect::<Value>();
+    let operators =
+        s.conditions.iter().map(|(op, by)| object([("operator", json!(op)), ("keys", keys(by))])).collect();
+    object([
+        ("id", json!(s.id)),
+        ("effect", json!(s.effect)),
+        ("allow", json!(s.effect == "Allow")),
+        ("actions", json!(s.actions)),
+        ("resources", json!(s.resources)),
+        ("resource_parts", parts(&s.resources)),
+        ("conditions", conditions),
+        ("operators", operators),
+    ])
+}
+
 fn document(document: &Document, place: &Place) -> Value {
     let (parent, account) = document.scope.split_once("/serviceAccounts/").unwrap_or((&document.scope, ""));
     let (scope_kind, scope_id) = parent.split_once('/').unwrap_or(("", ""));
     let parsed: Value = serde_json::from_str(&document.text).unwrap_or_default();
-    let statements: Vec<Value> = document
-        .statements
-        .iter()
-        .map(|s| {
-            let conditions: Vec<Value> = s
-                .conditions
-                .iter()
-                .flat_map(|(operator, keys)| {
-                    keys.iter().map(
-                        move |(key, values)| json!({ "operator": operator, "key": key, "values": values }),
-                    )
-                })
-                .collect();
-            let parts = |texts: &[String]| texts.iter().map(|text| place.parts(text)).collect::<Vec<Value>>();
-            let keys = |keys: &BTreeMap<String, Vec<String>>| -> Vec<Value> {
-                keys.iter()
-                    .map(|(key, values)| json!({ "key": key, "values": values, "value_parts": parts(values) }))
-                    .collect()
-            };
-            let all = s.conditions.iter();
-            let operators: Vec<Value> =
-                all.map(|(op, by)| json!({ "operator": op, "keys": keys(by) })).collect();
-            json!({ "id": s.id, "effect": s.effect, "allow": s.effect == "Allow", "actions": s.actions,
-                    "resources": s.resources, "resource_parts": parts(&s.resources), "conditions": conditions, "operators": operators })
-        })
-        .collect();
+    let role = json!(parsed.get("role"));
+    let statements = document.statements.iter().map(|s| statement(s, place)).collect();
     // A second binding of a role differs in its condition; as a resource of Terraform it needs a name of its own.
     let numbered = |(at, binding): (usize, &Value)| {
         let mut binding = binding.clone();
@@ -239,8 +238,27 @@ fn document(document: &Document, place: &Place) -> Value {
     };
     let bindings = parsed.get("bindings").and_then(Value::as_array).into_iter().flatten();
     let bindings: Vec<Value> = bindings.enumerate().map(numbered).collect();
-    json!({ "kind": document.kind.as_str(), "name": document.name, "inline": document.inline, "scope": document.scope, "scope_kind": scope_kind,
-            "scope_id": scope_id.split('/').next(), "is_project": scope_kind == "projects", "is_folder": document.place().starts_with("folders/"),
-            "folder": document.place(), "service_account": account, "notes": document.notes,
-            "policy": parsed, "role": parsed.get("role"), "binding": bindings.first(), "bindings": bindings, "statements": statements })
+    object([
+        ("kind", json!(document.kind.as_str())),
+        ("name", json!(document.name)),
+        ("inline", json!(document.inline)),
+        ("scope", json!(document.scope)),
+        ("scope_kind", json!(scope_kind)),
+        ("scope_id", json!(scope_id.split('/').next())),
+        ("is_project", json!(scope_kind == "projects")),
+        ("is_folder", json!(document.place().starts_with("folders/"))),
+        ("folder", json!(document.place())),
+        ("service_account", json!(account)),
+        ("notes", json!(document.notes)),
+        ("policy", parsed),
+        ("role", role),
+        ("binding", json!(bindings.first())),
+        ("bindings", Value::Array(bindings)),
+        ("statements", Value::Array(statements)),
+    ])
+}
+
+/// An object of values that are moved, where `json!` would copy them.
+pub(super) fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
+    fields.into_iter().collect()
 }

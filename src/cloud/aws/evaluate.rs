@@ -195,9 +195,14 @@ fn meets(pattern: &[Token], asked: &[Token]) -> bool {
 }
 
 impl Set {
-    fn new(negated: bool, any_of: impl Iterator<Item = Vec<Token>>) -> Self {
+    fn new(negated: bool, any_of: impl Iterator<Item = String>) -> Self {
         let mut set = Self { negated, exact: FxHashSet::default(), wide: Vec::new() };
-        for pattern in any_of {
+        for text in any_of {
+            if !text.contains(['*', '?', '$']) {
+                set.exact.insert(text);
+                continue;
+            }
+            let pattern = tokens(&text);
             match plain(&pattern) {
                 Some(text) => _ = set.exact.insert(text),
                 None => set.wide.push(pattern),
@@ -304,7 +309,7 @@ fn rule(statement: &Value) -> Result<Rule, String> {
         _ => return Err("`Effect` must be Allow or Deny".to_owned()),
     };
     let actions = set(statement, "Action", true)?.ok_or("`Action` or `NotAction` is missing")?;
-    let everything = Set::new(false, std::iter::once(vec![Token::Any]));
+    let everything = Set::new(false, std::iter::once("*".to_owned()));
     let resources = match set(statement, "Resource", false)? {
         Some(resources) => resources,
         None if statement.get("Principal").is_some() => everything,
@@ -327,8 +332,8 @@ fn set(statement: &Value, name: &str, fold: bool) -> Result<Option<Set>, String>
         (None, Some(value)) => (value, true),
         (None, None) => return Ok(None),
     };
-    let read = |text: &String| if fold { tokens(&text.to_ascii_lowercase()) } else { tokens(text) };
-    Ok(Some(Set::new(negated, strings(value)?.iter().map(read))))
+    let read = |text: String| if fold { text.to_ascii_lowercase() } else { text };
+    Ok(Some(Set::new(negated, strings(value)?.into_iter().map(read))))
 }
 
 fn strings(value: &Value) -> Result<Vec<String>, String> {
@@ -409,11 +414,12 @@ mod tests {
         fn a_set_has_what_one_of_its_patterns_covers(
             patterns in proptest::collection::vec("[ab*?]{0,4}", 0..5), asked in "[ab*?]{0,4}", negated: bool
         ) {
+            let texts = patterns.clone().into_iter();
             let patterns: Vec<Vec<Token>> = patterns.iter().map(|text| tokens(text)).collect();
             let read = tokens(&asked);
             let covered = patterns.iter().any(|pattern| naive(pattern, &read));
             let met = patterns.iter().any(|pattern| meets(pattern, &read));
-            let all = Set::new(negated, patterns.into_iter());
+            let all = Set::new(negated, texts);
             proptest::prop_assert_eq!(all.has(&Asked::pattern(&asked), false), covered != negated);
             if !negated {
                 proptest::prop_assert_eq!(all.has(&Asked::pattern(&asked), true), met);

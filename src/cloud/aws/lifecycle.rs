@@ -73,6 +73,9 @@ pub(super) fn lifecycle(rows: &[&Row], former: &[&Grant]) -> Vec<Lifecycle> {
 /// resources is called like a type, it makes something within them (a permission of a function): then all, if few.
 fn types(action: &str, resource: &str) -> Vec<Handled> {
     let made = catalog::aws().handlers.made_by(action);
+    if made.is_empty() {
+        return Vec::new();
+    }
     let Some((service, known)) = catalog::aws().table.action(action) else { return Vec::new() };
     let called = |at: usize| {
         let kind = service.types.get(at).map_or("", |kind| kind.kind.as_str());

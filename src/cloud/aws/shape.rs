@@ -25,6 +25,11 @@ fn is_called((prefix, kind): (&str, &str), wanted: &str) -> bool {
     wanted.split_once(':') == Some((prefix, kind))
 }
 
+/// Whether the type is one of the service.
+fn is_within(service: &str, kind: &str) -> bool {
+    kind.split_once(':').is_some_and(|(prefix, _)| prefix == service)
+}
+
 /// The byte after `arn:partition:service:region:account:`.
 pub(super) fn own_part(name: &str) -> usize {
     name.char_indices().filter(|(_, c)| *c == ':').nth(4).map_or(0, |(at, _)| at + 1)
@@ -34,7 +39,11 @@ pub(super) fn own_part(name: &str) -> usize {
 pub(super) fn tokens(name: &str) -> Vec<Token> {
     let own = own_part(name);
     let kind = OnceCell::new();
-    let is = |wanted: &str| kind.get_or_init(|| type_of(name)).is_some_and(|kind| is_called(kind, wanted));
+    let service = service(name).map_or("", |service| service.prefix);
+    let is = |wanted: &str| {
+        is_within(service, wanted)
+            && kind.get_or_init(|| type_of(name)).is_some_and(|kind| is_called(kind, wanted))
+    };
     let found = catalog::aws().tokens.find(name, own, is);
     let bucket = name.contains(":s3:::").then(|| object(name).unwrap_or(name.len()));
     let token = |(start, end, rule): (usize, usize, &'static TokenRule)| Token {
@@ -61,7 +70,9 @@ pub(super) fn stack(name: &str) -> Option<&str> {
 
 /// Roles, keys and secrets.
 pub(super) fn stays_exact(name: &str) -> bool {
-    type_of(name).is_some_and(is_exact)
+    let service = service(name).map_or("", |service| service.prefix);
+    let may = catalog::aws().tokens.exact.iter().any(|row| is_within(service, &row.resource));
+    may && type_of(name).is_some_and(is_exact)
 }
 
 /// Whether a type is of those.
