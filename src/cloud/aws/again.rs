@@ -19,7 +19,7 @@ use crate::wire::order::{Key, Order};
 use crate::wire::repeats::{Repeats, Seen};
 use crate::wire::sketch::{Marks, Sketch, Spans};
 use crate::wire::text::{Lenient, OneOrMany, Text};
-use alike::salt;
+use alike::Caller;
 use serde_json::value::RawValue;
 use slots::{
     ADDITIONAL, ADDRESS, AGENT, CATEGORY, CODE, CONSOLE, ENDPOINT, ENVELOPE, ID, IDENTITY, MANAGES, MESSAGE,
@@ -43,8 +43,7 @@ const PRIED: u64 = 1 << 54;
 /// What the records before were like, and their sub-documents.
 struct Recent {
     order: Order,
-    /// With what decides calls.
-    identities: Repeats<(Wide, Wide)>,
+    identities: Repeats<Caller>,
     requests: Repeats<Sketch>,
     resources: Repeats<()>,
     key: Vec<u8>,
@@ -71,7 +70,7 @@ struct Parts<'a> {
     texts: [Option<&'a str>; TEXTS.len()],
     /// Which members were seen: one that stands twice is an error.
     seen: u32,
-    identity: Option<(&'a str, Seen<(Wide, Wide)>)>,
+    identity: Option<(&'a str, Seen<Caller>)>,
     request: Option<(&'a str, Sketch)>,
     resources: Option<(&'a str, Wide)>,
     message: Option<&'a str>,
@@ -126,7 +125,7 @@ impl<'a> Parts<'a> {
             last = Some(key);
             match key.slot {
                 IDENTITY => {
-                    let (raw, seen) = recent.identities.read(&mut members, |raw, _| salt(raw))?;
+                    let (raw, seen) = recent.identities.read(&mut members, |raw, _| Caller::of(raw))?;
                     parts.print = parts.print.wrapping_add(seen.print);
                     parts.identity = Some((raw, seen));
                 }
@@ -205,7 +204,7 @@ impl<'a> Parts<'a> {
         let place = [REGION, RECIPIENT, ENDPOINT, OWNER];
         self.deciding(key, place.get(..if conditions { 4 } else { 2 }).unwrap_or_default());
         let none = Wide::of(b"");
-        let (raw, who) = self.identity.as_ref().map_or((none, none), |(_, seen)| (seen.hash, seen.made.0));
+        let (raw, who) = self.identity.as_ref().map_or((none, none), |(_, seen)| (seen.hash, seen.made.salt));
         let call = Wide::of(key).and(who).and(self.request.as_ref().map_or(none, |(_, sketch)| sketch.hash));
         let mut actor =
             raw.and(Wide::of(self.texts.get(RECIPIENT).copied().flatten().unwrap_or("").as_bytes()));

@@ -23,7 +23,7 @@ impl<'a> Parts<'a> {
             let partition = ["cn-", "us-gov-"].iter().position(|start| region.starts_with(start));
             key.push(partition.map_or(0, |at| if at == 0 { 1 } else { 2 }));
             let none = Wide::of(b"");
-            let caller = self.identity.as_ref().map_or(none, |(_, seen)| seen.made.1);
+            let caller = self.identity.as_ref().map_or(none, |(_, seen)| seen.made.anywhere);
             Wide::of(key).and(caller).and(self.request.as_ref().map_or(none, |(_, sketch)| sketch.hash))
         })
     }
@@ -64,7 +64,7 @@ impl<'a> Parts<'a> {
         let text = |at: usize| self.texts.get(at).copied().flatten().unwrap_or("");
         RECENT.with_borrow_mut(|Recent { key, other, .. }| {
             let mut all = Outliner::new(&catalog::aws().words, other);
-            let caller = self.identity.as_ref().map_or(Some(""), |(raw, _)| account(raw))?;
+            let caller = self.identity.as_ref().map_or(Some(""), |(raw, seen)| seen.made.account(raw))?;
             [text(REGION), text(RECIPIENT), caller].into_iter().for_each(|one| all.given(one));
             let bits = |(width, from): (usize, usize)| ((parts >> from) & ((1 << width) - 1), width);
             if let Some((raw, sketch)) = &self.request {
@@ -86,32 +86,54 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// The caller's account; none where it is no plain text.
-fn account(identity: &str) -> Option<&str> {
-    let [.., account] = if identity.starts_with('{') { plainly(identity)? } else { [None; 5] };
-    Some(account.unwrap_or(""))
-}
-
 /// Members of an identity that decide.
 const CALLER_TEXTS: [&str; 5] = ["type", "invokedBy", "identityProvider", "arn", "accountId"];
 
-/// What of the caller decides what a call comes to, beside who it is; and that without the account.
-pub(super) fn salt(identity: &str) -> Result<(Wide, Wide), Odd> {
-    let one = |text: Option<&str>| text.map_or(Wide::of(b"\xff"), |text| Wide::of(text.as_bytes()));
-    let salt = |[kind, invoker, provider, arn, account]: [Option<&str>; 5]| {
-        let arn = arn.unwrap_or("");
-        let partition = arn.strip_prefix("arn:").and_then(|rest| rest.split(':').next());
-        let own_role = arn.ends_with("/AWSCloudFormation").then_some("");
-        let all = [kind, invoker, provider, partition, own_role];
-        let anywhere = all.into_iter().map(one).fold(Wide::of(b""), Wide::and);
-        (anywhere.and(one(account)), anywhere)
-    };
-    if let Some(texts) = plainly(identity) {
-        return Ok(salt(texts));
+/// What of the caller decides what a call comes to, beside who it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Caller {
+    pub(super) salt: Wide,
+    /// The same without the account.
+    pub(super) anywhere: Wide,
+    /// Where the account begins and ends in the identity; none where it is no plain text.
+    account: Option<(usize, usize)>,
+}
+
+impl Caller {
+    pub(super) fn of(identity: &str) -> Result<Self, Odd> {
+        let plain = plainly(identity);
+        let account = plain.map(|[.., account]| {
+            let account = account.unwrap_or("");
+            let from = account.as_ptr().addr().wrapping_sub(identity.as_ptr().addr());
+            if account.is_empty() { (0, 0) } else { (from, from + account.len()) }
+        });
+        let account = if identity.starts_with('{') { account } else { Some((0, 0)) };
+        let (salt, anywhere) = match plain {
+            Some(texts) => salt(texts),
+            None => {
+                let Lenient(who) =
+                    serde_json::from_str::<Lenient<Identity<'_>>>(identity).map_err(|_| Odd)?;
+                let texts = [&who.kind, &who.invoked_by, &who.identity_provider, &who.arn, &who.account_id];
+                salt(texts.map(Text::get))
+            }
+        };
+        Ok(Self { salt, anywhere, account })
     }
-    let Lenient(who) = serde_json::from_str::<Lenient<Identity<'_>>>(identity).map_err(|_| Odd)?;
-    let texts = [&who.kind, &who.invoked_by, &who.identity_provider, &who.arn, &who.account_id];
-    Ok(salt(texts.map(Text::get)))
+
+    fn account<'i>(&self, identity: &'i str) -> Option<&'i str> {
+        let (from, end) = self.account?;
+        identity.get(from..end)
+    }
+}
+
+fn salt([kind, invoker, provider, arn, account]: [Option<&str>; 5]) -> (Wide, Wide) {
+    let one = |text: Option<&str>| text.map_or(Wide::of(b"\xff"), |text| Wide::of(text.as_bytes()));
+    let arn = arn.unwrap_or("");
+    let partition = arn.strip_prefix("arn:").and_then(|rest| rest.split(':').next());
+    let own_role = arn.ends_with("/AWSCloudFormation").then_some("");
+    let all = [kind, invoker, provider, partition, own_role];
+    let anywhere = all.into_iter().map(one).fold(Wide::of(b""), Wide::and);
+    (anywhere.and(one(account)), anywhere)
 }
 
 /// The same texts where all of them are plain and none stands twice.
