@@ -130,3 +130,22 @@ impl<'a> From<Cow<'a, str>> for Name<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_are_told_apart_by_their_characters_alone() {
+        let all = [
+            Name::from("a"),
+            Name::from("a".to_owned()),
+            Name::from(Arc::from("a")),
+            Name::from("a").owned(),
+        ];
+        assert_eq!(all.iter().collect::<HashSet<_>>().len(), 1);
+        assert!(all.iter().all(|name| *name == *"a" && name.cmp(&Name::from("b".to_owned())).is_lt()));
+        assert_eq!(format!("{} {:?}", all[1], all[2]), "a \"a\"");
+    }
+}
