@@ -1,7 +1,7 @@
 //! In how many sessions a principal used each action that hands out or hides power (semantics rule 5).
 
-use super::Key;
 use super::intern::{Interner, Sym};
+use super::{Key, sensitive};
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,15 +21,10 @@ pub(super) struct Careful {
 
 impl Careful {
     /// Counts a session for a use that would be granted.
-    pub(super) fn see(
-        &mut self,
-        key: &Key,
-        session: u64,
-        sensitive: impl FnOnce(&str) -> bool,
-        texts: &Interner,
-    ) {
-        let known = self.known.entry(key.action).or_insert_with(|| sensitive(texts.text(key.action)));
-        if *known && key.outcome.grants() && key.exempt.is_none() {
+    pub(super) fn see(&mut self, key: &Key, session: u64, texts: &Interner) {
+        let known = self.known.entry(key.action);
+        let known = known.or_insert_with(|| sensitive(texts.text(key.cloud), texts.text(key.action)));
+        if *known && key.outcome.grants() && key.exempt.is_empty() {
             self.add((key.principal, key.action), session);
         }
     }

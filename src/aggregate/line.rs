@@ -1,7 +1,7 @@
 //! Uses one by one, as `leastgrant uses` prints them.
 
 use super::Key;
-use super::intern::Interner;
+use super::intern::{Interner, fixed};
 use crate::model::time::{Day, Timestamp};
 use crate::model::usage::{Basis, Context, Level, Outcome, Reading, Row, Seen, Target, Use};
 use serde::Serialize;
@@ -79,9 +79,12 @@ struct Fields<'a> {
     count: Option<u64>,
 }
 
+/// Why no document carries the use of a role by those whom its trust policy names.
+pub(super) const TRUST: &str = "trust";
+
 /// Why no applied document carries a use, if so.
 pub(super) fn exempt(reading: &Reading<'_>, used: &Use<'_>) -> Option<&'static str> {
-    if used.basis == Basis::Trust { Some("trust") } else { reading.actor.exempt.or(used.exempt) }
+    if used.basis == Basis::Trust { Some(TRUST) } else { reading.actor.exempt.or(used.exempt) }
 }
 
 /// Condition keys as one text, sorted; empty when there are none.
@@ -164,9 +167,9 @@ impl Line {
             action: text(key.action),
             target: Target { level: key.level, text: texts.shared(key.target).into() },
             principal: text(key.principal),
-            cloud: key.cloud,
+            cloud: fixed(texts.text(key.cloud)),
             actor: None,
-            exempt: key.exempt,
+            exempt: Some(key.exempt).filter(|why| !why.is_empty()).map(|why| fixed(texts.text(why))),
             outcome: key.outcome.as_str(),
             basis: key.basis.as_str(),
             via: Some(text(key.via)).filter(|via| !via.is_empty()),

@@ -5,6 +5,7 @@
 //! never remembered.
 
 use super::intern::Sym;
+use super::line::TRUST;
 use super::observe::Sighted;
 use super::outlines::{Outlines, Tell};
 use super::{Key, Shard};
@@ -54,7 +55,8 @@ pub(super) struct User {
     observed: Sym,
     session: u64,
     via: Sym,
-    exempt: Option<&'static str>,
+    /// Why no document carries what it uses, whatever that is.
+    exempt: Sym,
 }
 
 /// Rows, mostly one.
@@ -82,8 +84,10 @@ pub(super) struct Call {
     pub(super) comes: Comes,
     /// Whether any of its uses asks for a grant.
     pub(super) grants: bool,
-    /// What its first record told beside that.
+    /// What its first record told beside that; nothing where it was not read itself.
     pub(super) tells: Box<[Tell]>,
+    /// Whether a record of it was read; it was written after another otherwise.
+    pub(super) read: bool,
 }
 
 /// What is told of one record.
@@ -229,7 +233,7 @@ impl Memo {
         self.met(actor, who);
         let comes = if idle { Comes::Unread } else { comes };
         let grants = matches!(&comes, Comes::Uses(uses) if uses.iter().any(|used| used.outcome.grants()));
-        let call = Arc::new(Call { cloud, sighted, comes, grants, tells: watch.tells.into() });
+        let call = Arc::new(Call { cloud, sighted, comes, grants, tells: watch.tells.into(), read: true });
         let unread = matches!(call.comes, Comes::Unread);
         if !unread || self.entry(&key).is_none() {
             self.put(key, call);
@@ -266,22 +270,25 @@ impl Shard {
         }
         let via = self.texts.sym(reading.via.as_deref().unwrap_or(""));
         let observed = self.observer.principal(&reading.actor.principal);
-        let none = self.texts.sym("");
-        let plain = |(key, used): (&Key, &crate::model::usage::Use<'_>)| Key { exempt: used.exempt, ..*key };
-        let mut uses: Keys = keys.iter().zip(&reading.uses).map(plain).collect();
+        let texts = &mut self.texts;
+        let mut plain = |(key, used): (&Key, &crate::model::usage::Use<'_>)| Key {
+            exempt: texts.sym(used.exempt.unwrap_or("")),
+            ..*key
+        };
+        let mut uses: Keys = keys.iter().zip(&reading.uses).map(&mut plain).collect();
+        let (session, exempt) = (reading.actor.session, texts.sym(reading.actor.exempt.unwrap_or("")));
         let Some(watch) = &mut self.memo.watch else { return };
         if let Some(name) = watch.name.as_deref() {
             for used in &mut uses {
                 let (target, family) = (self.texts.text(used.target), self.texts.text(used.family));
                 let of = used.level == Level::Named && !family.is_empty();
                 match of && target.strip_prefix(family) == Some(name) {
-                    true => used.target = none,
+                    true => used.target = Sym::EMPTY,
                     false => watch.void |= target.ends_with(name),
                 }
             }
         }
         watch.void |= !reading.refused.is_empty() || reading.join.is_some_and(|join| join.follows.is_some());
-        let (session, exempt) = (reading.actor.session, reading.actor.exempt);
         watch.user = Some(User { principal, observed, session, via, exempt });
         watch.comes = Some(Comes::Uses(uses));
     }
@@ -305,7 +312,7 @@ impl Shard {
                 let principal = self.principal(actor);
                 let via = self.texts.sym(who.via.unwrap_or(""));
                 let observed = self.observer.principal(&actor.principal);
-                let (session, exempt) = (actor.session, actor.exempt);
+                let (session, exempt) = (actor.session, self.texts.sym(actor.exempt.unwrap_or("")));
                 Who::User(User { principal, observed, session, via, exempt })
             }
         };
@@ -359,12 +366,15 @@ impl Shard {
 
     fn repeat_uses(&mut self, user: &User, uses: &[Key], (at, event): (Timestamp, &str), name: Option<&str>) {
         let day = if self.rules.filter.has_window() { at.day() } else { Day::UNKNOWN };
-        let none = name.map(|_| self.texts.sym(""));
         for used in uses {
-            let exempt = if used.basis == Basis::Trust { Some("trust") } else { user.exempt.or(used.exempt) };
+            let exempt = match used.basis {
+                Basis::Trust => self.texts.sym(TRUST),
+                _ if user.exempt.is_empty() => used.exempt,
+                _ => user.exempt,
+            };
             let key = Key { principal: user.principal, via: user.via, exempt, day, ..*used };
-            self.careful.see(&key, user.session, |action| super::sensitive(used.cloud, action), &self.texts);
-            match name.filter(|_| Some(key.target) == none) {
+            self.careful.see(&key, user.session, &self.texts);
+            match name.filter(|_| key.target.is_empty()) {
                 Some(name) => self.count_object(key, name, (at, event)),
                 None => self.count(key, at, event),
             }
@@ -392,9 +402,8 @@ mod tests {
     #[test]
     fn calls_are_known_only_for_those_of_whom_all_is_known() {
         let mut memo = Memo::default();
-        let mut texts = super::super::intern::Interner::default();
-        let none = texts.sym("");
-        let user = User { principal: none, observed: none, session: 1, via: none, exempt: None };
+        let none = Sym::EMPTY;
+        let user = User { principal: none, observed: none, session: 1, via: none, exempt: none };
         learn(&mut memo, &like("service", "get"), Comes::Skip(Skip::Service, None), None, true);
         assert_eq!(memo.known(&like("service", "get")), Known::All);
         learn(&mut memo, &like("ana", "unknown"), Comes::Skip(Skip::Unmapped, Some(none)), None, false);

@@ -14,6 +14,7 @@ mod memo;
 mod pending;
 mod observe;
 mod outlines;
+mod rows;
 pub mod store;
 mod table;
 mod worker;
@@ -40,6 +41,7 @@ use memo::Memo;
 use observe::Observer;
 use outlines::Outlines;
 use pending::Pending;
+use rows::Rows;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 
@@ -57,7 +59,7 @@ pub struct Rules {
 /// What makes two uses one row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Key {
-    cloud: &'static str,
+    cloud: Sym,
     principal: Sym,
     action: Sym,
     level: Level,
@@ -70,7 +72,8 @@ struct Key {
     basis: Basis,
     via: Sym,
     rule: Sym,
-    exempt: Option<&'static str>,
+    /// Why no document carries it; empty where one does.
+    exempt: Sym,
     /// Where there is a window; otherwise days are not told apart.
     day: Day,
 }
@@ -113,7 +116,7 @@ pub struct Shard {
     dedup: Arc<Dedup>,
     cloud: &'static str,
     texts: Interner,
-    rows: FxHashMap<Key, Seen>,
+    rows: Rows,
     families: FxHashMap<Of, Family>,
     /// Patterns in place of names that are no longer kept apart, by family, what the names begin with, and rule; with the rule
     /// that says so.
@@ -150,7 +153,7 @@ impl Shard {
             dedup,
             cloud: "",
             texts: Interner::default(),
-            rows: FxHashMap::default(),
+            rows: Rows::default(),
             families: FxHashMap::default(),
             coarse: FxHashMap::default(),
             principals: FxHashMap::default(),
@@ -175,7 +178,7 @@ impl Shard {
         let context = line::context_text(&used.context);
         let family = used.family.and_then(|at| used.target.text.get(..at)).unwrap_or("");
         Key {
-            cloud: self.cloud,
+            cloud: self.texts.sym(self.cloud),
             principal,
             action: self.texts.sym(&used.action),
             level: used.target.level,
@@ -187,7 +190,7 @@ impl Shard {
             basis: used.basis,
             via: self.texts.sym(reading.via.as_deref().unwrap_or("")),
             rule: self.texts.sym(&used.rule),
-            exempt: line::exempt(reading, used),
+            exempt: self.texts.sym(line::exempt(reading, used).unwrap_or("")),
             day: if self.rules.filter.has_window() { reading.at.day() } else { Day::UNKNOWN },
         }
     }
@@ -229,9 +232,7 @@ impl Shard {
     fn row(&mut self, key: Key, at: Timestamp, event: &str) {
         match self.rows.get_mut(&key) {
             Some(seen) => seen.add(at, event),
-            None => {
-                self.rows.insert(key, Seen::once(at, event));
-            }
+            None => self.rows.put(key, Seen::once(at, event)),
         }
     }
 
@@ -287,14 +288,9 @@ impl Shard {
 
     /// Rewrites the rows of a family that has just become coarser.
     fn collapse(&mut self, of: Of) {
-        let fine: Vec<Key> = self.rows.keys().filter(|key| key.of() == of).copied().collect();
-        for key in fine {
-            let coarse = self.collapsed(key);
-            if coarse != key
-                && let Some(seen) = self.rows.remove(&key)
-            {
-                self.rows.entry(coarse).and_modify(|known| known.merge(&seen)).or_insert(seen);
-            }
+        for (key, seen) in self.rows.take(|key| key.of() == of) {
+            let key = self.collapsed(key);
+            self.rows.put(key, seen);
         }
     }
 
@@ -334,6 +330,7 @@ impl Shard {
         let map = self.texts.adopt(&other.texts);
         let t = |sym: Sym| translate(&map, sym);
         let re_key = |key: Key| Key {
+            cloud: t(key.cloud),
             principal: t(key.principal),
             action: t(key.action),
             target: t(key.target),
@@ -342,6 +339,7 @@ impl Shard {
             context: t(key.context),
             via: t(key.via),
             rule: t(key.rule),
+            exempt: t(key.exempt),
             ..key
         };
         other.families.into_iter().for_each(|((p, a, f, class), names)| {
@@ -355,7 +353,7 @@ impl Shard {
         });
         other.rows.into_iter().for_each(|(key, seen)| {
             let key = self.collapsed(re_key(key));
-            self.rows.entry(key).and_modify(|known| known.merge(&seen)).or_insert(seen);
+            self.rows.put(key, seen);
         });
         other.principals.into_iter().for_each(|(sym, known)| {
             self.learn(t(sym), Known { home: t(known.home), ..known });

@@ -171,7 +171,7 @@ impl Sample {
 impl Shard {
     /// Remembers a call that was read by its outline.
     pub(super) fn learn_outline(&mut self, key: &Wide, outline: &Outline<'_>) {
-        let Some(call) = self.memo.entry(key) else { return };
+        let Some(call) = self.memo.entry(key).filter(|call| call.read) else { return };
         self.outlines.renew(&outline.hash);
         let Some(form) = self.outlines.forms.get_mut(&outline.hash) else {
             let names = outline.names.iter().map(|name| Box::from(*name)).collect();
@@ -241,7 +241,9 @@ impl Shard {
                 Tell::Stands(cloud, name) => self.bystanders.stands(cloud, name),
             }
         }
-        self.memo.put(key, Arc::new(Call { cloud, sighted, comes, grants, tells }));
+        // What was told is told; only a call that was read speaks for others.
+        let call = Call { cloud, sighted, comes, grants, tells: Box::default(), read: false };
+        self.memo.put(key, Arc::new(call));
         true
     }
 }

@@ -3,7 +3,7 @@
 use super::denials::Waiting;
 use super::intern::Sym;
 use super::line::Line;
-use super::{Key, Shard, sensitive};
+use super::{Key, Shard};
 use crate::model::tally::Skip;
 use crate::model::time::Timestamp;
 use crate::model::usage::{Outcome, Reading};
@@ -95,8 +95,7 @@ impl Shard {
             }
             self.denials.add(one.refused, one.at, &one.event);
             for (key, event) in one.rows {
-                let cloud = key.cloud;
-                self.careful.see(&key, one.session, |action| sensitive(cloud, action), &self.texts);
+                self.careful.see(&key, one.session, &self.texts);
                 self.count(key, one.at, &event);
             }
             if let Some(lines) = &mut self.lines {

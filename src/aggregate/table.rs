@@ -3,7 +3,7 @@
 use super::bystanders::Cut;
 use super::careful::Sensitive;
 use super::holdings::Holdings;
-use super::intern::Sym;
+use super::intern::{Sym, fixed};
 use super::line::Line;
 use super::memo::Memo;
 use super::{Key, Shard};
@@ -81,6 +81,7 @@ impl Shard {
         let mut lines: Vec<Line> =
             lines.filter_map(|line| if inside(&line) { Some(line) } else { line.cut() }).collect();
         lines.sort();
+        self.families = FxHashMap::default();
         let rows = self.sorted_rows();
         let principals = self.principal_uses(&rows);
         let mut unmapped: BTreeMap<String, u64> = BTreeMap::new();
@@ -109,20 +110,16 @@ impl Shard {
     fn cut(&mut self, keeps: impl Fn(Day) -> bool) -> Vec<Bystander> {
         let mut bystanders = std::mem::take(&mut self.bystanders);
         let texts = &self.texts;
-        self.rows.retain(|key, _| {
-            let keep = keeps(key.day);
-            if !keep {
-                bystanders.cut(Cut {
-                    cloud: key.cloud,
-                    principal: texts.text(key.principal),
-                    level: key.level,
-                    target: texts.text(key.target),
-                    rule: texts.text(key.rule),
-                    outcome: key.outcome,
-                });
-            }
-            keep
-        });
+        for (key, _) in self.rows.take(|key| !keeps(key.day)) {
+            bystanders.cut(Cut {
+                cloud: fixed(texts.text(key.cloud)),
+                principal: texts.text(key.principal),
+                level: key.level,
+                target: texts.text(key.target),
+                rule: texts.text(key.rule),
+                outcome: key.outcome,
+            });
+        }
         bystanders.finish()
     }
 
@@ -134,7 +131,7 @@ impl Shard {
         let held: FxHashSet<(Sym, Sym)> = self
             .rows
             .keys()
-            .filter(|key| key.exempt.is_none() && key.outcome.grants())
+            .filter(|key| key.exempt.is_empty() && key.outcome.grants())
             .map(|key| (key.principal, key.action))
             .filter(|(who, action)| {
                 self.careful.once(*who, *action, |session| self.sessions.contains_key(&(*who, session)))
@@ -144,12 +141,11 @@ impl Shard {
             return;
         }
         let holds = |key: &Key| {
-            key.exempt.is_none() && key.outcome.grants() && held.contains(&(key.principal, key.action))
+            key.exempt.is_empty() && key.outcome.grants() && held.contains(&(key.principal, key.action))
         };
-        let held_rows: Vec<(Key, Seen)> = self.rows.extract_if(|key, _| holds(key)).collect();
-        for (key, seen) in held_rows {
-            let key = Key { exempt: Some(REVIEW), ..key };
-            self.rows.entry(key).and_modify(|known| known.merge(&seen)).or_insert(seen);
+        let exempt = self.texts.sym(REVIEW);
+        for (key, seen) in self.rows.take(holds) {
+            self.rows.put(Key { exempt, ..key }, seen);
         }
         let text = |sym| self.texts.text(sym);
         let held: FxHashSet<(&str, &str)> =
@@ -161,14 +157,14 @@ impl Shard {
 
     /// Rows by text; what differs only in its day is one row.
     fn sorted_rows(&mut self) -> Vec<Row> {
+        let ranks = self.texts.ranks();
         let texts = &self.texts;
-        let ranks = texts.ranks();
         let rank = |sym: Sym| ranks.get(sym.place()).copied().unwrap_or(u32::MAX);
         let head = |key: &Key| {
             let (principal, action) = (rank(key.principal), rank(key.action));
-            (key.cloud, principal, action, key.level, rank(key.target), rank(key.scope))
+            (rank(key.cloud), principal, action, key.level, rank(key.target), rank(key.scope))
         };
-        let tail = |key: &Key| (key.outcome, key.basis, rank(key.via), rank(key.rule), key.exempt);
+        let tail = |key: &Key| (key.outcome, key.basis, rank(key.via), rank(key.rule), rank(key.exempt));
         let parsed = |sym: Sym| (sym, Arc::new(serde_json::from_str(texts.text(sym)).unwrap_or_default()));
         let contexts: FxHashSet<Sym> = self.rows.keys().map(|key| key.context).collect();
         let contexts: FxHashMap<Sym, Arc<BTreeMap<String, String>>> =
@@ -176,21 +172,26 @@ impl Shard {
         let by_context = |a: Sym, b: Sym| {
             if a == b { Ordering::Equal } else { contexts.get(&a).cmp(&contexts.get(&b)) }
         };
-        let mut all: Vec<(Key, Seen)> = std::mem::take(&mut self.rows).into_iter().collect();
-        all.par_sort_unstable_by(|(a, _), (b, _)| {
+        let words: FxHashSet<Sym> = self.rows.keys().flat_map(|key| [key.cloud, key.exempt]).collect();
+        let words: FxHashMap<Sym, &'static str> =
+            words.into_iter().map(|sym| (sym, fixed(texts.text(sym)))).collect();
+        let word = |sym: Sym| words.get(&sym).copied().unwrap_or("");
+        let rows = &self.rows;
+        let mut all: Vec<u32> = (0..u32::try_from(rows.len()).unwrap_or(u32::MAX)).collect();
+        all.par_sort_unstable_by(|a, b| {
+            let (Some((a, _)), Some((b, _))) = (rows.at(*a), rows.at(*b)) else { return Ordering::Equal };
             let heads = head(a).cmp(&head(b)).then_with(|| by_context(a.context, b.context));
             heads.then_with(|| tail(a).cmp(&tail(b)))
         });
-        all.dedup_by(|(next, more), (kept, seen)| {
-            let same = head(next) == head(kept) && tail(next) == tail(kept) && next.context == kept.context;
-            if same {
-                seen.merge(more);
+        let same = |a: &u32, b: &u32| match (rows.at(*a), rows.at(*b)) {
+            (Some((a, _)), Some((b, _))) => {
+                head(a) == head(b) && tail(a) == tail(b) && a.context == b.context
             }
-            same
-        });
+            _ => false,
+        };
         let text = |sym| texts.shared(sym);
-        let row = |(key, seen): (Key, Seen)| Row {
-            cloud: key.cloud,
+        let owned = |key: &Key, seen: Seen| Row {
+            cloud: word(key.cloud),
             principal: text(key.principal),
             action: text(key.action),
             target: Target { level: key.level, text: text(key.target).into() },
@@ -200,10 +201,20 @@ impl Shard {
             basis: key.basis,
             via: Some(text(key.via)).filter(|via| !via.is_empty()),
             rule: text(key.rule),
-            exempt: key.exempt,
+            exempt: Some(word(key.exempt)).filter(|why| !why.is_empty()),
             seen,
         };
-        all.into_par_iter().map(row).collect()
+        let row = |group: &[u32]| {
+            let mut group = group.iter().filter_map(|place| rows.at(*place));
+            let (key, seen) = group.next()?;
+            let mut seen = seen.clone();
+            group.for_each(|(_, more)| seen.merge(more));
+            Some(owned(key, seen))
+        };
+        // Nothing is held twice: this is when most is held.
+        let mut made = Vec::with_capacity(all.chunk_by(same).count());
+        made.extend(all.chunk_by(same).filter_map(row));
+        made
     }
 
     fn principal_uses(&self, rows: &[Row]) -> Vec<PrincipalUse> {

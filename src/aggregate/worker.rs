@@ -2,7 +2,7 @@
 
 use super::outlines::Tell;
 use super::pending::{self, Pending};
-use super::{Key, Line, Shard, dedup, sensitive};
+use super::{Key, Line, Shard, dedup};
 use crate::cloud::{Known, Like, Sink, Stranger, Wide};
 use crate::model::coverage::{Declaration, Sighting};
 use crate::model::identity::Vouched;
@@ -145,7 +145,7 @@ impl Sink for Worker<'_> {
         }
         shard.denials.take(cloud, reading);
         for key in keys {
-            shard.careful.see(&key, reading.actor.session, |action| sensitive(cloud, action), &shard.texts);
+            shard.careful.see(&key, reading.actor.session, &shard.texts);
             shard.count(key, reading.at, event);
         }
         if let Some(all) = &mut shard.lines {
@@ -247,7 +247,7 @@ impl Shard {
         }
         for used in &reading.uses {
             let key = self.key(reading, principal, used);
-            self.careful.see(&key, reading.actor.session, |action| sensitive(cloud, action), &self.texts);
+            self.careful.see(&key, reading.actor.session, &self.texts);
             self.count(key, reading.at, event);
         }
         if let Some(all) = &mut self.lines {

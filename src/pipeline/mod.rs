@@ -4,6 +4,7 @@ mod access;
 mod decide;
 mod fate;
 mod former;
+mod heap;
 mod held;
 mod ingest;
 mod plan;
@@ -12,6 +13,7 @@ mod recall;
 mod work;
 
 pub use access::{Bounded, Limited, access_boundaries};
+pub use heap::give_back;
 pub use held::unplaced;
 pub use ingest::{Ingest, Ingested, ingest};
 pub use plan::{Fate, Plan, Planning, documented, plan};

@@ -1,6 +1,7 @@
 //! Inputs into the usage table, files in parallel.
 
 use super::decide;
+use super::heap;
 use super::work::{Next, Part, Work};
 use crate::aggregate::dedup::Dedup;
 use crate::aggregate::store::{Store, StoreError};
@@ -95,12 +96,16 @@ pub fn read(reader: &Reader) -> Result<(Usage, Intent), ReadError> {
         .num_threads(reader.threads.unwrap_or(0))
         .build()
         .map_err(|e| ReadError::Threads(e.to_string()))?;
-    finish(pool.install(|| all(&feed, reader)), reader)
+    let shard = pool.install(|| all(&feed, reader));
+    drop(pool);
+    heap::give_back(shard.tally.bytes);
+    finish(shard, reader)
 }
 
 /// What was read, however it was read: settled, resolved and decided.
 fn finish(shard: Shard, reader: &Reader) -> Result<(Usage, Intent), ReadError> {
     let mut usage = shard.finish();
+    heap::give_back(usage.tally.bytes);
     resolve::resolve(&mut usage);
     if usage.tally.records() == 0 {
         return Err(nothing(&usage, reader));

@@ -151,7 +151,7 @@ fn table(part: &Part, rows: &mut Builder) {
     let texts = &part.shard.texts;
     part.shard.rows.iter().for_each(|(key, seen)| {
         let cells = [
-            key.cloud,
+            texts.text(key.cloud),
             texts.text(key.principal),
             texts.text(key.action),
             key.level.as_str(),
@@ -163,7 +163,7 @@ fn table(part: &Part, rows: &mut Builder) {
             key.basis.as_str(),
             texts.text(key.via),
             texts.text(key.rule),
-            key.exempt.unwrap_or(""),
+            texts.text(key.exempt),
             &part.account,
             &part.region,
         ];

@@ -8,6 +8,7 @@ use super::super::intern::Sym;
 use super::super::line::Line;
 use super::super::observe::{At, Sight, Sighted};
 use super::super::pending::Pending;
+use super::super::rows::Rows;
 use super::super::{Key, Known, Shard};
 use super::facts::{WHOLE, counter, kind};
 use super::table::{Cells, FACT_TEXTS, Lines, joined, keys};
@@ -17,7 +18,6 @@ use crate::model::tally::{Skip, Unreadable};
 use crate::model::time::Day;
 use crate::model::usage::{Bystander, Level, Seen};
 use polars::prelude::*;
-use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Takes the facts of a store, then its rows.
@@ -30,7 +30,7 @@ pub(super) struct Loader<'s> {
     /// The newest day of readings that wait.
     pub(super) waits: Option<Day>,
     /// Rows, before the families of their names are whole.
-    pub(super) rows: FxHashMap<Key, Seen>,
+    pub(super) rows: Rows,
 }
 
 /// Columns of a fact, in the order of [`FACT_TEXTS`].
@@ -67,7 +67,7 @@ impl<'s> Loader<'s> {
         for (at, entry) in shard.rules.intent.exclude.iter().enumerate() {
             excludes.entry(index::selects(entry)).or_default().push(at);
         }
-        Self { shard, unasked, excludes, waits: None, rows: FxHashMap::default() }
+        Self { shard, unasked, excludes, waits: None, rows: Rows::default() }
     }
 
     /// Takes all facts, of whatever segments.
@@ -274,7 +274,7 @@ impl<'s> Loader<'s> {
         let context = asked(&key.context, &self.unasked);
         let texts = &mut self.shard.texts;
         Key {
-            cloud,
+            cloud: texts.sym(cloud),
             principal,
             action: texts.sym(&key.action),
             level: key.level,
@@ -286,7 +286,7 @@ impl<'s> Loader<'s> {
             basis: key.basis,
             via: texts.sym(&key.via),
             rule: texts.sym(&key.rule),
-            exempt: key.exempt,
+            exempt: texts.sym(key.exempt.unwrap_or("")),
             day,
         }
     }

@@ -1,6 +1,7 @@
 //! The rows of a store, cut to the window and joined over its days.
 
 use super::super::Key;
+use super::super::intern::fixed;
 use super::super::line::Line;
 use super::load::{Loader, beside, foreign, seen};
 use super::table::{Cells, DAY, Lines, NUMBER, ROW_TEXTS, measures};
@@ -35,7 +36,7 @@ impl Loader<'_> {
                 if let Some(lines) = &mut self.shard.lines {
                     lines.push(Line::of_day(&key, &self.shard.texts, &seen));
                 }
-                self.rows.entry(key).and_modify(|known| known.merge(&seen)).or_insert(seen);
+                self.rows.put(key, seen);
             }
         }
         Ok(())
@@ -46,7 +47,7 @@ impl Loader<'_> {
         let shard = self.shard;
         self.rows.into_iter().for_each(|(key, seen)| {
             let key = shard.collapsed(key);
-            shard.rows.entry(key).and_modify(|known| known.merge(&seen)).or_insert(seen);
+            shard.rows.put(key, seen);
         });
     }
 
@@ -66,7 +67,7 @@ impl Loader<'_> {
             basis: text::basis(cells.text(9)).ok_or_else(|| word(9, "basis"))?,
             via: text(10),
             rule: text(11),
-            exempt: Some(cells.text(12)).filter(|why| !why.is_empty()).map(text::fixed),
+            exempt: Some(cells.text(12)).filter(|why| !why.is_empty()).map(fixed),
         };
         let principal = cells.text(1);
         if !filter.takes(cloud, principal, cells.text(13), cells.text(14)) {

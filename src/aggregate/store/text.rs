@@ -2,6 +2,7 @@
 
 use super::super::denials::Waiting;
 use super::super::intern::Interner;
+use super::super::intern::fixed;
 use super::super::{Class, Key};
 use crate::cloud;
 use crate::model::coverage::{Access, Plane};
@@ -12,8 +13,7 @@ use crate::model::tally::Skip;
 use crate::model::time::{Day, Timestamp};
 use crate::model::usage::{Basis, Level, Outcome, Target};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeMap;
 
 const OUTCOMES: [Outcome; 5] =
     [Outcome::Allowed, Outcome::Failed, Outcome::Unproven, Outcome::Denied, Outcome::Withheld];
@@ -53,18 +53,6 @@ pub(super) fn kind(text: &str) -> Option<Kind> {
 /// The cloud's own name for itself; empty for what belongs to none.
 pub(super) fn cloud(text: &str) -> Option<&'static str> {
     if text.is_empty() { Some("") } else { cloud::by_id(text).map(cloud::Cloud::id) }
-}
-
-/// A word of a small vocabulary: reasons and kinds of policies, of which there are a few dozen.
-pub(super) fn fixed(text: &str) -> &'static str {
-    static KNOWN: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
-    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(word) = known.get(text) {
-        return word;
-    }
-    let word: &'static str = Box::leak(text.to_owned().into_boxed_str());
-    known.insert(word);
-    word
 }
 
 /// A day as a cell; none where it is unknown.
@@ -256,7 +244,7 @@ pub(super) fn pending_cell(one: &super::super::Pending, texts: &Interner) -> Str
         basis: key.basis.as_str().to_owned(),
         via: text(key.via),
         rule: text(key.rule),
-        exempt: key.exempt.map(str::to_owned),
+        exempt: Some(text(key.exempt)).filter(|why| !why.is_empty()),
     };
     let Waiting { refused, .. } = &one.refused;
     let cell = PendingCell {
