@@ -11,11 +11,13 @@ use crate::previous::Memory;
 use crate::render::target::{self, Target};
 use crate::render::view::{View, Who};
 use crate::render::{self, Artifact, alike, write};
+use crate::report::cross_account;
 use crate::report::denials::{self, Refusal};
 use crate::report::lifecycle;
 use crate::report::manifest::{self, ArtifactEntry};
 use crate::report::redact::Redactor;
 use crate::report::summary;
+use crate::report::told::Told;
 use crate::verify;
 use rayon::prelude::*;
 use serde_json::Value;
@@ -61,6 +63,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     pipeline::recall(&mut usage, &planning.memory);
     folder::ask(&mut planning, &targets);
     let plans = pipeline::plan(&usage, &planning);
+    pipeline::give_back(usage.tally.bytes);
     let sets = pipeline::access_boundaries(&usage, &planning);
     let redactor = redactor.knowing(&usage).with(&plans);
     let mut files = Files {
@@ -83,15 +86,31 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     // A partial log does not tell what is no longer needed.
     let goes = |entry: &ArtifactEntry| !files.partial && folder::must_go(entry, &plans, &targets);
     let (stale, standing): (Vec<_>, Vec<_>) = files.left().into_iter().partition(goes);
-    let manifest =
-        manifest::manifest(&usage, (&plans, &sets), &files.entries, (&stale, &standing), &planning);
+    pipeline::give_back(usage.tally.bytes);
+    let told = Told::of(&usage, &plans);
+    let manifest = manifest::manifest(
+        &usage,
+        (&plans, &sets),
+        &files.entries,
+        (&stale, &standing),
+        &planning,
+        &told.crowd,
+    );
     let manifest = redactor.manifest(manifest);
+    let beyond = told.beyond.iter().map(|entry| redactor.value(cross_account::told(entry)));
     let memory = (!redactor.is_on()).then(|| manifest::memory(&usage, &plans, &planning));
-    write::lasting(&args.out, "manifest.json", manifest::pieces(manifest, memory))?;
+    write::lasting(&args.out, "manifest.json", manifest::pieces(manifest, beyond, memory))?;
     if !args.input.quiet {
         let out = args.out.display().to_string();
-        let text =
-            summary::summary(&usage, (&plans, &sets), &files.entries, &stale, &planning, &out, &redactor);
+        let text = summary::summary(
+            &usage,
+            (&plans, &sets),
+            &files.entries,
+            &stale,
+            &planning,
+            &out,
+            (&told, &redactor),
+        );
         output::message(&text);
     }
     let exit = exit(&usage, &plans, (&args.out, &redactor))?;

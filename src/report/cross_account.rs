@@ -7,22 +7,19 @@ use crate::model::usage::Row;
 use crate::render::escape::terminal;
 use serde_json::{Value, json};
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
 /// One of them: who, what, on which resource, whose, and where it is to be allowed.
-type Entry<'u> = [Cow<'u, str>; 5];
+pub type Entry<'u> = [Cow<'u, str>; 5];
 
 /// What the other side must allow: who, what, on which resource, whose, and where.
 #[must_use]
-pub fn cross_account(usage: &Usage) -> Vec<Value> {
-    let entry = |[principal, action, resource, owner, place]: Entry<'_>| {
-        json!({ "principal": principal, "action": action, "resource": resource, "owner": owner,
-                "allow_in": place })
-    };
-    entries(usage).into_iter().map(entry).collect()
+pub fn told([principal, action, resource, owner, place]: &Entry<'_>) -> Value {
+    json!({ "principal": principal, "action": action, "resource": resource, "owner": owner, "allow_in": place })
 }
 
-fn entries(usage: &Usage) -> BTreeSet<Entry<'_>> {
+/// All of them, sorted.
+#[must_use]
+pub fn entries(usage: &Usage) -> Vec<Entry<'_>> {
     let wanted = |row: &&Row| row.outcome.grants() && matches!(row.exempt, None | Some("review"));
     let fold = Fold::new(usage.rows.iter().filter(wanted));
     let ours = usage.rows.iter().filter(wanted).filter_map(|row| foreign(row, usage, &fold));
@@ -33,13 +30,15 @@ fn entries(usage: &Usage) -> BTreeSet<Entry<'_>> {
         let [principal, action, resource] = told;
         Some([principal, action, resource, Cow::Borrowed(owner), Cow::Borrowed(place)])
     });
-    ours.chain(theirs).collect()
+    let mut all: Vec<Entry<'_>> = ours.chain(theirs).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 /// That there are such uses, and where they stand.
 #[must_use]
-pub fn line(usage: &Usage, out: &str) -> Option<String> {
-    let all = entries(usage);
+pub fn line(all: &[Entry<'_>], out: &str) -> Option<String> {
     let shared = all.iter().filter(|[.., place]| place.starts_with("nothing")).count();
     let ([_, _, _, owner, _], count) = (all.first()?, all.len());
     let public = if shared > 0 {

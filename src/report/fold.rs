@@ -2,8 +2,8 @@
 
 use crate::cloud;
 use crate::model::usage::{Level, Row};
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// Names under one first-level prefix that are still listed one by one.
 const FEW: usize = 20;
@@ -13,15 +13,17 @@ type Place<'u> = (&'u str, &'u str, &'u str);
 
 /// Where there are too many names to list them.
 #[derive(Debug, Default)]
-pub(super) struct Fold<'u>(BTreeSet<Place<'u>>);
+pub(super) struct Fold<'u>(FxHashSet<Place<'u>>);
 
 impl<'u> Fold<'u> {
     /// Counts names.
     pub(super) fn new(rows: impl Iterator<Item = &'u Row>) -> Self {
-        let mut all: BTreeMap<Place<'u>, BTreeSet<&str>> = BTreeMap::new();
+        let mut all: FxHashMap<Place<'u>, Vec<&str>> = FxHashMap::default();
         for row in rows {
-            if let Some(place) = place(row) {
-                all.entry(place).or_default().insert(&row.target.text);
+            let Some(place) = place(row) else { continue };
+            let names = all.entry(place).or_default();
+            if names.len() <= FEW && !names.contains(&row.target.text.as_ref()) {
+                names.push(&row.target.text);
             }
         }
         Self(all.into_iter().filter(|(_, names)| names.len() > FEW).map(|(place, _)| place).collect())

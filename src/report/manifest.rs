@@ -6,6 +6,7 @@ use crate::aggregate::Usage;
 use crate::cloud;
 use crate::model::document::DocumentKind;
 use crate::model::grant::Grant;
+use crate::model::note::Note;
 use crate::model::tally::Tally;
 use crate::model::usage::{Row, Seen};
 use crate::pipeline::{Bounded, Fate, Plan, Planning};
@@ -145,8 +146,8 @@ fn unused(grant: &Grant) -> Value {
     json!({ "action": grant.action, "resource": grant.on.to_string(), "last": grant.evidence.seen.last })
 }
 
-/// Principals whose memory is written down at once: enough for all threads, few enough to be held together.
-const AT_ONCE: usize = 16;
+/// Principals whose memory one thread writes down before what was written is taken: few enough to be held together.
+const AT_ONCE: usize = 2;
 
 /// What a later run needs to know of each principal: grants, where they stand, days. Written as it is asked for.
 pub fn memory<'m>(
@@ -158,7 +159,7 @@ pub fn memory<'m>(
     let some = move |plans: &[Plan<'_>]| -> Vec<String> {
         plans.par_iter().with_max_len(1).filter_map(one).collect()
     };
-    plans.chunks(AT_ONCE).flat_map(some)
+    plans.chunks(AT_ONCE * rayon::current_num_threads()).flat_map(some)
 }
 
 fn remembered(plan: &Plan<'_>, usage: &Usage, planning: &Planning) -> Option<String> {
@@ -233,7 +234,10 @@ fn catalogs(usage: &Usage) -> Value {
     Value::Object(all.collect())
 }
 
-/// The whole manifest but its [`memory`]. The files of former runs that this one did not write: those that must go, and others.
+/// The field that lists what others must allow.
+const BEYOND: &str = "cross_account";
+
+/// The whole manifest but its [`memory`] and what [`pieces`] is given beside it. The files of former runs that this one did not write: those that must go, and others.
 #[must_use]
 pub fn manifest(
     usage: &Usage,
@@ -241,9 +245,9 @@ pub fn manifest(
     artifacts: &[ArtifactEntry],
     (stale, standing): (&[ArtifactEntry], &[ArtifactEntry]),
     planning: &Planning,
+    crowd: &[Note],
 ) -> Value {
-    let crowd = super::crowd::notes(plans);
-    let notes = usage.notes.iter().chain(&crowd);
+    let notes = usage.notes.iter().chain(crowd);
     let notes: Vec<Value> = notes.map(|n| json!({ "code": n.code.as_str(), "text": n.text })).collect();
     let mut manifest = json!({
         "version": 1,
@@ -254,7 +258,7 @@ pub fn manifest(
         "standing": standing,
         "coverage": null,
         "catalog": catalogs(usage),
-        "cross_account": null,
+        BEYOND: null,
         "unmapped": usage.unmapped,
         "intent": decisions(usage, plans, planning),
         "findings": findings(plans),
@@ -264,7 +268,6 @@ pub fn manifest(
     let long = [
         ("principals", Value::Array(plans.iter().map(principal).collect())),
         ("coverage", super::coverage::coverage(usage)),
-        ("cross_account", Value::Array(super::cross_account::cross_account(usage))),
     ];
     for (key, value) in long {
         if let Some(place) = manifest.get_mut(key) {
@@ -277,24 +280,46 @@ pub fn manifest(
     manifest
 }
 
-/// The manifest as it is written, in pieces: for people, but for the memory, which stands on one line.
+/// The manifest as it is written, in pieces: for people, but for the memory, which stands on one line. `beyond` are its uses of
+/// what other accounts own; both are made as they are asked for.
 pub fn pieces(
     manifest: Value,
+    beyond: impl Iterator<Item = Value>,
     memory: Option<impl Iterator<Item = String>>,
 ) -> impl Iterator<Item = Cow<'static, str>> {
-    let mut text = format!("{manifest:#}");
-    drop(manifest);
-    if memory.is_some() {
-        text.truncate(text.trim_end_matches('}').trim_end().len());
-    }
+    let fields = if let Value::Object(fields) = manifest { fields } else { Map::new() };
+    let mut beyond = Some(beyond);
+    let fields = fields.into_iter().enumerate().flat_map(move |(at, (key, value))| {
+        let comma = if at > 0 { "," } else { "" };
+        let list = if key == BEYOND { beyond.take() } else { None };
+        let text = if list.is_some() { String::new() } else { indented(&value, 1) };
+        std::iter::once(Cow::Owned(format!("{comma}\n  \"{key}\": {text}")))
+            .chain(list.into_iter().flat_map(listed))
+    });
     let (head, tail) = previous::frame();
     let head = memory.is_some().then(|| format!(",\n  \"memory\": {head}"));
-    let end = if memory.is_some() { format!("{tail}\n}}\n") } else { "\n".to_owned() };
+    let end = format!("{}\n}}\n", if memory.is_some() { tail } else { "" });
     let comma =
         |(at, text): (usize, String)| [Cow::Borrowed(if at > 0 { "," } else { "" }), Cow::Owned(text)];
     let memory = memory.into_iter().flatten().enumerate().flat_map(comma);
-    let start = std::iter::once(text).chain(head).map(Cow::Owned);
+    let start = std::iter::once(Cow::Borrowed("{")).chain(fields).chain(head.map(Cow::Owned));
     start.chain(memory).chain(std::iter::once(Cow::Owned(end)))
+}
+
+/// A value as it stands so deep in others.
+fn indented(value: &Value, depth: usize) -> String {
+    format!("{value:#}").replace('\n', &format!("\n{}", "  ".repeat(depth)))
+}
+
+/// A list that is a field, one by one.
+fn listed(all: impl Iterator<Item = Value>) -> impl Iterator<Item = Cow<'static, str>> {
+    let mut all = all.peekable();
+    let end = if all.peek().is_none() { "]" } else { "\n  ]" };
+    let one = |(at, value): (usize, Value)| {
+        Cow::Owned(format!("{}\n    {}", if at > 0 { "," } else { "" }, indented(&value, 2)))
+    };
+    let [start, end] = ["[", end].map(|text| std::iter::once(Cow::Borrowed(text)));
+    start.chain(all.enumerate().map(one)).chain(end)
 }
 
 /// The review file of one principal: what the log shows but no document should hold unseen.

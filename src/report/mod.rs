@@ -16,3 +16,4 @@ pub mod redact;
 mod scan;
 pub mod summary;
 pub mod table;
+pub mod told;

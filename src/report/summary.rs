@@ -4,6 +4,7 @@ use super::intent;
 use super::manifest::{ArtifactEntry, status};
 use super::redact::Redactor;
 use super::table::table;
+use super::told::Told;
 use crate::aggregate::Usage;
 use crate::model::document::DocumentKind;
 use crate::model::note::{Code, Note};
@@ -47,7 +48,7 @@ pub fn summary(
     stale: &[ArtifactEntry],
     planning: &Planning,
     out: &str,
-    redactor: &Redactor,
+    (told, redactor): (&Told<'_>, &Redactor),
 ) -> String {
     let mut screen = vec![records(&usage.tally)];
     for unreadable in usage.tally.unreadable.iter().take(LISTED) {
@@ -59,8 +60,7 @@ pub fn summary(
     }
     more(&mut screen, usage.tally.unreadable.len(), "not read");
     // What was asked for that cannot be had was said before reading.
-    let crowd = super::crowd::notes(plans);
-    let notes = usage.notes.iter().chain(&crowd).filter(|note| note.code != Code::WindowRounded);
+    let notes = usage.notes.iter().chain(&told.crowd).filter(|note| note.code != Code::WindowRounded);
     let notes: Vec<&Note> = notes.collect();
     for note in notes.iter().take(LISTED) {
         screen.push(format!("  {}: {}", note.code.as_str(), terminal(&redactor.text(&note.text))));
@@ -90,7 +90,7 @@ pub fn summary(
     );
     screen.extend(unplaced(usage).then(|| UNPLACED.to_owned()));
     let beyond =
-        super::cross_account::line(usage, out).into_iter().chain(super::access_boundary::lines(sets));
+        super::cross_account::line(&told.beyond, out).into_iter().chain(super::access_boundary::lines(sets));
     screen.extend(beyond.map(|line| redactor.text(&line)));
     for entry in stale.iter().take(LISTED) {
         let path = terminal(&entry.path);

@@ -231,8 +231,8 @@ proptest! {
                 let planning = Planning { memory: memory.clone(), ..Planning::default() };
                 let plans = pipeline::plan(&usage, &planning);
                 let memory = manifest::memory(&usage, &plans, &planning);
-                let manifest = manifest::manifest(&usage, (&plans, &[]), &[], (&[], &[]), &planning);
-                let manifest = manifest::pieces(manifest, Some(memory)).collect::<String>();
+                let manifest = manifest::manifest(&usage, (&plans, &[]), &[], (&[], &[]), &planning, &[]);
+                let manifest = manifest::pieces(manifest, std::iter::empty(), Some(memory)).collect::<String>();
                 let app = plans.iter().find(|plan| plan.who.id == APP);
                 let refused = plans.iter().any(|plan| matches!(plan.fate, Fate::Refused(_)));
                 (Memory::read(&manifest, &["aws"]).unwrap(), app.map(|app| app.layout()).unwrap_or_default(), refused)
