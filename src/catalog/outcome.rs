@@ -64,7 +64,10 @@ pub struct OutcomeFile {
 /// One code of a row.
 #[derive(Debug)]
 struct Code {
-    pattern: String,
+    /// What it is without stars, in small letters.
+    core: String,
+    /// Whether anything may stand before it, and behind it.
+    open: (bool, bool),
     message: Option<Pattern>,
     outcome: Outcome,
 }
@@ -86,7 +89,8 @@ impl Outcomes {
             let Some(outcome) = parse(&rule.outcome) else { continue };
             let message = rule.message.as_deref().map(Pattern::parse);
             all.extend(rule.codes.into_iter().map(|code| Code {
-                pattern: code.to_ascii_lowercase(),
+                core: code.trim_matches('*').to_ascii_lowercase(),
+                open: (code.starts_with('*'), code.ends_with('*')),
                 message: message.clone(),
                 outcome,
             }));
@@ -113,10 +117,11 @@ impl Outcomes {
     pub fn get(&self, code: &str, message: &str) -> Option<Outcome> {
         let code = code.to_ascii_lowercase();
         let code = ["client.", "server."].iter().find_map(|p| code.strip_prefix(p)).unwrap_or(&code);
-        let said =
-            self.codes.iter().filter(|row| row.message.as_ref().is_none_or(|known| known.matches(message)));
-        let fits =
-            said.filter_map(|row| Some((row.message.is_some(), score(&row.pattern, code)?, row.outcome)));
+        let said = |row: &Code| row.message.as_ref().is_none_or(|known| known.matches(message));
+        let fits = self.codes.iter().filter_map(|row| {
+            let score = row.score(code)?;
+            said(row).then_some((row.message.is_some(), score, row.outcome))
+        });
         fits.max().map(|(_, _, outcome)| outcome)
     }
 }
@@ -130,13 +135,16 @@ fn parse(word: &str) -> Option<Outcome> {
     }
 }
 
-fn score(pattern: &str, code: &str) -> Option<usize> {
-    let core = pattern.trim_matches('*');
-    let fits = match (pattern.starts_with('*'), pattern.ends_with('*')) {
-        (true, true) => code.contains(core),
-        (true, false) => code.ends_with(core),
-        (false, true) => code.starts_with(core),
-        (false, false) => code == core,
-    };
-    fits.then_some(if core == pattern { usize::MAX } else { core.len() })
+impl Code {
+    /// How much of a code it says, where it fits.
+    fn score(&self, code: &str) -> Option<usize> {
+        let core = self.core.as_str();
+        let fits = match self.open {
+            (true, true) => code.contains(core),
+            (true, false) => code.ends_with(core),
+            (false, true) => code.starts_with(core),
+            (false, false) => code == core,
+        };
+        fits.then_some(if self.open == (false, false) { usize::MAX } else { core.len() })
+    }
 }

@@ -5,6 +5,7 @@
 
 use super::{fingerprint, frame, walk};
 use serde::de::IgnoredAny;
+use wide::u8x16;
 
 /// A member's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,27 +173,26 @@ impl<'a> Members<'a> {
     }
 }
 
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGH: u64 = 0x8080_8080_8080_8080;
-
 /// Index of the first quote, backslash or control character.
 pub(super) fn special(bytes: &[u8]) -> Option<usize> {
-    let zero = |x: u64| x.wrapping_sub(ONES) & !x & HIGH;
     let mut at = 0;
-    for chunk in bytes.chunks_exact(8) {
-        let x = chunk.first_chunk::<8>().map_or(0, |chunk| u64::from_le_bytes(*chunk));
-        let quote = zero(x ^ (ONES * u64::from(b'"')));
-        let backslash = zero(x ^ (ONES * u64::from(b'\\')));
-        let control = x.wrapping_sub(ONES * 0x20) & !x & HIGH;
-        let found = quote | backslash | control;
-        if found != 0 {
-            // Only the lowest mark is sure to be right.
-            return Some(at + (found.trailing_zeros() / 8) as usize);
+    for chunk in bytes.chunks_exact(16) {
+        if let Some(found) = chunk.first_chunk::<16>().and_then(marked) {
+            return Some(at + found);
         }
-        at += 8;
+        at += 16;
     }
     let tail = bytes.get(at..)?.iter().position(|b| *b < 0x20 || matches!(b, b'"' | b'\\'))?;
     Some(at + tail)
+}
+
+/// Index of the first of them.
+fn marked(chunk: &[u8; 16]) -> Option<usize> {
+    let x = u8x16::from(*chunk);
+    let found =
+        x.simd_eq(u8x16::splat(b'"')) | x.simd_eq(u8x16::splat(b'\\')) | x.simd_eq(x.min(u8x16::splat(0x1f)));
+    let found = found.to_bitmask();
+    (found != 0).then_some(found.trailing_zeros() as usize)
 }
 
 #[cfg(test)]
@@ -284,6 +284,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_ends_a_plain_text_is_found(
+            bytes in prop::collection::vec(prop_oneof![8 => any::<u8>(), 1 => prop::sample::select(b"\"\\\n\x1f \x7f\xff".to_vec())], 0..70)
+        ) {
+            let plainly = bytes.iter().position(|b| *b < 0x20 || matches!(b, b'"' | b'\\'));
+            prop_assert_eq!(special(&bytes), plainly);
+        }
+
         #[test]
         fn valid_objects_read_as_serde_reads_them(
             map in prop::collection::hash_map("[a-z]{0,9}", json(), 0..6), pretty in any::<bool>(), tail in "[ ,}\\]a]{0,3}"

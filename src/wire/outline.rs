@@ -122,7 +122,8 @@ impl Words {
 
     /// What a name begins with that means something, up to its first dash and up to its last.
     fn heads<'p>(&self, name: &'p str) -> [&'p str; 2] {
-        [name.find('-'), name.rfind('-')].map(|dash| {
+        let bytes = name.as_bytes();
+        [memchr::memchr(b'-', bytes), memchr::memrchr(b'-', bytes)].map(|dash| {
             let head = dash.and_then(|dash| name.get(..=dash)).unwrap_or("");
             if !head.is_empty() && self.heads.contains(&folded(head)) { head } else { "" }
         })

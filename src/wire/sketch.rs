@@ -14,6 +14,9 @@ pub const MAX_NAME: usize = 4096;
 /// What services write in place of a secret.
 pub const HIDDEN: &str = "HIDDEN_DUE_TO_SECURITY_REASONS";
 
+/// How the names of keys begin that AWS manages.
+const MANAGED: &str = "alias/aws/";
+
 /// Whether a text is an ARN, by its beginning.
 #[must_use]
 pub fn is_arn(text: &str) -> bool {
@@ -29,15 +32,17 @@ pub fn is_encoded_arn(text: &str) -> bool {
 /// Whether a text names a key that AWS manages.
 #[must_use]
 pub fn is_managed_key(text: &str) -> bool {
-    text.starts_with("alias/aws/") || text.contains(":alias/aws/")
+    let behind = |at: usize| text.get(at + 1..).is_some_and(|rest| rest.starts_with(MANAGED));
+    text.starts_with(MANAGED) || memchr::memchr_iter(b':', text.as_bytes()).any(behind)
 }
 
 /// Whether a text ends as the ids of EC2 do: a dash, and hexadecimal digits.
 #[must_use]
 pub fn may_be_id(text: &str) -> bool {
-    text.rsplit_once('-').is_some_and(|(_, last)| {
-        (8..=17).contains(&last.len()) && last.bytes().all(|b| b.is_ascii_hexdigit())
-    })
+    let bytes = text.as_bytes();
+    let digits = bytes.iter().rev().take(18).take_while(|byte| byte.is_ascii_hexdigit()).count();
+    let before = bytes.len().checked_sub(digits + 1).and_then(|at| bytes.get(at));
+    (8..=17).contains(&digits) && before == Some(&b'-')
 }
 
 /// All that may be asked of a text without [marking](Marks::mark) it.

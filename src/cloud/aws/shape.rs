@@ -82,7 +82,8 @@ pub(super) fn is_exact(kind: (&str, &str)) -> bool {
 
 /// The byte after the bucket, in the ARN of an S3 object.
 pub(super) fn object(name: &str) -> Option<usize> {
-    let rest = name.split_once(":s3:::")?.1;
+    // Asked of every name: fields are told by their colons, not looked for.
+    let rest = name.splitn(3, ':').nth(2)?.strip_prefix("s3:::")?;
     let slash = rest.find('/')?;
     (!rest.starts_with("accesspoint")).then_some(name.len() - rest.len() + slash + 1)
 }
