@@ -247,3 +247,34 @@ impl Shard {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Rules;
+    use super::super::dedup::Dedup;
+    use super::*;
+    use crate::wire::outline::{Outliner, Words};
+
+    #[test]
+    fn only_a_call_that_was_read_speaks_for_others() {
+        let (words, mut scratch) = (Words::default(), Vec::new());
+        let mut all = Outliner::new(&words, &mut scratch);
+        all.text("orders");
+        let outline = all.outline().unwrap();
+        let key = Wide::of(b"call");
+        let mut shard = Shard::new(Arc::new(Rules::default()), Arc::new(Dedup::default()), false);
+        for (read, known) in [(false, 0), (true, 1)] {
+            let call = Call {
+                cloud: "aws",
+                sighted: 0,
+                comes: Comes::Unread,
+                grants: false,
+                tells: Box::default(),
+                read,
+            };
+            shard.memo.put(key, Arc::new(call));
+            shard.learn_outline(&key, &outline);
+            assert_eq!(shard.outlines.forms.len(), known);
+        }
+    }
+}
