@@ -151,12 +151,19 @@ pub struct Table {
     services: BTreeMap<&'static str, (&'static str, OnceLock<Service>)>,
 }
 
+/// What a service begins with.
+const HEAD: &[u8] = b"\nS\t";
+
 impl Table {
     /// Indexes the text without parsing the services.
     #[must_use]
     pub fn index(text: &'static str) -> Self {
         let mut services = BTreeMap::new();
-        for block in text.split("\nS\t").skip(1) {
+        let mut starts =
+            memchr::memmem::find_iter(text.as_bytes(), HEAD).map(|at| at + HEAD.len()).peekable();
+        while let Some(from) = starts.next() {
+            let to = starts.peek().map_or(text.len(), |next| next - HEAD.len());
+            let block = text.get(from..to).unwrap_or("");
             let prefix = block.split(['\t', '\n']).next().unwrap_or("");
             services.insert(prefix, (block, OnceLock::new()));
         }
@@ -172,7 +179,9 @@ impl Table {
 
     /// Names and ARN templates of all resource types, as they are written.
     pub fn forms(&self) -> impl Iterator<Item = &'static str> + '_ {
-        let lines = self.services.values().flat_map(|(block, _)| block.lines());
+        // Actions stand last.
+        let before = |block: &'static str| block.lines().take_while(|line| !line.starts_with('A'));
+        let lines = self.services.values().flat_map(move |(block, _)| before(block));
         lines.filter_map(|line| line.strip_prefix("R\t"))
     }
 
@@ -196,6 +205,7 @@ fn parse(block: &'static str) -> Service {
     let (types, actions, named, glued) = (Vec::new(), Vec::new(), FxHashMap::default(), false);
     let mut service = Service { prefix, name, types, actions, glued, named };
     let mut known: Vec<&'static str> = Vec::new();
+    let mut places: FxHashMap<&'static str, usize> = FxHashMap::default();
     for line in lines {
         let mut columns = line.split('\t');
         let kind = columns.next().unwrap_or("");
@@ -207,14 +217,15 @@ fn parse(block: &'static str) -> Service {
         if kind == "R" {
             let templates: Vec<Template> = second.split('|').map(Template::parse).collect();
             service.glued |= templates.iter().any(Template::is_glued);
-            let (full, kind) = (format!("{prefix}:{name}"), normal(name));
+            let (full, kind) = ([prefix, ":", name].concat(), normal(name));
             let head = normal(name.split('/').next().unwrap_or(""));
+            places.entry(name).or_insert(service.types.len());
             service.types.push(ResourceType { name, full, kind, head, templates });
         } else if kind == "A" {
-            let types = third.split(',').filter_map(|t| type_ref(&service.types, t)).collect();
+            let types = third.split(',').filter_map(|t| type_ref(&places, t)).collect();
             let keys =
                 fourth.split(',').filter_map(|k| known.get(k.parse::<usize>().ok()?).copied()).collect();
-            let full = format!("{prefix}:{name}");
+            let full = [prefix, ":", name].concat();
             service.named.insert(name, service.actions.len());
             service.actions.push(Action { full, name, level: level_of(second), types, keys });
         }
@@ -222,10 +233,9 @@ fn parse(block: &'static str) -> Service {
     service
 }
 
-fn type_ref(types: &[ResourceType], text: &str) -> Option<(usize, bool)> {
-    let name = text.trim_end_matches('*');
-    let at = types.iter().position(|t| t.name == name)?;
-    Some((at, text.ends_with('*')))
+fn type_ref(places: &FxHashMap<&str, usize>, text: &str) -> Option<(usize, bool)> {
+    let at = places.get(text.trim_end_matches('*'))?;
+    Some((*at, text.ends_with('*')))
 }
 
 fn level_of(letter: &str) -> AccessLevel {

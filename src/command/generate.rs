@@ -68,6 +68,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let redactor = redactor.knowing(&usage).with(&plans);
     let mut files = Files {
         root: &args.out,
+        fresh: write::is_empty(&args.out),
         partial: !usage.tally.unreadable.is_empty(),
         // Only of this folder it is known what stands in it.
         memory: (args.shape.remembers(&args.out)).then_some(&planning.memory),
@@ -157,6 +158,8 @@ fn exit(usage: &Usage, plans: &[Plan<'_>], (out, redactor): (&Path, &Redactor)) 
 /// The output folder as it fills.
 struct Files<'a> {
     root: &'a Path,
+    /// Nothing stood in it.
+    fresh: bool,
     /// Part of the input was unreadable: nothing that stands is narrowed.
     partial: bool,
     /// What is known to stand, so that nothing of it is lost.
@@ -287,9 +290,12 @@ impl Files<'_> {
     /// complete run has written it.
     fn place(&self, path: &str, artifact: &Artifact, keep: bool) -> Placed {
         let sha256 = manifest::digest(&artifact.text);
-        let written = write::file(self.root, path, &artifact.text, keep);
+        let written = match self.fresh {
+            true => write::fresh(self.root, path, &artifact.text),
+            false => write::file(self.root, path, &artifact.text, keep),
+        };
         let left = match &written {
-            Ok(write::Written::Whole) if !self.partial => {
+            Ok(write::Written::Whole) if !self.partial && !self.fresh => {
                 write::remove(self.root, &format!("{path}{}", folder::BESIDE))
             }
             _ => Ok(()),

@@ -20,7 +20,7 @@ use std::cell::Cell;
 /// # Errors
 /// Why the file, or the rest of it, could not be read; records before that are in the sink.
 pub fn decode(text: &str, clouds: &Clouds, sink: &mut dyn Sink) -> Result<(), String> {
-    let verdict = part(text, 0, clouds, sink);
+    let verdict = part(text, (0, true), clouds, sink);
     if !verdict.known && clouds.iter().any(|cloud| cloud.describe_text(text, sink)) {
         return Ok(());
     }
@@ -29,13 +29,13 @@ pub fn decode(text: &str, clouds: &Clouds, sink: &mut dyn Sink) -> Result<(), St
 
 /// Decodes a piece of a long text into `sink`; what the pieces are together is told when all are decoded.
 pub fn piece(piece: &Piece, clouds: &Clouds, sink: &mut dyn Sink) -> Verdict {
-    part(&piece.text, piece.at, clouds, sink)
+    part(&piece.text, (piece.at, piece.alone), clouds, sink)
 }
 
 /// The clouds whose logs are looked for.
 pub type Clouds = [&'static dyn Cloud];
 
-fn part(text: &str, from: u64, clouds: &Clouds, sink: &mut dyn Sink) -> Verdict {
+fn part(text: &str, (from, alone): (u64, bool), clouds: &Clouds, sink: &mut dyn Sink) -> Verdict {
     let transcript = if from == 0 { clouds.iter().find_map(|cloud| cloud.transcribe(text)) } else { None };
     let text = transcript.as_deref().unwrap_or(text);
     let mut file = File {
@@ -47,7 +47,7 @@ fn part(text: &str, from: u64, clouds: &Clouds, sink: &mut dyn Sink) -> Verdict 
         strangers: 0,
         malformed: 0,
     };
-    let end = frame::walk(text, &mut file);
+    let end = frame::walk(text, alone, &mut file);
     let (known, broken) = match end {
         End::Whole => (file.known.get(), None),
         End::Companion => (true, None),

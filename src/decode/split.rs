@@ -5,8 +5,9 @@
 //! depends on the text alone.
 
 use super::Clouds;
-use crate::wire::{fingerprint, frame};
+use crate::wire::{fingerprint, frame, lanes};
 use std::io::Read;
+use wide::u8x16;
 
 /// Bytes of a piece, where no record is longer.
 const PIECE: usize = 2 << 20;
@@ -22,6 +23,8 @@ pub struct Piece {
     pub text: String,
     /// Where it begins in the whole.
     pub at: u64,
+    /// Whether it is the whole.
+    pub alone: bool,
 }
 
 impl Piece {
@@ -193,46 +196,40 @@ impl<R: Read> Splitter<R> {
     /// Counts brackets in what was not looked at yet.
     fn brackets(&mut self, list: Option<usize>) -> Option<Cut> {
         let mut last = None;
-        let Scan { mut at, mut depth, mut quoted, mut escaped } = self.scan;
-        while let Some(rest) = self.held.get(at..).filter(|rest| !rest.is_empty()) {
-            if std::mem::take(&mut escaped) {
-                at += 1;
+        let Scan { at: from, mut depth, mut quoted, escaped } = self.scan;
+        // Where a character stands that a backslash is before.
+        let mut plain = escaped.then_some(from);
+        let rest = self.held.get(from..).unwrap_or_default();
+        let mut end = self.held.len();
+        for (at, byte) in lanes::all(rest, marks).map(|(at, byte)| (from + at, byte)) {
+            if plain == Some(at) {
                 continue;
             }
-            let structure = |byte: &u8| matches!(byte, b'"' | b'{' | b'}' | b'[' | b']');
-            let found = if quoted {
-                memchr::memchr3(b'"', b'\\', b'\n', rest)
-            } else {
-                rest.iter().position(structure)
-            };
-            let Some(found) = found else {
-                at = self.held.len();
-                break;
-            };
-            at += found + 1;
-            match rest.get(found) {
-                Some(b'"') => quoted = !quoted,
-                Some(b'\\') => escaped = true,
-                Some(b'\n') if list.is_some() => return Some(Cut::Wrong(at)),
+            match (quoted, byte) {
+                (_, b'"') => quoted = !quoted,
+                (true, b'\\') => plain = Some(at + 1),
+                (true, b'\n') if list.is_some() => return Some(Cut::Wrong(at + 1)),
                 // A line that is no JSON: the next one stands on its own.
-                Some(b'\n') => (quoted, depth) = (false, 0),
-                Some(b'{' | b'[') => depth += 1,
-                closing => {
+                (true, b'\n') => (quoted, depth) = (false, 0),
+                (false, b'{' | b'[') => depth += 1,
+                (false, b'}' | b']') => {
                     depth = depth.saturating_sub(1);
                     if list.is_some_and(|list| depth < list) {
-                        self.scan = Scan { at, depth, quoted, escaped };
-                        return Some(Cut::Closed(at));
+                        self.scan = Scan { at: at + 1, depth, quoted, escaped: false };
+                        return Some(Cut::Closed(at + 1));
                     }
-                    if depth == list.unwrap_or(0) && (list.is_none() || closing == Some(&b'}')) {
-                        last = Some(at);
+                    if depth == list.unwrap_or(0) && (list.is_none() || byte == b'}') {
+                        last = Some(at + 1);
                         if self.place == Place::Behind {
+                            end = at + 1;
                             break;
                         }
                     }
                 }
+                _ => {}
             }
         }
-        self.scan = Scan { at, depth, quoted, escaped };
+        self.scan = Scan { at: end, depth, quoted, escaped: plain == Some(end) };
         last.map(Cut::Here)
     }
 
@@ -254,12 +251,12 @@ impl<R: Read> Splitter<R> {
         if self.place == Place::Top {
             let (bytes, at) = self.split(cut, b"");
             self.scan = Scan::default();
-            return Piece { text: text(bytes), at };
+            return Piece { text: text(bytes), at, alone: false };
         }
         let (mut bytes, at) = self.split(cut, b"[");
         self.scan.at = self.scan.at - cut + 1;
         bytes.push(b']');
-        Piece { text: text(bytes), at }
+        Piece { text: text(bytes), at, alone: false }
     }
 
     /// Takes what ends with the list.
@@ -267,7 +264,7 @@ impl<R: Read> Splitter<R> {
         let (bytes, at) = self.split(cut, b"");
         self.scan.at = 0;
         self.place = if self.scan.depth == 0 { Place::Top } else { Place::Behind };
-        Piece { text: text(bytes), at }
+        Piece { text: text(bytes), at, alone: false }
     }
 
     /// Leaves what stands behind a list: there are no records in it.
@@ -283,9 +280,9 @@ impl<R: Read> Splitter<R> {
         self.base += bytes.len() as u64;
         match std::mem::replace(&mut self.place, Place::Top) {
             // Its wrapper is cut: the text must not pass for whole.
-            Place::Behind => Some(Piece { text: "{".to_owned(), at: self.base }),
+            Place::Behind => Some(Piece { text: "{".to_owned(), at: self.base, alone: false }),
             Place::Top if bytes.trim_ascii().is_empty() => None,
-            Place::Top | Place::List(_) => Some(Piece { text: text(bytes), at }),
+            Place::Top | Place::List(_) => Some(Piece { text: text(bytes), at, alone: at == 0 }),
         }
     }
 
@@ -308,6 +305,12 @@ impl<R: Read> Splitter<R> {
         (self.place, self.scan) = (Place::List(depth), Scan { at: 1, depth, ..Scan::default() });
         true
     }
+}
+
+/// Bytes that brackets and quotes are counted by.
+fn marks(x: u8x16) -> u8x16 {
+    let brackets = lanes::is(x | u8x16::splat(0x20), b'{') | lanes::is(x | u8x16::splat(0x20), b'}');
+    brackets | lanes::is(x, b'"') | lanes::is(x, b'\\') | lanes::is(x, b'\n')
 }
 
 /// The last place between a line that ends a value and one that begins another.

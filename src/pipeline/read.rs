@@ -130,7 +130,7 @@ fn all(feed: &Feed, reader: &Reader) -> Shard {
     let rules = Arc::new(reader.rules.clone());
     let dedup = Arc::new(Dedup::default());
     let fresh = || Shard::new(Arc::clone(&rules), Arc::clone(&dedup), reader.lines);
-    let work = Work::new(feed);
+    let work = Work::shared(feed);
     // One shard for each worker, which takes the next object, or piece of a long one, when it is done with one.
     let worker = |_| {
         let mut shard = fresh();
@@ -148,7 +148,7 @@ fn all(feed: &Feed, reader: &Reader) -> Shard {
             }
         }
     };
-    let workers = rayon::current_num_threads().min(feed.parts().unwrap_or(usize::MAX));
+    let workers = rayon::current_num_threads().min(work.parts().unwrap_or(usize::MAX));
     let shards: Vec<Shard> = (0..workers).into_par_iter().with_max_len(1).map(worker).collect();
     let joined = shards.into_iter().reduce(|mut all, one| {
         all.merge(one);

@@ -6,9 +6,16 @@ use crate::source::{Content, Feed, Object, Opened, Stream};
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+/// Bytes from which on a text that is all there is to read is cut for all threads.
+const SHARED: usize = 256 << 10;
+/// Pieces such a text is cut into at least.
+const PIECES: usize = 8;
+
 /// What is to be read of a feed.
 pub(super) struct Work<'f> {
     feed: &'f Feed,
+    /// Whether a text is shared that could be held. Threads have no say in that: what is read must not depend on them.
+    shares: bool,
     /// Threads that are looking what comes next: it may be something long, which all share.
     looking: Mutex<usize>,
     found: Condvar,
@@ -78,10 +85,27 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Whether a text is long enough to be shared, and such that pieces of it are understood as the whole is: other notations
+/// than JSON are not.
+fn is_shared(content: &Content) -> bool {
+    let begins = content.text.trim_ascii_start().starts_with(['{', '[']);
+    content.problem.is_none() && content.text.len() >= SHARED && begins
+}
+
 impl<'f> Work<'f> {
     /// All of a feed.
     pub(super) fn new(feed: &'f Feed) -> Self {
-        Self { feed, looking: Mutex::new(0), found: Condvar::new(), long: Mutex::default() }
+        Self { feed, shares: false, looking: Mutex::new(0), found: Condvar::new(), long: Mutex::default() }
+    }
+
+    /// All of a feed; an object that is all there is to read is shared by all threads, unless it is short.
+    pub(super) fn shared(feed: &'f Feed) -> Self {
+        Self { shares: feed.parts() == Some(1), ..Self::new(feed) }
+    }
+
+    /// How many threads can be kept busy; none when that is not known yet.
+    pub(super) fn parts(&self) -> Option<usize> {
+        if self.shares { None } else { self.feed.parts() }
     }
 
     /// The next object, unless something long is to be read first.
@@ -107,13 +131,19 @@ impl<'f> Work<'f> {
         let Some(arrival) = self.feed.next() else { return Next::End };
         let object = arrival.object.clone();
         match arrival.open() {
+            Ok(Opened::Text(content)) if self.shares && is_shared(&content) => {
+                let piece = content.text.len() / PIECES;
+                self.long(object, |from| Splitter::with(from, piece), Stream::of(content.text))
+            }
             Ok(Opened::Text(content)) => Next::Object(object, Ok(content)),
             Err(why) => Next::Object(object, Err(why)),
-            Ok(Opened::Long(stream)) => {
-                lock(&self.long).push_back(Arc::new(Long::new(object, stream)));
-                Next::Long
-            }
+            Ok(Opened::Long(stream)) => self.long(object, Splitter::new, stream),
         }
+    }
+
+    fn long(&self, object: Object, cut: impl FnOnce(Stream) -> Splitter<Stream>, stream: Stream) -> Next {
+        lock(&self.long).push_back(Arc::new(Long::new(object, cut(stream))));
+        Next::Long
     }
 
     /// Whether something long is to be read.
@@ -141,8 +171,8 @@ impl<'f> Work<'f> {
 }
 
 impl Long {
-    fn new(object: Object, stream: Stream) -> Self {
-        let text = Text { splitter: Splitter::new(stream), hash: 0 };
+    fn new(object: Object, splitter: Splitter<Stream>) -> Self {
+        let text = Text { splitter, hash: 0 };
         Self { object, text: Mutex::new(Some(text)), state: Mutex::default() }
     }
 
@@ -186,5 +216,36 @@ impl Long {
         }
         let ended = state.ended.take()?;
         Some(Ended { verdict: state.verdict.take().unwrap_or_else(Verdict::none), ..ended })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::{self, Asked, Meter};
+
+    #[test]
+    fn only_a_lone_text_of_some_length_is_shared() {
+        let root = tempfile::tempdir().unwrap();
+        let next = || {
+            let inputs = [root.path().display().to_string()];
+            let feed = source::open(&inputs, Asked::default(), &Arc::<Meter>::default()).unwrap();
+            let work = Work::shared(&feed);
+            (
+                work.parts(),
+                matches!(work.object(), Next::Long),
+                matches!(Work::new(&feed).object(), Next::End),
+            )
+        };
+        #[expect(clippy::disallowed_methods, reason = "what is read has to stand somewhere")]
+        let write = |name: &str, text: String| std::fs::write(root.path().join(name), text).unwrap();
+        write("a.json", "{}".to_owned());
+        assert_eq!(next(), (None, false, true));
+        write("a.json", format!("{{\"Records\":[{}]}}", " ".repeat(SHARED)));
+        assert_eq!(next(), (None, true, true));
+        write("a.json", format!("Records: []{}", " ".repeat(SHARED)));
+        assert_eq!(next(), (None, false, true), "pieces of another notation are nothing");
+        write("b.json", "{}".to_owned());
+        assert_eq!(next(), (Some(2), false, false));
     }
 }

@@ -2,9 +2,9 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is where files are written")]
 
-use std::io::Write;
+use std::io::{BufWriter, ErrorKind, Write};
 use std::iter::once;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What became of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,10 +16,7 @@ pub enum Written {
 }
 
 /// Makes a folder, for its owner only.
-///
-/// # Errors
-/// What the system says.
-pub fn folder(path: &Path) -> std::io::Result<()> {
+fn folder(path: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -35,8 +32,6 @@ pub fn folder(path: &Path) -> std::io::Result<()> {
 /// What the system says.
 pub fn file(root: &Path, relative: &str, text: &str, keep: bool) -> std::io::Result<Written> {
     let path = root.join(relative);
-    let parent = path.parent().map_or_else(|| root.to_owned(), Path::to_owned);
-    folder(&parent)?;
     let stands = std::fs::read_to_string(&path).ok();
     if stands.as_deref() == Some(text) {
         own(&path)?;
@@ -44,11 +39,29 @@ pub fn file(root: &Path, relative: &str, text: &str, keep: bool) -> std::io::Res
     }
     if keep && stands.is_some() {
         let beside = format!("{relative}.partial");
-        atomically(&parent, &root.join(&beside), once(text), false)?;
+        atomically(&root.join(&beside), once(text), false)?;
         return Ok(Written::Beside(beside));
     }
-    atomically(&parent, &path, once(text), false)?;
+    atomically(&path, once(text), false)?;
     Ok(Written::Whole)
+}
+
+/// Writes `root/relative` like [`file`], where nothing can stand.
+///
+/// # Errors
+/// What the system says.
+pub fn fresh(root: &Path, relative: &str, text: &str) -> std::io::Result<Written> {
+    atomically(&root.join(relative), once(text), false)?;
+    Ok(Written::Whole)
+}
+
+/// Whether nothing stands in a folder, or there is none.
+#[must_use]
+pub fn is_empty(folder: &Path) -> bool {
+    match std::fs::read_dir(folder) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(why) => why.kind() == ErrorKind::NotFound,
+    }
 }
 
 /// Writes `root/relative` from its pieces, which nothing else can give back: it is on the disk when this returns.
@@ -60,10 +73,7 @@ pub fn lasting(
     relative: &str,
     pieces: impl IntoIterator<Item = impl AsRef<str>>,
 ) -> std::io::Result<()> {
-    let path = root.join(relative);
-    let parent = path.parent().map_or_else(|| root.to_owned(), Path::to_owned);
-    folder(&parent)?;
-    atomically(&parent, &path, pieces, true)
+    atomically(&root.join(relative), pieces, true)
 }
 
 /// Leaves a file that stands to its owner.
@@ -87,21 +97,30 @@ fn own(path: &Path) -> std::io::Result<()> {
 /// What the system says.
 pub fn remove(root: &Path, relative: &str) -> std::io::Result<()> {
     match std::fs::remove_file(root.join(relative)) {
-        Err(why) if why.kind() != std::io::ErrorKind::NotFound => Err(why),
+        Err(why) if why.kind() != ErrorKind::NotFound => Err(why),
         _ => Ok(()),
     }
 }
 
 fn atomically(
-    parent: &Path,
-    path: &PathBuf,
+    path: &Path,
     pieces: impl IntoIterator<Item = impl AsRef<str>>,
     lasting: bool,
 ) -> std::io::Result<()> {
-    let mut file = tempfile::NamedTempFile::new_in(parent)?;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let file = match tempfile::NamedTempFile::new_in(parent) {
+        Err(why) if why.kind() == ErrorKind::NotFound => {
+            folder(parent)?;
+            tempfile::NamedTempFile::new_in(parent)?
+        }
+        made => made?,
+    };
+    let mut buffer = BufWriter::new(&file);
     for piece in pieces {
-        file.write_all(piece.as_ref().as_bytes())?;
+        buffer.write_all(piece.as_ref().as_bytes())?;
     }
+    buffer.flush()?;
+    drop(buffer);
     if lasting {
         file.as_file().sync_all()?;
     }

@@ -3,7 +3,7 @@
 use super::inflate::{self, Inflated};
 use super::{Content, local::File};
 use crate::model::time::Timestamp;
-use std::io::Read;
+use std::io::{Cursor, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// One thing that can be read: a file, an object of a bucket, a page of an API's answer.
@@ -70,6 +70,12 @@ pub struct Stream {
 pub(super) type Failure = Arc<Mutex<Option<String>>>;
 
 impl Stream {
+    /// Of a text that is held.
+    #[must_use]
+    pub fn of(text: String) -> Self {
+        Self { reader: Box::new(Cursor::new(text.into_bytes())), failure: Failure::default() }
+    }
+
     /// Why it could not be fetched to its end, if that is why it ended.
     #[must_use]
     pub fn failure(&self) -> Option<String> {

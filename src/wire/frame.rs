@@ -89,8 +89,8 @@ fn from(text: &str, at: usize) -> &str {
     text.get(at..).unwrap_or("")
 }
 
-/// Walks all records of `text`.
-pub fn walk(text: &str, receiver: &mut impl Receiver) -> End {
+/// Walks all records of `text`, which is `alone`, or one of several pieces.
+pub fn walk(text: &str, alone: bool, receiver: &mut impl Receiver) -> End {
     let mut at = 0;
     loop {
         at += space(from(text, at));
@@ -114,7 +114,10 @@ pub fn walk(text: &str, receiver: &mut impl Receiver) -> End {
                     receiver.malformed();
                     at += len;
                 }
-                None if broken == Broken::Syntax && at > 0 && !rest.contains('\n') => {
+                None if broken == Broken::Syntax
+                    && (at > 0 || !alone && first == '{')
+                    && !rest.trim_ascii_end().contains('\n') =>
+                {
                     receiver.malformed();
                     return End::Whole;
                 }
@@ -321,7 +324,7 @@ mod tests {
 
     fn check(text: &str, records: usize, strangers: usize, malformed: usize, end: End) {
         let mut counts = Counts::default();
-        let got = walk(text, &mut counts);
+        let got = walk(text, true, &mut counts);
         assert_eq!(
             (counts.records.len(), counts.strangers, counts.malformed, got),
             (records, strangers, malformed, end),
@@ -352,7 +355,7 @@ mod tests {
     fn descriptions_are_no_records() {
         let text = "{\"trails\":[1]}\n{\"id\":1}\n[{\"trails\":[]},{\"trails\":7},{\"id\":2}]";
         let mut counts = Counts::default();
-        assert_eq!(walk(text, &mut counts), End::Whole);
+        assert_eq!(walk(text, true, &mut counts), End::Whole);
         assert_eq!((counts.descriptions, counts.records.len(), counts.strangers), (2, 2, 1));
         check(r#"{"trails":[1"#, 0, 0, 0, End::Broken(Broken::Cut, 0));
     }
@@ -364,6 +367,11 @@ mod tests {
         check(r#"{"Records":[{"id":1},{"id""#, 1, 0, 0, End::Broken(Broken::Cut, 21));
         check(r#"{"Records":[{"id":1},{"id"?]}"#, 1, 0, 0, End::Broken(Broken::Syntax, 21));
         check("{\"id\":1}\n42\n[1,2\n{\"id\":3}\n", 2, 0, 2, End::Whole);
+        check("{\"id\":1}\n{\"id\"?1}\n", 1, 0, 1, End::Whole);
+        let mut counts = Counts::default();
+        assert_eq!(walk("{\"id\"?1}\n", false, &mut counts), End::Whole, "a bad line among others");
+        assert_eq!(counts.malformed, 1);
+        check("{\"id\"?1}\n", 0, 0, 0, End::Broken(Broken::Syntax, 0));
         check("plain text", 0, 0, 0, End::Broken(Broken::Syntax, 0));
         check("{\"id\":1}\n{\"id\":", 1, 0, 0, End::Broken(Broken::Cut, 9));
     }

@@ -3,9 +3,8 @@
 //! It is as strict as `serde_json`: what it reads is JSON, and what it does not understand at once (escapes in keys,
 //! numbers that are texts) it gives back, to be parsed in full.
 
-use super::{fingerprint, frame, walk};
+use super::{fingerprint, frame, lanes, walk};
 use serde::de::IgnoredAny;
-use wide::u8x16;
 
 /// A member's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,24 +174,8 @@ impl<'a> Members<'a> {
 
 /// Index of the first quote, backslash or control character.
 pub(super) fn special(bytes: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    for chunk in bytes.chunks_exact(16) {
-        if let Some(found) = chunk.first_chunk::<16>().and_then(marked) {
-            return Some(at + found);
-        }
-        at += 16;
-    }
-    let tail = bytes.get(at..)?.iter().position(|b| *b < 0x20 || matches!(b, b'"' | b'\\'))?;
-    Some(at + tail)
-}
-
-/// Index of the first of them.
-fn marked(chunk: &[u8; 16]) -> Option<usize> {
-    let x = u8x16::from(*chunk);
-    let found =
-        x.simd_eq(u8x16::splat(b'"')) | x.simd_eq(u8x16::splat(b'\\')) | x.simd_eq(x.min(u8x16::splat(0x1f)));
-    let found = found.to_bitmask();
-    (found != 0).then_some(found.trailing_zeros() as usize)
+    let marks = |x| lanes::is(x, b'"') | lanes::is(x, b'\\') | lanes::within(x, 0, 0x1f);
+    Some(lanes::first(bytes, marks)).filter(|at| *at < bytes.len())
 }
 
 #[cfg(test)]

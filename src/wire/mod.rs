@@ -4,6 +4,7 @@
 
 pub mod fingerprint;
 pub mod frame;
+pub(crate) mod lanes;
 pub mod leaves;
 pub mod members;
 pub mod order;

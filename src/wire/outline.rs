@@ -4,9 +4,11 @@
 //! What looks at a name beyond that (for what it begins with, say) must not be outlined.
 
 use super::fingerprint::Wide;
+use super::lanes;
 use rustc_hash::{FxHashSet, FxHasher};
 use smallvec::SmallVec;
 use std::hash::Hasher;
+use wide::u8x16;
 
 /// So many names are told apart.
 pub const MOST: usize = 64;
@@ -20,6 +22,14 @@ const END: u8 = 0xfe;
 
 fn of_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
+}
+
+/// Where what starts `bytes` and is made of a name's characters ends.
+fn name_end(bytes: &[u8]) -> usize {
+    lanes::first(bytes, |x| {
+        let letters = lanes::within(x | u8x16::splat(0x20), b'a', b'z');
+        !(letters | lanes::within(x, b'0', b'9') | lanes::is(x, b'-') | lanes::is(x, b'_'))
+    })
 }
 
 /// The pieces of a text: runs of a name's characters, and what stands between them. The name of an object in a bucket is
@@ -51,8 +61,15 @@ fn pieces<'a, 'w>(text: &'a str, words: Option<&'w Words>) -> Pieces<'a, 'w> {
     Pieces { rest: text, within: Within::Text, words }
 }
 
-fn ends_object(c: char) -> bool {
-    matches!(c, '"' | '\\' | ':') || c.is_whitespace() || c.is_control()
+/// Where the name of an object ends that starts `rest`.
+fn object_end(rest: &str) -> usize {
+    let ends = |c: char| matches!(c, '"' | '\\' | ':') || c.is_whitespace() || c.is_control();
+    let may = |x| {
+        let marks = lanes::is(x, b'"') | lanes::is(x, b'\\') | lanes::is(x, b':');
+        marks | lanes::within(x, 0, b' ') | lanes::within(x, 0x7f, 0xff)
+    };
+    let at = lanes::first(rest.as_bytes(), may);
+    at + rest.get(at..).map_or(0, |rest| rest.find(ends).unwrap_or(rest.len()))
 }
 
 impl<'a> Iterator for Pieces<'a, '_> {
@@ -61,15 +78,16 @@ impl<'a> Iterator for Pieces<'a, '_> {
     fn next(&mut self) -> Option<Self::Item> {
         let inside = of_name(*self.rest.as_bytes().first()?);
         let object = self.within == Within::Object;
-        let end = match object {
-            true => self.rest.find(ends_object),
-            false => self.rest.bytes().position(|byte| of_name(byte) != inside),
+        let end = match (object, inside) {
+            (true, _) => object_end(self.rest),
+            (_, true) => name_end(self.rest.as_bytes()),
+            _ => self.rest.bytes().position(of_name).unwrap_or(self.rest.len()),
         };
-        if object && end == Some(0) {
+        if object && end == 0 {
             self.within = Within::Text;
             return self.next();
         }
-        let (piece, after) = self.rest.split_at_checked(end.unwrap_or(self.rest.len()))?;
+        let (piece, after) = self.rest.split_at_checked(end)?;
         self.rest = after;
         self.within = match (self.within, inside) {
             _ if object => Within::Text,
@@ -130,11 +148,19 @@ impl Words {
     }
 }
 
+/// A hash in which case does not count. Other characters may be the same in it as well: what has the hash of a word is
+/// taken for one.
 fn folded(word: &str) -> u64 {
+    const CASE: u64 = 0x2020_2020_2020_2020;
     let mut hasher = FxHasher::default();
-    for chunk in word.as_bytes().chunks(8) {
-        let word = chunk.iter().fold(0u64, |word, byte| (word << 8) | u64::from(byte.to_ascii_lowercase()));
-        hasher.write_u64(word);
+    let (chunks, rest) = word.as_bytes().as_chunks::<8>();
+    for chunk in chunks {
+        hasher.write_u64(u64::from_le_bytes(*chunk) | CASE);
+    }
+    if !rest.is_empty() {
+        let mut last = [0; 8];
+        last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        hasher.write_u64(u64::from_le_bytes(last) | CASE);
     }
     hasher.finish()
 }
@@ -190,7 +216,7 @@ impl<'a, 'w> Outliner<'a, 'w> {
 
     /// Takes a text that is a name or a word as a whole, whatever it holds.
     pub fn given(&mut self, text: &'a str) {
-        match !text.is_empty() && text.bytes().all(of_name) && self.words.names(text) {
+        match !text.is_empty() && name_end(text.as_bytes()) == text.len() && self.words.names(text) {
             true => self.name(text, Is::Name),
             false => self.out.extend(text.as_bytes()),
         }

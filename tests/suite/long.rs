@@ -210,3 +210,41 @@ fn a_long_file_that_is_cut_is_told() {
     assert_eq!(code(&output), 1, "{}", stderr(&output));
     assert!(stderr(&output).contains("more than 64 MiB"), "{}", stderr(&output));
 }
+
+/// A file that is all there is to read is cut for all threads; beside another, it is read as a whole.
+#[test]
+fn a_lone_file_says_what_it_says_beside_others() {
+    let root = tempfile::tempdir().unwrap();
+    let pad = "x".repeat(24_000);
+    let records: Vec<String> = (0..40).map(|n| record(n, &pad).to_string()).collect();
+    let list = format!("{{\"Records\":[{}]}}", records.join(","));
+    let lines = records.join("\n");
+    let broken = lines.replacen("\"eventVersion\"", "eventVersion", 20);
+    let cut = list.split_at(list.len() - 30_000).0;
+    for (name, text) in [("list", list.as_str()), ("lines", &lines), ("cut", cut), ("broken", &broken)] {
+        let (lone, beside) = (root.path().join(name), root.path().join(format!("{name}-beside")));
+        std::fs::create_dir(&beside).unwrap();
+        std::fs::create_dir(&lone).unwrap();
+        std::fs::write(lone.join("log.json"), text).unwrap();
+        std::fs::write(beside.join("log.json"), text).unwrap();
+        std::fs::write(beside.join("more.json"), &records[30]).unwrap();
+        let said = |input: &std::path::Path, threads: &str| {
+            let input = input.display().to_string();
+            let output = run(&["uses", &input, "--threads", threads]);
+            let told = stderr(&output).replace(&input, "");
+            let told = told.lines().filter(|line| line.contains("log.json"));
+            // Where a text breaks off is counted from where its piece begins.
+            let told: String = told.map(|line| line.replace(char::is_numeric, "")).collect();
+            (code(&output), String::from_utf8(output.stdout).unwrap(), told)
+        };
+        let wanted = said(&beside, "2");
+        assert_eq!(wanted.0, if name == "cut" { 3 } else { 0 }, "{name}: {}", wanted.2);
+        assert_eq!(
+            wanted.1.lines().count(),
+            if name == "broken" { 30 } else { 40 - 2 * usize::from(name == "cut") }
+        );
+        for threads in ["1", "3"] {
+            assert!(said(&lone, threads) == wanted, "{name}, {threads} threads");
+        }
+    }
+}
