@@ -234,12 +234,12 @@ fn named<'m>(usage: &Usage, planning: &'m Planning) -> Vec<Named<'m>> {
     named.collect()
 }
 
-/// The whole log, as one principal's plan needs it.
 /// Whether a row waits for a person.
 fn is_held(row: &Row) -> bool {
     row.exempt == Some("review") && row.outcome.grants()
 }
 
+/// The whole log, as one principal's plan needs it.
 #[derive(Clone, Copy)]
 struct Log<'l> {
     world: &'l World<'l>,

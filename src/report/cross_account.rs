@@ -30,7 +30,13 @@ pub fn entries(usage: &Usage) -> Vec<Entry<'_>> {
         let [principal, action, resource] = told;
         Some([principal, action, resource, Cow::Borrowed(owner), Cow::Borrowed(place)])
     });
-    let mut all: Vec<Entry<'_>> = ours.chain(theirs).collect();
+    let mut all: Vec<Entry<'_>> = Vec::new();
+    for entry in ours.chain(theirs) {
+        // Rows that are shown alike stand together: few are held twice.
+        if all.last() != Some(&entry) {
+            all.push(entry);
+        }
+    }
     all.sort_unstable();
     all.dedup();
     all

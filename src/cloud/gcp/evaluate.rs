@@ -102,8 +102,8 @@ impl Evaluator for Policies {
 
     fn doubts(&self, row: &Row) -> Vec<String> {
         let refused = self.deny.iter().any(|rule| rule.refuses(row, self.facts, &self.places) == Some(true));
-        let unplaced = self.bounded(row).then(|| limit::unplaced(&self.boundaries, row, &self.places));
-        if self.allows(row) || refused || unplaced == Some(None) {
+        let doubt = self.bounded(row).then(|| limit::doubt(&self.boundaries, row, &self.places));
+        if self.allows(row) || refused || doubt == Some(None) {
             return Vec::new();
         }
         let mut all: BTreeSet<String> = BTreeSet::new();
@@ -116,7 +116,7 @@ impl Evaluator for Policies {
                 return Vec::new();
             }
         }
-        all.extend(unplaced.flatten());
+        all.extend(doubt.flatten());
         if self.denied(row) {
             all.insert(
                 "no log tells whether a deny policy's principals, condition or project by number hold"

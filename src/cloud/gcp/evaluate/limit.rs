@@ -51,7 +51,7 @@ impl Deny {
         let names = |all: &[String]| all.iter().any(|one| permits(one, &permission));
         let has = |all: &[String]| all.iter().any(|one| member::holds(one, &row.principal));
         let may = |all: &[String]| all.iter().any(|one| member::may_hold(one, &row.principal));
-        let (here, may_be) = (places.within(row, &self.place), elsewhere_by_number(&self.place, row));
+        let (here, may_be) = (places.within(row, &self.place), may_be_numbered(&self.place, row));
         let about = (here || may_be) && names(&self.permissions) && !names(&self.exempt);
         if !about || has(&self.except) || !(has(&self.principals) || may(&self.principals)) {
             return Some(false);
@@ -69,7 +69,7 @@ impl Deny {
 }
 
 /// Whether the place is a project by its number, which may be the one that the use names by its id.
-fn elsewhere_by_number(place: &str, row: &Row) -> bool {
+fn may_be_numbered(place: &str, row: &Row) -> bool {
     let digits = |id: &str| !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit());
     let own = row.scope.strip_prefix("projects/").and_then(|rest| rest.split('/').next());
     place.strip_prefix("projects/").is_some_and(digits) && own.is_some_and(|id| !digits(id))
@@ -184,7 +184,7 @@ pub(super) fn bounded(all: &[Boundary], row: &Row, facts: Facts, places: &Places
 
 /// Why a use that the boundaries refuse may be left open all the same: nothing says whom they are bound to; or one is open
 /// for a folder or an organization, and nothing says what the use's project lies in.
-pub(super) fn unplaced(all: &[Boundary], row: &Row, places: &Places) -> Option<String> {
+pub(super) fn doubt(all: &[Boundary], row: &Row, places: &Places) -> Option<String> {
     let project = row.scope.strip_prefix("projects/").and_then(|rest| rest.split('/').next()).unwrap_or("");
     let above = |name: &String| {
         let name = name.trim_start_matches("//cloudresourcemanager.googleapis.com/");
