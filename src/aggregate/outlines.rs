@@ -44,6 +44,8 @@ impl Tell {
 #[derive(Debug)]
 struct Sample {
     names: Box<[Box<str>]>,
+    /// Whether names of objects are among them.
+    objects: bool,
     /// Names that may be replaced, as bits.
     proved: u64,
     call: Arc<Call>,
@@ -175,17 +177,18 @@ impl Shard {
         self.outlines.renew(&outline.hash);
         let Some(form) = self.outlines.forms.get_mut(&outline.hash) else {
             let names = outline.names.iter().map(|name| Box::from(*name)).collect();
-            let sample = Sample { names, proved: 0, call: Arc::clone(call), stencils: None };
+            let (objects, call) = (outline.objects, Arc::clone(call));
+            let sample = Sample { names, objects, proved: 0, call, stencils: None };
             return self.outlines.put(outline.hash, Form::Known(sample));
         };
         match form {
             Form::Never => {}
             Form::Known(sample) if Arc::ptr_eq(&sample.call, call) => {}
             Form::Known(sample) => {
-                let Sample { names, call: first, stencils, .. } = sample;
+                let Sample { names, objects, call: first, stencils, .. } = sample;
                 stencils.get_or_insert_with(|| {
                     let all = texts(first, &self.texts, &self.observer);
-                    all.into_iter().map(|text| Stencil::of(text, names)).collect()
+                    all.into_iter().map(|text| Stencil::of(text, names, *objects)).collect()
                 });
                 let gives = outline.names.len() == sample.names.len()
                     && sample.gives(call, &outline.names, &self.texts, &self.observer);
@@ -258,7 +261,7 @@ mod tests {
     #[test]
     fn only_a_call_that_was_read_speaks_for_others() {
         let (words, mut scratch) = (Words::default(), Vec::new());
-        let mut all = Outliner::new(&words, &mut scratch);
+        let mut all = Outliner::new(&words, &mut scratch, true);
         all.text("orders");
         let outline = all.outline().unwrap();
         let key = Wide::of(b"call");

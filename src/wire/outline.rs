@@ -32,12 +32,14 @@ fn name_end(bytes: &[u8]) -> usize {
     })
 }
 
-/// The pieces of a text: runs of a name's characters, and what stands between them. The name of an object in a bucket is
-/// one piece up to a colon or a space, behind which something else may begin; where the bucket is a word, it is none.
+/// The pieces of a text: runs of a name's characters, and what stands between them. Where objects are told, the name of an
+/// object in a bucket is one piece up to a colon or a space, behind which something else may begin; where the bucket is a word,
+/// it is none.
 struct Pieces<'a, 'w> {
     rest: &'a str,
     within: Within,
     words: Option<&'w Words>,
+    objects: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -57,8 +59,8 @@ enum Is {
     Other,
 }
 
-fn pieces<'a, 'w>(text: &'a str, words: Option<&'w Words>) -> Pieces<'a, 'w> {
-    Pieces { rest: text, within: Within::Text, words }
+fn pieces<'a, 'w>(text: &'a str, words: Option<&'w Words>, objects: bool) -> Pieces<'a, 'w> {
+    Pieces { rest: text, within: Within::Text, words, objects }
 }
 
 /// Where the name of an object ends that starts `rest`.
@@ -91,7 +93,7 @@ impl<'a> Iterator for Pieces<'a, '_> {
         self.rest = after;
         self.within = match (self.within, inside) {
             _ if object => Within::Text,
-            (Within::Text | Within::S3, true) if piece == "s3" => Within::S3,
+            (Within::Text | Within::S3, true) if self.objects && piece == "s3" => Within::S3,
             (Within::S3, true) => Within::Text,
             (Within::Bucket, true) if self.words.is_some_and(|words| !words.names(piece)) => Within::Text,
             (within, true) => within,
@@ -123,7 +125,7 @@ pub struct Words {
 impl Words {
     /// All words of these texts, and these beginnings.
     pub fn of<'t>(texts: impl Iterator<Item = &'t str>, heads: impl Iterator<Item = &'t str>) -> Self {
-        let words = texts.flat_map(|text| pieces(text, None)).filter(|(is, _)| *is != Is::Other);
+        let words = texts.flat_map(|text| pieces(text, None, true)).filter(|(is, _)| *is != Is::Other);
         Self { known: words.map(|(_, word)| folded(word)).collect(), heads: heads.map(folded).collect() }
     }
 
@@ -186,6 +188,8 @@ pub struct Outline<'a> {
     pub hash: Wide,
     /// The names, each once, as they come.
     pub names: SmallVec<[&'a str; 24]>,
+    /// Whether names of objects are among them.
+    pub objects: bool,
 }
 
 /// Takes texts one by one.
@@ -197,12 +201,14 @@ pub struct Outliner<'a, 'w> {
     texts: SmallVec<[&'a str; TEXTS]>,
     /// Names of objects, by number.
     objects: SmallVec<[usize; 4]>,
+    objects_told: bool,
     odd: bool,
 }
 
 impl<'a, 'w> Outliner<'a, 'w> {
-    /// Starts with none; `scratch` is overwritten.
-    pub fn new(words: &'w Words, scratch: &'w mut Vec<u8>) -> Self {
+    /// Starts with none; `scratch` is overwritten. With `objects`, nothing looks into the name of an object in a bucket: it is
+    /// one name, whatever it holds.
+    pub fn new(words: &'w Words, scratch: &'w mut Vec<u8>, objects: bool) -> Self {
         scratch.clear();
         Self {
             words,
@@ -210,6 +216,7 @@ impl<'a, 'w> Outliner<'a, 'w> {
             names: SmallVec::new(),
             texts: SmallVec::new(),
             objects: SmallVec::new(),
+            objects_told: objects,
             odd: false,
         }
     }
@@ -225,7 +232,7 @@ impl<'a, 'w> Outliner<'a, 'w> {
 
     /// Takes a text as it stands in JSON, without its quotes.
     pub fn text(&mut self, text: &'a str) {
-        for (is, piece) in pieces(text, Some(self.words)) {
+        for (is, piece) in pieces(text, Some(self.words), self.objects_told) {
             match is != Is::Other && self.words.names(piece) {
                 true => self.name(piece, is),
                 false => self.out.extend(piece.as_bytes()),
@@ -271,7 +278,7 @@ impl<'a, 'w> Outliner<'a, 'w> {
         for object in self.objects.iter().filter_map(|number| self.names.get(*number)) {
             self.out.extend(self.texts.iter().map(|text| u8::from(text.ends_with(object))));
         }
-        Some(Outline { hash: Wide::of(self.out), names: self.names })
+        Some(Outline { hash: Wide::of(self.out), names: self.names, objects: self.objects_told })
     }
 }
 
@@ -288,9 +295,9 @@ enum Part {
 impl Stencil {
     /// A text with these names in it; none where it has none of them.
     #[must_use]
-    pub fn of<S: AsRef<str>>(text: &str, names: &[S]) -> Option<Self> {
+    pub fn of<S: AsRef<str>>(text: &str, names: &[S], objects: bool) -> Option<Self> {
         let (mut parts, mut plain, mut found) = (Vec::new(), String::new(), false);
-        for (is, piece) in pieces(text, None) {
+        for (is, piece) in pieces(text, None, objects) {
             let number = names.iter().position(|name| name.as_ref() == piece).filter(|_| is != Is::Other);
             let Some(number) = number else {
                 plain.push_str(piece);
@@ -329,7 +336,7 @@ mod tests {
 
     fn of<'a>(texts: &[&'a str]) -> Option<Outline<'a>> {
         let (words, mut scratch) = (words(), Vec::new());
-        let mut all = Outliner::new(&words, &mut scratch);
+        let mut all = Outliner::new(&words, &mut scratch, true);
         all.given("eu-west-1");
         texts.iter().for_each(|text| all.text(text));
         all.outline()
@@ -379,10 +386,10 @@ mod tests {
 
     #[test]
     fn names_are_replaced() {
-        let stencil = Stencil::of("arn:aws:sns::logs/x/logs.txt", &["logs", "x"]).unwrap();
+        let stencil = Stencil::of("arn:aws:sns::logs/x/logs.txt", &["logs", "x"], true).unwrap();
         let mut out = String::new();
         stencil.write(&["media", "y"], &mut out);
         assert_eq!(out, "arn:aws:sns::media/y/media.txt");
-        assert!(Stencil::of("arn:aws:s3:::logs-2", &["logs", "x"]).is_none());
+        assert!(Stencil::of("arn:aws:s3:::logs-2", &["logs", "x"], true).is_none());
     }
 }

@@ -466,6 +466,11 @@ fn calls_that_differ_inside() -> Vec<Call> {
         let request = json!({ "jobName": "j", "jobQueue": "q", "jobDefinition": arn(&format!("bkt/{key}")) });
         ("batch", "SubmitJob", request)
     };
+    let cluster = |key: &str| ("ecs", "DeleteCluster", json!({ "cluster": format!("s3:::bkt/{key}") }));
+    let zones = |key: &str| {
+        let request = json!({ "resourceType": "hostedzone", "resourceIds": [arn(&format!("bkt/{key}"))] });
+        ("route53", "ListTagsForResources", request)
+    };
     vec![
         body("source: arn:aws:s3:::bkt/a.py"),
         body("source: arn:aws:s3:::bkt/b.py"),
@@ -493,6 +498,12 @@ fn calls_that_differ_inside() -> Vec<Call> {
         job("k2"),
         job("k3"),
         job("x/y:3"),
+        cluster("u1/v1"),
+        cluster("u2/v1"),
+        cluster("u1/v2/v3"),
+        zones("u1/v1"),
+        zones("u2/v1"),
+        zones("u1/v2"),
     ]
 }
 

@@ -5,7 +5,7 @@
 //! whole words of a name must say so by [`Ctx::pry`](super::super::resource::Ctx::pry).
 
 use super::super::record::Identity;
-use super::slots::{RECIPIENT, REGION};
+use super::slots::{RECIPIENT, REGION, SOURCE};
 use super::{ANSWER, ANSWERED, ASKED, CALLER, PRIED, Parts, RECENT, Recent};
 use crate::catalog;
 use crate::cloud::{Known, Like, Sink, Wide};
@@ -63,7 +63,9 @@ impl<'a> Parts<'a> {
         }
         let text = |at: usize| self.texts.get(at).copied().flatten().unwrap_or("");
         RECENT.with_borrow_mut(|Recent { key, other, .. }| {
-            let mut all = Outliner::new(&catalog::aws().words, other);
+            // Elsewhere the ARN of an object is a value like any other: rules count its slashes, and look for words in it.
+            let objects = text(SOURCE).split('.').next() == Some("s3");
+            let mut all = Outliner::new(&catalog::aws().words, other, objects);
             let caller = self.identity.as_ref().map_or(Some(""), |(raw, seen)| seen.made.account(raw))?;
             [text(REGION), text(RECIPIENT), caller].into_iter().for_each(|one| all.given(one));
             let bits = |(width, from): (usize, usize)| ((parts >> from) & ((1 << width) - 1), width);
