@@ -289,6 +289,8 @@ impl Shard {
             }
         }
         watch.void |= !reading.refused.is_empty() || reading.join.is_some_and(|join| join.follows.is_some());
+        // Copies of its calls may stand back.
+        watch.void |= reading.actor.kind == Kind::Account;
         watch.user = Some(User { principal, observed, session, via, exempt });
         watch.comes = Some(Comes::Uses(uses));
     }

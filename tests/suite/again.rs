@@ -625,3 +625,41 @@ proptest! {
         check(&thrice(&all), &Filter::default());
     }
 }
+
+/// Calls that decide by something that stands in no key: they are read each time.
+#[test]
+fn what_nothing_stands_for_is_read_each_time() {
+    let policy = |n: usize, name: &str| {
+        json!({ "protoPayload": { "@type": "type.googleapis.com/google.cloud.audit.AuditLog", "status": {},
+                "authenticationInfo": { "principalEmail": "app@p1.iam.gserviceaccount.com" },
+                "serviceName": "storage.googleapis.com", "methodName": "google.iam.v1.IAMPolicy.GetIamPolicy",
+                "resourceName": format!("projects/_/buckets/b/objects/{name}") },
+            "insertId": format!("i{n}"), "resource": { "type": "gcs_bucket", "labels": { "project_id": "p1" } },
+            "timestamp": format!("2026-11-05T09:00:{n:02}.123Z"),
+            "logName": "projects/p1/logs/cloudaudit.googleapis.com%2Fdata_access" })
+    };
+    let names = ["o1", "o2", "managedFolders/y", "x/y", "o3"];
+    let entries: Vec<Value> = names.iter().enumerate().map(|(n, name)| policy(n, name)).collect();
+    check(&entries, &Filter::default());
+    let mut calls: Vec<Value> = [("StopLogging", "main"), ("StopLogging", "main"), ("StopLogging", "main")]
+        .iter()
+        .enumerate()
+        .map(|(at, (event, name))| record_of((at, &("cloudtrail", event, json!({ "name": name })))))
+        .collect();
+    calls[0].as_object_mut().unwrap().remove("eventTime");
+    let told = facts(&calls, false, &Filter::default());
+    assert_eq!(told, facts(&calls, true, &Filter::default()));
+    let copy = |at: usize, shared: Option<&str>| {
+        let key = json!({ "bucketName": "b", "key": "k" });
+        let mut record = record_of((at, &("s3", "GetObject", key)));
+        record["userIdentity"] =
+            json!({ "type": "AWSAccount", "accountId": "444455556666", "principalId": "AIDAX" });
+        record["sharedEventID"] = json!(shared);
+        record
+    };
+    let mut own = copy(2, Some("s1"));
+    own["userIdentity"] =
+        json!({ "type": "IAMUser", "accountId": "444455556666", "arn": "arn:aws:iam::444455556666:user/u" });
+    own["recipientAccountId"] = json!("444455556666");
+    check(&[copy(0, None), copy(1, Some("s1")), own], &Filter::default());
+}

@@ -10,7 +10,7 @@ mod slots;
 
 use super::record::{Identity, Record, Resource};
 use super::take::{Form, taken};
-use super::{coverage, identity, take};
+use super::{coverage, identity, take, trail};
 use crate::cloud::{Known, Like, Sink, Stranger};
 use crate::model::time::Timestamp;
 use crate::wire::fingerprint::{self, Wide};
@@ -246,7 +246,7 @@ impl<'a> Parts<'a> {
     ) -> Option<usize> {
         let record = Record { outlined: outlines, ..self.record().ok()? };
         let content = || self.print;
-        if take::not_a_call(&record).is_some() {
+        if take::not_a_call(&record).is_some() || trail::is_change(&record) {
             taken(&record, &content, sink, Form::Delivered);
             return Some(self.len);
         }

@@ -307,13 +307,19 @@ pub(super) fn describe(rest: &str, sink: &mut dyn Sink) -> Result<Option<usize>,
 pub(super) fn changed(record: &Record<'_>, at: Option<Timestamp>, sink: &mut dyn Sink) {
     let name = record.event_name.or_empty();
     let rows = &catalog::aws().trails.change;
-    if record.host() == "cloudtrail"
+    if is_change(record)
         && record.error_code.filled().is_none()
         && let Some(at) = at
         && let Some(row) = rows.iter().find(|row| row.event == name)
     {
         apply(row, record, at, sink);
     }
+}
+
+/// Whether a call may change what trails log: its time, its request and its answer say what, and nothing stands for them.
+pub(super) fn is_change(record: &Record<'_>) -> bool {
+    let name = record.event_name.or_empty();
+    record.host() == "cloudtrail" && catalog::aws().trails.change.iter().any(|row| row.event == name)
 }
 
 fn apply(row: &Change, record: &Record<'_>, at: Timestamp, sink: &mut dyn Sink) {

@@ -185,6 +185,8 @@ impl Form {
 
     /// The name of the object that is called on, where all names are of it.
     fn object<'a>(&self, took: &[(u16, &'a str)]) -> Option<&'a str> {
+        // Where no row says what was asked for, the name itself may.
+        took.iter().find(|(of, _)| of & ROW != 0)?;
         let mut names =
             took.iter().filter(|(of, _)| of & (ENTRY | ROW | ATTRIBUTE) != 0).map(|(_, name)| *name);
         let (_, object) = in_bucket(names.next().filter(|_| !self.pinned)?)?;
