@@ -3,7 +3,7 @@
 //!
 //! What a call comes to depends on the members in [`Parts::like`], on the caller only as [`salt`] has it, and on texts of the
 //! request and of the answer only where they were looked at ([`Marks`]). Whoever makes the mapping look at more must add it
-//! there.
+//! there. Calls that change what trails log look at more: each of them is read.
 
 mod alike;
 mod slots;
@@ -246,7 +246,7 @@ impl<'a> Parts<'a> {
     ) -> Option<usize> {
         let record = Record { outlined: outlines, ..self.record().ok()? };
         let content = || self.print;
-        if take::not_a_call(&record).is_some() || trail::is_change(&record) {
+        if take::not_a_call(&record).is_some() || trail::change(&record).is_some() {
             taken(&record, &content, sink, Form::Delivered);
             return Some(self.len);
         }

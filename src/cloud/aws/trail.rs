@@ -305,21 +305,22 @@ pub(super) fn describe(rest: &str, sink: &mut dyn Sink) -> Result<Option<usize>,
 
 /// Takes a call that changed a trail.
 pub(super) fn changed(record: &Record<'_>, at: Option<Timestamp>, sink: &mut dyn Sink) {
-    let name = record.event_name.or_empty();
-    let rows = &catalog::aws().trails.change;
-    if is_change(record)
-        && record.error_code.filled().is_none()
+    if record.error_code.filled().is_none()
         && let Some(at) = at
-        && let Some(row) = rows.iter().find(|row| row.event == name)
+        && let Some(row) = change(record)
     {
         apply(row, record, at, sink);
     }
 }
 
-/// Whether a call may change what trails log: its time, its request and its answer say what, and nothing stands for them.
-pub(super) fn is_change(record: &Record<'_>) -> bool {
+/// What a call changes in what trails log, if it is one that does: its time, its request and its answer say how, and nothing
+/// stands for them where records are repeated.
+pub(super) fn change(record: &Record<'_>) -> Option<&'static Change> {
+    if record.host() != "cloudtrail" {
+        return None;
+    }
     let name = record.event_name.or_empty();
-    record.host() == "cloudtrail" && catalog::aws().trails.change.iter().any(|row| row.event == name)
+    catalog::aws().trails.change.iter().find(|row| row.event == name)
 }
 
 fn apply(row: &Change, record: &Record<'_>, at: Timestamp, sink: &mut dyn Sink) {
